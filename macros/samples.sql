@@ -1,0 +1,21 @@
+{#- Deterministic samples of users. A user_sk is 60 bits of a keyed hash, so that those below a threshold are a uniform
+    sample, the same in every run and whatever the order of rows. -#}
+
+{% macro sampled(users, n_sample) %}
+    {#- user_sk of about n_sample users (never more than a few standard deviations above) out of `users`, a CTE. -#}
+    select {{ users }}.user_sk
+    from {{ users }}
+    cross join (select {{ clientele.double('count(*)') }} as n_users from {{ users }}) as counted
+    where {{ clientele.double(users ~ '.user_sk') }} < 1152921504606846976.0 * {{ n_sample }} / counted.n_users
+{% endmacro %}
+
+
+{% macro fit_is_due() %}
+    {#- A model is fitted when there is none, or on request. Compiling alone never asks the database. -#}
+    {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}{{ return(true) }}{%- endif -%}
+    {%- if clientele.setting('refit') or flags.FULL_REFRESH -%}{{ return(true) }}{%- endif -%}
+    {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier='segment_fits') -%}
+    {%- if fits is none -%}{{ return(true) }}{%- endif -%}
+    {%- set n_models = run_query("select count(*) from " ~ fits ~ " where row_kind = 'weight'").columns[0].values()[0] -%}
+    {{ return(n_models | int == 0) }}
+{% endmacro %}

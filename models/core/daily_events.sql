@@ -1,0 +1,35 @@
+{#- Grain: one day (UTC) with events. Late data: a touched day is counted again from its events. -#}
+-- depends_on: {{ ref('touched_days') }}
+-- depends_on: {{ ref('event_files') }}
+{{ config(materialized='incremental', incremental_strategy='touched_days', post_hook='{{ clientele.mark_load() }}') }}
+
+with
+
+{% if is_incremental() %}
+touched as (
+    select event_date from {{ ref('touched_days') }} where last_load_id > {{ clientele.taken_in() }}
+),
+
+{% endif %}
+events as (
+    select cast(event_at as date) as event_date, event_type, price
+    from {{ ref('events') }}
+    {% if is_incremental() %}
+    where
+        event_at >= (select min(event_date) from touched)
+        and event_at < (select {{ dbt.dateadd('day', 1, 'max(event_date)') }} from touched)
+        and cast(event_at as date) in (select event_date from touched)
+    {% endif %}
+),
+
+counted as (
+    select
+        event_date,
+        count(*) as n_events,
+        cast(sum(case when event_type = 'purchase' then 1 else 0 end) as bigint) as n_purchases,
+        cast(sum(case when event_type = 'purchase' then price else 0 end) as decimal(18, 4)) as revenue
+    from events
+    group by event_date
+)
+
+select * from counted

@@ -1,0 +1,58 @@
+{#- Grain: one user. Carries the load that last brought or took away an event of the user: what stands further down
+    is rebuilt for users whose load is newer than its own. Built before events, while the rows that a re-delivered
+    file will replace are still there to be found. -#}
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='user_sk') }}
+
+with
+
+lines as (
+    select user_id, load_id from {{ ref('stg_lake__lines') }} where line_kind = 'event'
+),
+
+accepted_files as (
+    select file_id from {{ ref('event_files') }} where status = 'accepted'
+),
+
+newest_load as (
+    select max(load_id) as load_id from {{ ref('event_files') }}
+),
+
+earlier_events as (
+    {{ clientele.previous_events({'user_sk': 'bigint', 'file_id': 'bigint'}) }}
+),
+
+bringing as (
+    select user_id, max(load_id) as load_id from lines group by user_id
+),
+
+losing as (
+    select distinct earlier_events.user_sk
+    from earlier_events
+    left join accepted_files on earlier_events.file_id = accepted_files.file_id
+    where accepted_files.file_id is null
+),
+
+touched as (
+    select user_keys.user_sk, bringing.load_id
+    from bringing
+    inner join {{ ref('user_keys') }} as user_keys on bringing.user_id = user_keys.user_id
+    union all
+    select losing.user_sk, newest_load.load_id
+    from losing
+    cross join newest_load
+),
+
+latest as (
+    select user_sk, max(load_id) as last_load_id from touched group by user_sk
+),
+
+final as (
+    select
+        latest.user_sk,
+        user_keys.user_key,
+        latest.last_load_id
+    from latest
+    inner join {{ ref('user_keys') }} as user_keys on latest.user_sk = user_keys.user_sk
+)
+
+select * from final

@@ -1,0 +1,80 @@
+{#- Grain: one user with a session that is not a bot's. Rebuilt whole in each run: recency and with it the lifecycle
+    state move with as_of, also for users without new events. -#}
+
+with
+
+users as (
+    select user_sk, user_key from {{ ref('users') }}
+),
+
+feature_values as (
+    select user_sk, n_events, n_orders, revenue, first_event_at, last_event_at from {{ ref('user_feature_values') }}
+),
+
+persona_scores as (
+    select * from {{ ref('persona_scores') }}
+),
+
+labels as (
+    select * from {{ ref('segment_labels') }}
+),
+
+confidence as (
+    select * from {{ ref('segment_confidence') }}
+),
+
+phrases as (
+    select feature, direction, phrase_en from {{ ref('segment_names') }} where part = 'qualifier'
+),
+
+moment as (
+    select as_of_at from {{ ref('as_of') }}
+),
+
+champion as (
+    select max(model_version) as model_version from labels
+),
+
+judged as (
+    select
+        users.user_key,
+        persona_scores.segment_id,
+        labels.segment_name,
+        labels.segment_name_fr,
+        {{ clientele.lifecycle_state('moment.as_of_at') }} as lifecycle_state,
+        case
+            when feature_values.n_events < {{ clientele.setting('min_events') }} then 'not_enough_events'
+            when persona_scores.segment_id is null then 'no_model'
+            when confidence.confidence < 0.6 then 'provisional'
+            else 'settled'
+        end as status,
+        confidence.confidence,
+        persona_scores.margin,
+        persona_scores.runner_up_segment_id,
+        {% for place in [1, 2, 3] -%}
+        coalesce(phrases_{{ place }}.phrase_en, persona_scores.reason_feature_{{ place }}) as reason_{{ place }},
+        {% endfor -%}
+        feature_values.n_events,
+        {{ dbt.datediff('feature_values.last_event_at', 'moment.as_of_at', 'day') }} as days_since_last_event,
+        champion.model_version,
+        moment.as_of_at as as_of
+    from feature_values
+    inner join users on feature_values.user_sk = users.user_sk
+    cross join moment
+    cross join champion
+    left join persona_scores on feature_values.user_sk = persona_scores.user_sk
+    left join labels on persona_scores.segment_id = labels.segment_id
+    left join confidence
+        on
+            persona_scores.margin >= confidence.margin_lo
+            and (persona_scores.margin < confidence.margin_hi or confidence.margin_hi is null)
+    {% for place in [1, 2, 3] -%}
+    left join phrases as phrases_{{ place }}
+        on
+            persona_scores.reason_feature_{{ place }} = phrases_{{ place }}.feature
+            and phrases_{{ place }}.direction
+            = case when persona_scores.is_above_mean_{{ place }} then 'high' else 'low' end
+    {% endfor %}
+)
+
+select * from judged

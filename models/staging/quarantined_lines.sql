@@ -1,0 +1,37 @@
+{#- Grain: one physical line that could not be read as an event, with its reason from macros/quarantine.sql. Holds
+    what the file held, so it is as protected as the lake itself. Rows go with their file when it is replaced. -#}
+-- depends_on: {{ ref('event_files') }}
+-- depends_on: {{ ref('stg_lake__files') }}
+{{ config(materialized='incremental', incremental_strategy='files') }}
+
+with
+
+suspects as (
+    select
+        {{ clientele.line_id('stored_lines') }} as line_id,
+        stored_lines.file_id,
+        stored_lines.load_id,
+        stored_lines.reason,
+        stored_lines.line_text
+    from {{ ref('stg_lake__lines') }} as stored_lines
+    where stored_lines.line_kind = 'faulty'
+),
+
+numbered as (
+    {{ clientele.line_numbers('suspects') }}
+),
+
+final as (
+    select
+        suspects.file_id,
+        pending_files.file_name,
+        numbered.line_number,
+        suspects.reason,
+        suspects.line_text,
+        suspects.load_id
+    from suspects
+    inner join numbered on suspects.line_id = numbered.line_id
+    inner join {{ ref('stg_lake__files') }} as pending_files on suspects.file_id = pending_files.file_id
+)
+
+select * from final

@@ -1,0 +1,75 @@
+{#- Grain: one line of this run's files that repeats an event held already, or one further up in the same files.
+    The first copy by load, file and line counts; which one that is changes no event. A hash of four
+    columns finds the suspects cheaply and equality of all nine decides: DISTINCT or a window over every row costs three
+    times as much. -#}
+{% set columns = clientele.raw_event_columns() %}
+
+with
+
+lines as (
+    select
+        {{ clientele.line_id('stored_lines') }} as line_id,
+        {% for column in columns %}
+        stored_lines.{{ column }}{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from {{ ref('stg_lake__lines') }} as stored_lines
+    where stored_lines.line_kind = 'event'
+),
+
+hashed as (
+    select
+        line_id,
+        {{ clientele.row_hash(['event_at', 'product_id', 'event_type', 'user_id']) }} as row_hash
+    from lines
+),
+
+repeated_hashes as (
+    select row_hash from hashed group by row_hash having count(*) > 1
+),
+
+suspects as (
+    select hashed.line_id
+    from hashed
+    inner join repeated_hashes on hashed.row_hash = repeated_hashes.row_hash
+),
+
+copies as (
+    select
+        lines.line_id,
+        row_number() over (
+            partition by lines.{{ columns | join(', lines.') }}
+            order by lines.line_id
+        ) as copy_number
+    from lines
+    inner join suspects on lines.line_id = suspects.line_id
+),
+
+repeated_here as (
+    select line_id from copies where copy_number > 1
+),
+
+accepted_files as (
+    select file_id from {{ ref('event_files') }} where status = 'accepted'
+),
+
+earlier_events as (
+    {{ clientele.previous_events(dict(clientele.event_columns(), **{'file_id': 'bigint'})) }}
+),
+
+held_events as (
+    select earlier_events.*
+    from earlier_events
+    inner join accepted_files on earlier_events.file_id = accepted_files.file_id
+),
+
+repeated_from_before as (
+    {{ clientele.lines_equal_to('held_events') }}
+),
+
+final as (
+    select line_id from repeated_here
+    union
+    select line_id from repeated_from_before
+)
+
+select * from final

@@ -1,0 +1,16 @@
+{#- Grain: one physical line of a file that is still to be taken in, typed, with the reason against it if there is one.
+    Holds this run's files only, of any age, and raw ids: emptied by the next run. -#}
+-- depends_on: {{ ref('stg_lake__files') }}
+{{ config(materialized='by_file') }}
+
+with
+
+lines as (
+    select * from {{ clientele.lake_lines() }}
+),
+
+judged as (
+    {{ clientele.judged_lines('lines') }}
+)
+
+select {{ clientele.line_columns().keys() | join(', ') }} from judged

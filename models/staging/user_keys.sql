@@ -1,0 +1,31 @@
+{#- Grain: one raw user id: the only place where it meets its pseudonym. Users are added when a file first brings
+    them, late or not, and never change. -#}
+{{ config(materialized='incremental', incremental_strategy='append') }}
+
+with
+
+lines as (
+    select user_id from {{ ref('stg_lake__lines') }} where line_kind = 'event'
+),
+
+arrived as (
+    select distinct lines.user_id from lines
+    {% if is_incremental() %}
+    left join {{ this }} as known on lines.user_id = known.user_id
+    where known.user_id is null
+    {% endif %}
+),
+
+keyed as (
+    select user_id, {{ clientele.user_key('cast(user_id as varchar(32))') }} as user_key from arrived
+),
+
+numbered as (
+    select
+        user_id,
+        {{ clientele.hex_to_integer('user_key') }} as user_sk,
+        user_key
+    from keyed
+)
+
+select * from numbered

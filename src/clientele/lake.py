@@ -1,0 +1,677 @@
+"""Look at event files before they are read: what they are, how many lines they hold, whether to trust them.
+
+DuckDB 2.0 accepts a gzip file whose checksum is wrong, drops lines that are not UTF-8 and, told the wrong
+line end, loses a line at the border of a read buffer, each without a word. The ledger promises that every
+line of every file is accounted for, so each file is first read once here: hashed, decompressed with its
+checksums verified, and its lines counted. The `reader_*` facts say how DuckDB then finds exactly these lines.
+
+A *line* ends at LF or CRLF; a last line without an end counts. In a file where a CR stands without an LF,
+every CR and every LF ends a line (so a CRLF there ends a line and adds a blank one). A *blank* line has no
+characters.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import glob
+import json
+import os
+import re
+import stat
+import sys
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import asdict, dataclass, fields, replace
+from hashlib import sha256
+from time import monotonic
+from typing import BinaryIO
+
+import numpy as np
+
+__all__ = ["COLUMNS", "MAX_LINE_BYTES", "FileFacts", "LakeError", "inventory", "known_from_json"]
+
+COLUMNS = (
+    "event_time",
+    "event_type",
+    "product_id",
+    "category_id",
+    "category_code",
+    "brand",
+    "price",
+    "user_id",
+    "user_session",
+)
+MAX_LINE_BYTES = 16 * 2**20
+
+_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+_BLOCK_BYTES = 4 * 2**20
+_HEAD_BYTES = 64 * 2**10
+_WORKERS = 2
+_GZIP_MAGIC = b"\x1f\x8b"
+_PARQUET_MAGIC = b"PAR1"
+# DuckDB's own default for max_line_size; a larger value makes it allocate larger buffers.
+_DEFAULT_LINE_BYTES = 2_000_000
+# A scan of whole lines needs a delimiter that is in no line: a control character, or else a code point that
+# Unicode bars from text.
+_DELIMITERS = ("\x01", "\U0010ffff")
+_FOREIGN_MAGIC = {
+    b"PK\x03\x04": "a zip archive (or a spreadsheet)",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ\x00": "compressed with xz",
+    b"PARE": "an encrypted Parquet file",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+}
+_BYTE_MARK = codecs.BOM_UTF8
+_DATE = re.compile(r"\s*\"?\d{4}-\d\d-\d\d")
+# What may be shown of a header that is not one: words, but nothing with so many digits that it may be an id.
+_COLUMN_NAME = re.compile(r"(?!(?:\D*\d){4})[^\W\d][\w .-]{0,39}")
+
+
+class LakeError(ValueError):
+    """The patterns name no file; the message says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    r"""What is known of one file without having loaded it.
+
+    Attributes
+    ----------
+    file_path : str
+        Absolute path as found, symbolic links not followed.
+    file_bytes, modified_ns : int or None
+        Size, and time of modification in nanoseconds since 1970; None when there is no file behind the path.
+    sha256 : str or None
+        Of the bytes as delivered (not decompressed), 64 hexadecimal digits; None when they could not be read.
+    status : str
+        `readable`; `empty` (nothing but a header, or nothing at all); `refused`.
+    reason : str or None
+        Why the file is refused or what it lacks: a sentence with its path. Never quotes an event.
+    file_format : str or None
+        `csv` or `parquet`, by content.
+    file_compression : str or None
+        `none` or `gzip`, by content.
+    column_positions : tuple of int
+        Zero-based place in the file of each of `COLUMNS`, in the order of `COLUMNS`.
+    column_types : tuple of str
+        Parquet only: Arrow types of the nine columns, in the order of `COLUMNS`.
+    n_lines : int or None
+        Lines of text with header and blank lines; rows of a Parquet file.
+    n_blank : int or None
+        Lines without any character; 0 for Parquet.
+    longest_line_bytes : int or None
+        Longest line without its end.
+    reader_path : str or None
+        The path as DuckDB takes it: a pattern that matches this file only.
+    reader_delimiter : str or None
+        A character that is in no line of the file.
+    reader_new_line : str or None
+        `\n` or `\r\n`, spelled with a backslash as DuckDB's `new_line` wants it.
+    reader_is_parallel : bool
+        False for a file with several kinds of line end, which only one thread splits exactly.
+    reader_max_line_size : int
+        Bytes; a longer line goes to DuckDB's reject tables.
+    has_byte_mark, has_cr, has_nul, has_quotes, has_invalid_utf8 : bool
+        Whether the text starts with a UTF-8 byte order mark, and whether it holds CR, NUL, double quotes and
+        bytes that are not UTF-8.
+    is_known : bool
+        Facts copied from an earlier look; the file was not read.
+    """
+
+    file_path: str
+    file_bytes: int | None = None
+    modified_ns: int | None = None
+    sha256: str | None = None
+    status: str = "readable"
+    reason: str | None = None
+    file_format: str | None = None
+    file_compression: str | None = None
+    column_positions: tuple[int, ...] = ()
+    column_types: tuple[str, ...] = ()
+    n_lines: int | None = None
+    n_blank: int | None = None
+    longest_line_bytes: int | None = None
+    reader_path: str | None = None
+    reader_delimiter: str | None = None
+    reader_new_line: str | None = None
+    reader_is_parallel: bool = True
+    reader_max_line_size: int = _DEFAULT_LINE_BYTES
+    has_byte_mark: bool = False
+    has_cr: bool = False
+    has_nul: bool = False
+    has_quotes: bool = False
+    has_invalid_utf8: bool = False
+    is_known: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """Last part of the path."""
+        return os.path.basename(self.file_path)
+
+    def as_row(self) -> dict[str, str | int | bool | None]:
+        """Return the facts as values that JSON and SQL can hold: positions and types as joined text."""
+        return asdict(self) | {
+            "file_name": self.file_name,
+            "column_positions": ",".join(map(str, self.column_positions)),
+            "column_types": ";".join(self.column_types),
+        }
+
+
+def known_from_json(text: str | None) -> list[FileFacts]:
+    """Read back rows of `FileFacts.as_row` from a JSON list; null means none, unknown fields are ignored."""
+    names = {field.name for field in fields(FileFacts)}
+    found = []
+    for row in json.loads(text or "null") or []:
+        values = {name: value for name, value in row.items() if name in names and value is not None}
+        for name, separator, kind in (("column_positions", ",", int), ("column_types", ";", str)):
+            values[name] = tuple(map(kind, filter(None, values.get(name, "").split(separator))))
+        found.append(FileFacts(**values))
+    return found
+
+
+class _Refusal(Exception):
+    """A file that must not be loaded; the message is the reason."""
+
+
+def inventory(
+    patterns: str,
+    known: Iterable[FileFacts] = (),
+    progress: Callable[[str], None] | None = None,
+) -> list[FileFacts]:
+    """Find the files that `patterns` names and look at each that is new or has changed.
+
+    Parameters
+    ----------
+    patterns : str
+        Paths, directories or glob patterns (`**` goes into subdirectories, `~` is the home directory), one
+        per line or separated by commas. A line that names something as a whole is not split at its commas. A
+        directory stands for the `.csv`, `.csv.gz` and `.parquet` files in it.
+    known : iterable of FileFacts
+        Facts of earlier looks. Where path, size and time of modification are unchanged, they are returned
+        again with `is_known` set, and the file is not read.
+    progress : callable, optional
+        Receives a line of text now and then while large files are read. Not given: they go to standard error.
+
+    Returns
+    -------
+    list of FileFacts
+        One per file, sorted by path. A file that is reached by several paths is listed once, under the first.
+
+    Raises
+    ------
+    LakeError
+        If `patterns` is empty or one of them matches no file.
+    """
+    paths = _find(patterns)
+    earlier = {facts.file_path: facts for facts in known if facts.sha256 is not None}
+    reporter = _Progress(len(paths), progress or _to_stderr)
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="clientele-lake") as pool:
+        looks = [
+            pool.submit(_look, path, earlier.get(_printable(path)), reporter, number)
+            for number, path in enumerate(paths, start=1)
+        ]
+        try:
+            return [look.result() for look in looks]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _printable(path: str) -> str:
+    """Show the bytes of a path that are not UTF-8 as question marks, so that it can be stored and printed."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+# --- which files
+
+
+def _find(patterns: str) -> list[str]:
+    """Return the absolute paths that the patterns name, sorted, one for each file."""
+    found: list[str] = []
+    named = False
+    for line in filter(None, map(str.strip, patterns.splitlines())):
+        whole = _match(line)
+        parts = [line] if whole else list(filter(None, map(str.strip, line.split(","))))
+        named = named or bool(parts)
+        for pattern in parts:
+            matched = whole or _match(pattern)
+            if not matched:
+                raise LakeError(
+                    f"No event file matches {pattern!r} (looked in {os.getcwd()}). Correct CLIENTELE_EVENTS: "
+                    "it takes paths, directories and patterns such as 'data/*.csv.gz', separated by commas."
+                )
+            found.extend(matched)
+    if not named:
+        raise LakeError(
+            "CLIENTELE_EVENTS is empty. Give it the event files, for example 'data/*.csv.gz' "
+            "(paths, directories and patterns, separated by commas)."
+        )
+    by_file: dict[str, str] = {}
+    for path in sorted(map(os.path.abspath, found)):
+        by_file.setdefault(os.path.realpath(path), path)
+    return list(by_file.values())
+
+
+def _match(pattern: str) -> list[str]:
+    pattern = os.path.expanduser(pattern)
+    if os.path.isdir(pattern):
+        return [
+            os.path.join(pattern, name)
+            for name in os.listdir(pattern)
+            if name.lower().endswith(_SUFFIXES) and not name.startswith(".")
+        ]
+    if os.path.lexists(pattern):
+        return [pattern]
+    # A wildcard reaches directories too. Those named like an event file are kept, to be refused aloud.
+    return [
+        path
+        for path in glob.glob(pattern, recursive=True)
+        if not os.path.isdir(path) or path.lower().endswith(_SUFFIXES)
+    ]
+
+
+# --- one file
+
+
+def _look(path: str, earlier: FileFacts | None, reporter: _Progress, number: int) -> FileFacts:
+    facts = FileFacts(_printable(path))
+    try:
+        status = os.stat(path)
+        facts = replace(facts, file_bytes=status.st_size, modified_ns=status.st_mtime_ns)
+        if earlier and (earlier.file_bytes, earlier.modified_ns) == (status.st_size, status.st_mtime_ns):
+            return replace(earlier, is_known=True)
+        _check_kind(path, status.st_mode)
+        with open(path, "rb") as file:
+            source = _Hashed(file, lambda done: reporter.report(number, facts, done))
+            try:
+                return _read(facts, source)
+            except _Refusal as refusal:
+                # The ledger knows a refused file by its bytes too: read on to the end for the hash.
+                source.drain()
+                return _refused(replace(facts, sha256=source.digest()), refusal)
+            finally:
+                _check_unchanged(status, os.fstat(file.fileno()))
+                reporter.finish(number, facts)
+    except _Refusal as refusal:
+        return _refused(facts, refusal)
+    except FileNotFoundError:
+        reason = "is a link to nothing" if os.path.islink(path) else "was gone when it was to be read"
+    except PermissionError:
+        reason = "may not be read by this user: change its permissions"
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}"
+    return _refused(facts, reason)
+
+
+def _refused(facts: FileFacts, why: object) -> FileFacts:
+    return replace(facts, status="refused", reason=f"{facts.file_path} {why}.")
+
+
+def _check_kind(path: str, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise _Refusal("is a directory: to read the files in it, name the directory itself")
+    if not stat.S_ISREG(mode):
+        raise _Refusal("is not a regular file")
+    if _printable(path) != path:
+        raise _Refusal("has a name that is not UTF-8: rename it")
+    if "\\" in path and glob.has_magic(path):
+        raise _Refusal("has a path with a backslash and one of * ? [, which DuckDB cannot open: rename it")
+
+
+def _check_unchanged(before: os.stat_result, after: os.stat_result) -> None:
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise _Refusal("changed while it was read: run again when it is complete")
+
+
+class _Hashed:
+    """A file read in blocks, each hashed as it passes."""
+
+    def __init__(self, file: BinaryIO, advance: Callable[[int], None]) -> None:
+        self._file = file
+        self._advance = advance
+        self._hash = sha256()
+        self._done = 0
+
+    def read(self) -> bytes:
+        block = self._file.read(_BLOCK_BYTES)
+        self._hash.update(block)
+        self._done += len(block)
+        self._advance(self._done)
+        return block
+
+    def drain(self) -> None:
+        while self.read():
+            pass
+
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _read(facts: FileFacts, source: _Hashed) -> FileFacts:
+    first = source.read()
+    for magic, kind in _FOREIGN_MAGIC.items():
+        if first.startswith(magic):
+            raise _Refusal(f"is {kind}: deliver CSV in UTF-8, plain or gzip, or Parquet")
+    if first.startswith(_PARQUET_MAGIC):
+        source.drain()
+        return replace(_parquet(facts), sha256=source.digest())
+    is_gzip = first.startswith(_GZIP_MAGIC)
+    text = _Text()
+    for block in _gunzip(first, source) if is_gzip else _blocks(first, source):
+        text.add(block)
+    seen = replace(
+        text.facts(facts),
+        sha256=source.digest(),
+        file_compression="gzip" if is_gzip else "none",
+        reader_path=glob.escape(facts.file_path),
+    )
+    if seen.reader_delimiter is None:
+        raise _Refusal("holds both U+0001 and U+10FFFF, which belong in no text")
+    if not seen.n_lines:
+        return _empty(replace(seen, column_positions=tuple(range(len(COLUMNS)))), "holds no line")
+    seen = replace(seen, column_positions=_positions(text.first_line(seen.reader_new_line)))
+    return _empty(seen, "holds a header and no event") if seen.n_lines - seen.n_blank == 1 else seen
+
+
+def _empty(facts: FileFacts, what: str) -> FileFacts:
+    return replace(facts, status="empty", reason=f"{facts.file_path} {what}.")
+
+
+def _blocks(first: bytes, source: _Hashed) -> Iterator[bytes]:
+    block = first
+    while block:
+        yield block
+        block = source.read()
+
+
+def _gunzip(first: bytes, source: _Hashed) -> Iterator[bytes]:
+    """Decompress every member of a gzip file (RFC 1952) in bounded blocks; verify checksums and lengths."""
+    waiting = first
+    n_members = 0
+    while waiting:
+        if not waiting.startswith(_GZIP_MAGIC[: len(waiting)]):
+            filler = "zero bytes" if not waiting.strip(b"\0") else "bytes that are not gzip"
+            raise _Refusal(f"has {filler} after the end of its gzip data: deliver it again")
+        n_members += 1
+        member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        while not member.eof:
+            try:
+                block = member.decompress(waiting, _BLOCK_BYTES)
+            except zlib.error as error:
+                what = f"{error}, member {n_members}"
+                raise _Refusal(f"is a damaged gzip file ({what}): deliver it again") from error
+            if block:
+                yield block
+            waiting = member.unconsumed_tail
+            if not member.eof and not waiting:
+                waiting = source.read()
+                if not waiting:
+                    raise _Refusal("is a gzip file cut short: deliver it again")
+        # Members and blocks may end together; it takes two bytes to know the next member.
+        waiting = member.unused_data
+        if len(waiting) < len(_GZIP_MAGIC):
+            waiting += source.read()
+
+
+# --- text
+
+
+class _Lines:
+    """Count of lines by one rule of where a line ends."""
+
+    def __init__(self) -> None:
+        self.n_lines = 0
+        self.n_blank = 0
+        self.longest = 0
+        self._open = 0
+
+    def add(self, ends: np.ndarray, trims: np.ndarray | int, n_bytes: int) -> None:
+        """Add a block of `n_bytes`: where lines end in it, and whether a CR before belongs to the end."""
+        if not ends.size:
+            self._open += n_bytes
+            return
+        lengths = np.diff(ends, prepend=-1) - 1
+        lengths[0] += self._open
+        lengths -= trims
+        self.n_lines += ends.size
+        self.n_blank += ends.size - int(np.count_nonzero(lengths))
+        self.longest = max(self.longest, int(lengths.max()))
+        self._open = n_bytes - int(ends[-1]) - 1
+
+    def close(self) -> None:
+        if self._open:
+            self.n_lines += 1
+            self.longest = max(self.longest, self._open)
+            self._open = 0
+
+
+class _Text:
+    """Facts of a text that comes in blocks."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._held = b""
+        self._is_started = False
+        self._by_lf = _Lines()
+        self._by_any: _Lines | None = None
+        self._n_lf = self._n_cr = self._n_crlf = 0
+        self._decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+        self._is_ascii = True
+        self._delimiters = list(_DELIMITERS)
+        self._seam = b""
+        self.has_byte_mark = self.has_nul = self.has_quotes = False
+
+    def add(self, block: bytes) -> None:
+        block = self._held + block
+        self._held = b""
+        if not self._is_started:
+            if len(block) < len(_BYTE_MARK) and _BYTE_MARK.startswith(block):
+                self._held = block
+                return
+            self._is_started = True
+            if block.startswith(_BYTE_MARK):
+                self.has_byte_mark = True
+                block = block[len(_BYTE_MARK) :]
+        # A CR waits for the byte after it, so that no CRLF is seen in halves.
+        if block.endswith(b"\r"):
+            block, self._held = block[:-1], b"\r"
+        self._scan(block)
+
+    def _scan(self, block: bytes) -> None:
+        if len(self._head) < _HEAD_BYTES:
+            self._head += block[: _HEAD_BYTES - len(self._head)]
+        self.has_nul = self.has_nul or b"\0" in block
+        self.has_quotes = self.has_quotes or b'"' in block
+        self._scan_characters(block)
+        codes = np.frombuffer(block, np.uint8)
+        line_feeds = np.flatnonzero(codes == 10)
+        self._n_lf += line_feeds.size
+        if b"\r" not in block:
+            self._by_lf.add(line_feeds, 0, codes.size)
+            if self._by_any is not None:
+                self._by_any.add(line_feeds, 0, codes.size)
+            return
+        # Up to the first CR both rules find the same lines.
+        if self._by_any is None:
+            self._by_any = copy(self._by_lf)
+        # For an LF at place 0 this looks at the last byte of the block, never a CR because that is held back.
+        after_cr = codes[line_feeds - 1] == 13
+        self._n_crlf += int(np.count_nonzero(after_cr))
+        self._n_cr += int(np.count_nonzero(codes == 13))
+        self._by_lf.add(line_feeds, after_cr, codes.size)
+        self._by_any.add(np.flatnonzero((codes == 10) | (codes == 13)), 0, codes.size)
+
+    def _scan_characters(self, block: bytes) -> None:
+        is_ascii = block.isascii()
+        if self._decoder is not None and not (is_ascii and self._is_ascii):
+            try:
+                self._decoder.decode(block)
+            except UnicodeDecodeError:
+                self._decoder = None
+            else:
+                # A character cut by the border of the block is completed by the next one.
+                self._is_ascii = not self._decoder.getstate()[0]
+        seamed = block if is_ascii else self._seam + block
+        self._delimiters = [
+            delimiter
+            for delimiter in self._delimiters
+            if (is_ascii and not delimiter.isascii()) or delimiter.encode() not in seamed
+        ]
+        self._seam = block[-3:]
+
+    def facts(self, facts: FileFacts) -> FileFacts:
+        """Close the text and add its facts."""
+        if self._held:
+            held, self._held, self._is_started = self._held, b"", True
+            self._scan(held)
+        if self._decoder is not None:
+            try:
+                self._decoder.decode(b"", final=True)
+            except UnicodeDecodeError:
+                self._decoder = None
+        has_lone_cr = self._n_cr > self._n_crlf
+        lines = self._by_any if has_lone_cr and self._by_any is not None else self._by_lf
+        lines.close()
+        return replace(
+            facts,
+            file_format="csv",
+            n_lines=lines.n_lines,
+            n_blank=lines.n_blank,
+            longest_line_bytes=lines.longest,
+            reader_delimiter=self._delimiters[0] if self._delimiters else None,
+            reader_new_line=r"\r\n" if self._n_crlf and not has_lone_cr else r"\n",
+            reader_is_parallel=not (has_lone_cr or 0 < self._n_crlf < self._n_lf),
+            reader_max_line_size=min(max(lines.longest + 1, _DEFAULT_LINE_BYTES), MAX_LINE_BYTES),
+            has_byte_mark=self.has_byte_mark,
+            has_cr=self._n_cr > 0,
+            has_nul=self.has_nul,
+            has_quotes=self.has_quotes,
+            has_invalid_utf8=self._decoder is None,
+        )
+
+    def first_line(self, new_line: str | None) -> bytes:
+        """Return the first line, cut after 64 KiB."""
+        return re.split(rb"\r\n|\n" if new_line == r"\r\n" else rb"\r|\n", self._head, maxsplit=1)[0]
+
+
+def _positions(first_line: bytes) -> tuple[int, ...]:
+    """Return the place of each of `COLUMNS` in a header line."""
+    wanted = f"expected the header {','.join(COLUMNS)}, in any order"
+    if not first_line.strip():
+        raise _Refusal(f"starts with a blank line: {wanted}")
+    try:
+        text = first_line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _Refusal(f"has a first line that is not UTF-8: {wanted}") from None
+    names = _names(text, ",")
+    for delimiter in ";\t|":
+        if len(set(COLUMNS).intersection(_names(text, delimiter))) > len(set(COLUMNS).intersection(names)):
+            shown = "a tab" if delimiter == "\t" else repr(delimiter)
+            raise _Refusal(f"has {shown} between its columns: {wanted}, with commas")
+    if not set(COLUMNS).intersection(names):
+        # The line may be an event, and events are not quoted in messages.
+        looks = "looks like an event" if _DATE.match(text) else f"has {len(names)} fields, none of them known"
+        raise _Refusal(f"has no header, the first line {looks}: {wanted}")
+    return _places(names, wanted)
+
+
+def _places(names: list[str], wanted: str) -> tuple[int, ...]:
+    faults = {
+        "lacks column": [name for name in COLUMNS if name not in names],
+        "has unknown column": [_shown(name) for name in dict.fromkeys(names) if name not in COLUMNS],
+        "has more than one column": [name for name in COLUMNS if names.count(name) > 1],
+    }
+    if any(faults.values()):
+        listed = "; ".join(f"{fault} {', '.join(found)}" for fault, found in faults.items() if found)
+        raise _Refusal(f"{listed}: {wanted}")
+    return tuple(map(names.index, COLUMNS))
+
+
+def _names(text: str, delimiter: str) -> list[str]:
+    fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    return [field.strip().strip('"').strip().lower() for field in fields]
+
+
+def _shown(name: str) -> str:
+    return name if _COLUMN_NAME.fullmatch(name) else "(not a name)"
+
+
+# --- Parquet
+
+
+def _parquet(facts: FileFacts) -> FileFacts:
+    """Read rows and columns from the footer. Its pages carry no checksum that could be verified here."""
+    # Imported late: most deliveries are text, and the import takes longer than a look at a small file.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wanted = f"expected the columns {', '.join(COLUMNS)}, in any order"
+    try:
+        with pq.ParquetFile(facts.file_path) as file:
+            schema, n_rows = file.schema_arrow, file.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _Refusal("is a damaged or incomplete Parquet file: deliver it again") from error
+    positions = _places([name.lower() for name in schema.names], wanted)
+    types = [schema.types[position] for position in positions]
+    for name, kind in zip(COLUMNS, types, strict=True):
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise _Refusal(f"has column {name} of type {kind}: write it as text, a number or a timestamp")
+    seen = replace(
+        facts,
+        file_format="parquet",
+        file_compression="none",
+        n_lines=n_rows,
+        n_blank=0,
+        column_positions=positions,
+        column_types=tuple(map(str, types)),
+        reader_path=glob.escape(facts.file_path),
+    )
+    return seen if n_rows else _empty(seen, "holds columns and no event")
+
+
+# --- progress
+
+
+class _Progress:
+    """Say which file is read and how far, at most once in two seconds; say nothing when the work is short."""
+
+    _PAUSE_SECONDS = 2.0
+    _SHORT_SECONDS = 1.0
+
+    def __init__(self, n_files: int, say: Callable[[str], None]) -> None:
+        self._n_files = n_files
+        self._say = say
+        self._lock = threading.Lock()
+        self._said_at = monotonic()
+        self._started_at: dict[int, float] = {}
+
+    def report(self, number: int, facts: FileFacts, done: int) -> None:
+        with self._lock:
+            now = monotonic()
+            self._started_at.setdefault(number, now)
+            if now - self._said_at < self._PAUSE_SECONDS:
+                return
+            self._said_at = now
+            share = 100 * done // max(facts.file_bytes or 0, done, 1)
+            self._say(f"clientele: checking {self._name(number, facts)} · {share} %")
+
+    def finish(self, number: int, facts: FileFacts) -> None:
+        with self._lock:
+            seconds = monotonic() - self._started_at.get(number, monotonic())
+            if seconds >= self._SHORT_SECONDS:
+                self._say(f"clientele: checked {self._name(number, facts)} · {seconds:.0f} s")
+
+    def _name(self, number: int, facts: FileFacts) -> str:
+        return f"{number} of {self._n_files} · {facts.file_name}"

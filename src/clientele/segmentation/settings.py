@@ -1,0 +1,95 @@
+"""The numbers that govern a fit, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How personas are fitted; every number that a reader may want to change.
+
+    Parameters
+    ----------
+    as_of : date
+        The day that the features describe. It becomes part of the model version; no clock is read.
+    min_users, max_users : int
+        Fewer users give no model; more are reduced to a fixed sample of this size.
+    clip_quantiles : tuple of float
+        Every feature is clipped to these quantiles of the sample.
+    min_reliability : float
+        Features with a smaller reliability (0..1) are dropped, where reliability is known.
+    max_correlation : float
+        Of two features with a larger absolute correlation, the later one in the catalog is dropped.
+    block_balance : float
+        0 lets each feature count alike, 1 each block, however many features it has.
+    guidance : float
+        Share (0..1) of the embedding's variance that comes from predicted outcomes; 0 ignores outcomes.
+    min_outcome_users : int
+        Outcomes, or replicates, known for fewer users are not used.
+    min_outcome_r2 : float
+        Leave-one-out R² that the best-predicted outcome must reach, or the outcomes do not guide.
+    explained_variance, max_components : float, int
+        Principal components are kept up to this share of the variance, and no more than so many.
+    min_k, max_k : int
+        Smallest number of personas worth publishing, and the largest one tried.
+    n_init : int
+        k-means++ starts of each fit. With few, a poor optimum passes for an unstable persona.
+    study_users, n_repeats : int
+        Size of the stability study's sample, and number of its repetitions; three for a number of
+        personas that is far from a bar by then, or smaller than one that passes.
+    silhouette_users : int
+        Size of the sample behind silhouette, Calinski-Harabasz and Davies-Bouldin.
+    min_prediction_strength, min_half_sample_ari, min_jaccard, min_share : float
+        The bars that a number of personas must pass.
+    order_features : tuple of str
+        Personas are numbered by their descending mean over these features.
+    seed : int
+        Origin of all randomness.
+    """
+
+    as_of: date
+    min_users: int = 200
+    max_users: int = 300_000
+    clip_quantiles: tuple[float, float] = (0.01, 0.99)
+    min_reliability: float = 0.1
+    max_correlation: float = 0.85
+    block_balance: float = 0.0
+    guidance: float = 0.15
+    min_outcome_users: int = 500
+    min_outcome_r2: float = 0.05
+    explained_variance: float = 0.85
+    max_components: int = 15
+    min_k: int = 4
+    max_k: int = 10
+    n_init: int = 16
+    study_users: int = 10_000
+    n_repeats: int = 10
+    silhouette_users: int = 4_000
+    min_prediction_strength: float = 0.80
+    min_half_sample_ari: float = 0.80
+    min_jaccard: float = 0.75
+    min_share: float = 0.03
+    order_features: tuple[str, ...] = (
+        "purchase_rate_logit",
+        "ordering_sessions_logit",
+        "sessions_per_week_ln",
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that contradict each other."""
+        low, high = self.clip_quantiles
+        checks = {
+            "as_of must be a date": isinstance(self.as_of, date),
+            "clip_quantiles must satisfy 0 <= low < high <= 1": 0 <= low < high <= 1,
+            "guidance must lie in 0..1": 0 <= self.guidance <= 1,
+            "block_balance must lie in 0..1": 0 <= self.block_balance <= 1,
+            "2 <= min_k <= max_k must hold": 2 <= self.min_k <= self.max_k,
+            "n_repeats must be at least 2": self.n_repeats >= 2,
+            "min_users must be at least 2 * max_k": self.min_users >= 2 * self.max_k,
+        }
+        for rule, holds in checks.items():
+            if not holds:
+                raise ValueError(f"Settings: {rule}; got {self}")

@@ -1,0 +1,21 @@
+{#- If this fails, a customer with enough events was left without a persona although there is a model, or one without
+    enough got one. It is not a test of the threshold itself. -#}
+{% set min_events = clientele.setting('min_events') %}
+
+with
+
+counted as (
+    select
+        sum(case when n_events >= {{ min_events }} and segment_id is null then 1 else 0 end) as n_left_out,
+        sum(case when n_events < {{ min_events }} and segment_id is not null then 1 else 0 end) as n_let_in
+    from {{ ref('user_segments') }}
+),
+
+champion as (
+    select count(*) as n_champions from {{ ref('segment_models') }} where is_champion
+)
+
+select counted.n_left_out, counted.n_let_in
+from counted
+cross join champion
+where (champion.n_champions > 0 and counted.n_left_out > 0) or counted.n_let_in > 0

@@ -1,0 +1,47 @@
+{#- Breaks when a small macro gives another answer than the one written here, on this engine: then every feature and
+    every reason against a line is in doubt. Not a test of any data. Larger macros have unit tests of their models. -#}
+{% set minute = clientele.seconds_between(
+    "cast('2019-10-01 23:59:30' as timestamp)", "cast('2019-10-02 00:00:30' as timestamp)"
+) %}
+{% set answers = [
+    ('share_logit', clientele.share_logit('3', '10', 1, 2), 'ln(4 / 9e0)'),
+    ('share_logit of nothing', clientele.share_logit('0', '0', 1, 20), 'ln(1 / 20e0)'),
+    ('double', clientele.double('3') ~ ' / 2', '1.5'),
+    ('exact', clientele.exact('3 / 7e0'), '0.428571429'),
+    ('seconds_between', minute, '60'),
+    ('hex_to_integer', clientele.hex_to_integer("'0000000000000ffabc'"), '255'),
+    ('hex_to_integer of 60 bits', clientele.hex_to_integer("'ffffffffffffffff'"), '1152921504606846975'),
+] %}
+{% for text, number in [
+    ('0', 0), ('-7', -7), ('9223372036854775807', 9223372036854775807),
+    ('9223372036854775808', none), ('1.0', none), ('1e3', none), ('x', none)
+] %}
+{% do answers.append(('whole_number of ' ~ text, clientele.whole_number("'" ~ text ~ "'"), number)) %}
+{% endfor %}
+{% for text, number in [('0', 0), ('1.50', 1.5), ('-0.01', -0.01), ('1e3', none), ('1,50', none), ('1_0', none)] %}
+{% do answers.append(('decimal_number of ' ~ text, clientele.decimal_number("'" ~ text ~ "'"), number)) %}
+{% endfor %}
+{% for text, second in [
+    ('2019-10-01 00:00:01 UTC', 1), ('2019-10-01T00:00:02Z', 2), ('2019-10-01 00:00:03.999', 3),
+    ('2019-10-01 00:00:04+00:00', 4), ('2019-10-01 00:00:05+02:00', none), ('2019-02-30 00:00:00 UTC', none),
+    ('2019-10-01', none), ('01/10/2019 00:00:00', none), ('1569888000', none)
+] %}
+{% set found = clientele.utc_timestamp("'" ~ text ~ "'") %}
+{% set seconds = clientele.seconds_between("cast('2019-10-01 00:00:00' as timestamp)", found) %}
+{% do answers.append(('utc_timestamp of ' ~ text, seconds, second)) %}
+{% endfor %}
+
+with
+
+answers as (
+    {% for macro, answer, known in answers %}
+    select
+        '{{ macro }}' as asked,
+        {{ clientele.double(answer) }} as answer,
+        {{ clientele.double('null' if known is none else known) }} as known
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select * from answers
+where (answer is null) != (known is null) or abs(answer - known) > 0.0000000001
