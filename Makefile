@@ -11,14 +11,26 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 
+RIGHTS := erase readmit object withdraw-objection export-subject
+
 # A path may hold blanks, quotes or dollars: it goes through the environment, never into a command's text.
 ifdef EVENTS
 build: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
-build docs: export CLIENTELE_HOME := $(value HOME_DIR)
+build docs evaluate rollback $(RIGHTS) rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
 endif
-unexport EVENTS HOME_DIR
+# Ids of customers go through the environment too: dbt logs its commands.
+ifdef SUBJECT
+$(RIGHTS): export CLIENTELE_SUBJECT := $(value SUBJECT)
+endif
+ifdef SUBJECTS_FILE
+$(RIGHTS): export CLIENTELE_SUBJECTS_FILE := $(value SUBJECTS_FILE)
+endif
+ifdef OUTPUT
+export-subject: export CLIENTELE_EXPORT_FILE := $(value OUTPUT)
+endif
+unexport EVENTS HOME_DIR SUBJECT SUBJECTS_FILE OUTPUT
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DBT_PROFILES_DIR := profiles
@@ -30,7 +42,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help
 help: ## Show what can be made
 	@echo "Usage: make <target> [EVENTS='path/*.csv.gz'] [HOME_DIR=directory]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: env
 env: $(DEV) ## Build the environment in .venv: everything that running and developing need
@@ -53,14 +65,82 @@ check-build:
 	    echo "  export CLIENTELE_PSEUDONYM_KEY=\$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(32))')" >&2; \
 	    exit 2; fi
 
+# Who is meant: SUBJECT=<user_id>, or SUBJECTS_FILE=<path> with an id per line (keeps ids out of the shell's history).
+.PHONY: erase
+erase: $(RUN) ## Erase customers for good: make erase SUBJECT=<user_id> | SUBJECTS_FILE=<path> [HOME_DIR=…]
+	@dbt --quiet run-operation erase_subjects
+
+.PHONY: readmit
+readmit: $(RUN) ## Lift the block on erased customers, whom new files may then bring back
+	@dbt --quiet run-operation readmit_subjects
+
+.PHONY: object
+object: $(RUN) ## Note that customers object to profiling
+	@dbt --quiet run-operation object_to_profiling
+
+.PHONY: withdraw-objection
+withdraw-objection: $(RUN) ## Take such an objection back
+	@dbt --quiet run-operation withdraw_objection
+
+.PHONY: export-subject
+export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
+	@python -m clientele.rights
+
+.PHONY: rotate-key
+rotate-key: $(RUN) ## Give everybody a new pseudonym: from CLIENTELE_PSEUDONYM_KEY to CLIENTELE_PSEUDONYM_KEY_NEW
+	@dbt --quiet run-operation rotate_key
+
+.PHONY: evaluate
+evaluate: $(RUN) ## Judge the personas of a built warehouse and compare other ways to cluster [HOME_DIR=directory]
+	@python -m clientele.evaluation
+
+.PHONY: rollback
+rollback: $(RUN) ## Publish the marts before these once more: make rollback [TO=number] [HOME_DIR=warehouse]
+	@python -m clientele.publishing rollback $(if $(value TO),--to '$(value TO)')
+	@python -m clientele.publishing list
+
 .PHONY: docs
 docs: $(RUN) ## Write the documentation of all tables as one page: target/static_index.html
 	@dbt docs generate --static
 	@echo "Open target/static_index.html in a browser."
 
+# A key that is no secret: for synthetic customers, and for public data if STORE names some. It makes figures repeatable.
+METHOD := target/method-docs
+STORE ?=
+.PHONY: method-docs
+method-docs: export CLIENTELE_PSEUDONYM_KEY := method-docs: public on purpose, for public data only
+method-docs: export STORE := $(value STORE)
+method-docs: $(RUN) ## Write the figures of docs/method.md and docs/model-card.md [STORE='path/*.csv.gz' of the real store]
+	@rm -rf $(METHOD)
+	@python -m clientele.synthetic $(METHOD)/shop --users 20000 --months 5 --quiet
+	@CLIENTELE_EVENTS=$(METHOD)/shop/events CLIENTELE_HOME=$(METHOD)/synthetic \
+	    dbt --quiet build --vars 'compare_early: true'
+	@if [ -n "$${STORE:-}" ]; then \
+	    CLIENTELE_EVENTS="$$STORE" CLIENTELE_HOME=$(METHOD)/store dbt --quiet build; fi
+	@python -m clientele.method_docs synthetic=$(METHOD)/synthetic $${STORE:+store=$(METHOD)/store}
+
+.PHONY: privacy-docs
+privacy-docs: $(RUN) ## Write the record of processing from the tags of the models, and what attacks on pseudonyms cost
+	@dbt parse --quiet
+	@python -m clientele.privacy_docs record
+	@python -m clientele.privacy_docs measure
+
 .PHONY: test
 test: lint ## Check everything: lint, then pytest, which also runs the dbt builds
-	@pytest
+	@pytest -n auto --dist loadfile
+
+.PHONY: test-image
+test-image: $(DEV) ## Build the container image and run a build in it; without a builder, follow its recipe by hand
+	@pytest tests/container
+
+.PHONY: test-redshift
+test-redshift: export CLIENTELE_LONG := 1
+test-redshift: $(DEV) ## Build on DuckDB and on the Redshift stand-in, and compare every cell (needs PostgreSQL)
+	@pytest tests/redshift
+
+.PHONY: test-faults
+test-faults: $(DEV) ## Kill builds at every statement and replay many random deliveries: the long form of two tests, an hour
+	@CLIENTELE_TEST_FAULTS=long pytest tests/python/test_order.py tests/python/test_faults.py
 
 .PHONY: lint
 lint: $(DEV) ## Check the style of Python, YAML and SQL
@@ -74,13 +154,17 @@ lint: $(DEV) ## Check the style of Python, YAML and SQL
 lint-sql format: export CLIENTELE_HOME := target/lint
 lint-sql: $(DEV)
 	@! grep -rnE --include='*.sql' '^.{121,}' models tests || { echo "SQL: longer than 120 characters" >&2; exit 1; }
-	@sqlfluff lint models tests
+	@sqlfluff lint --processes 0 models tests
 
 .PHONY: format
 format: $(DEV) ## Mend what the style checks can mend by themselves
 	@ruff check --fix --exit-zero .
 	@ruff format .
 	@sqlfluff fix models tests
+
+.PHONY: bench
+bench: $(DEV) ## Measure time, memory and disk, beside a bare scan and other tools, into docs/performance.md (an hour)
+	@python -m clientele.bench
 
 .PHONY: lock
 lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
@@ -89,6 +173,8 @@ lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
 	    --custom-compile-command 'make lock' "$$@"; }; \
 	lock pyproject.toml --all-extras --group build --output-file requirements/dev.lock; \
 	lock pyproject.toml --group build --constraints requirements/dev.lock --output-file requirements/run.lock; \
+	lock pyproject.toml --extra redshift --group build --constraints requirements/dev.lock \
+	    --output-file requirements/warehouse.lock; \
 	lock --group installer --output-file requirements/installer.lock
 
 .PHONY: clean

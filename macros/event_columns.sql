@@ -42,7 +42,9 @@
     inner join {{ ref('user_keys') }} as user_keys on lines.user_id = user_keys.user_id
     {{ 'inner' if duplicates == 'only' else 'left' }} join {{ ref('stg_lake__duplicates') }} as duplicates
         on {{ clientele.line_id('lines') }} = duplicates.line_id
-    where lines.line_kind = 'event' {{ 'and duplicates.line_id is null' if duplicates != 'only' }}
+    where
+        lines.line_kind = 'event' and lines.event_at >= {{ clientele.kept_from('events') }}
+        {{ 'and duplicates.line_id is null' if duplicates != 'only' }}
 {% endmacro %}
 
 

@@ -297,13 +297,24 @@ user_features_as_of as (
 
 
 {% macro feature_catalog() %}
-    {#- The features in their order: [{'name', 'block', 'meaning'}], from models/marts/user_features.yml. -#}
+    {#- The features in their order: [{'name', 'block', 'meaning', 'scale', 'unit', 'basis', 'label', 'label_fr'}], from
+        models/marts/user_features.yml, where its description says what each of these is. -#}
+    {%- set scales = ['plain', 'ln', 'ln1p', 'logit', 'odds'] -%}
+    {%- set units = ['number', 'share', 'seconds', 'days', 'money', 'deviations', 'factor'] -%}
     {%- set features = [] -%}
     {%- if execute -%}
         {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == 'user_features' -%}
             {%- for column in node.columns.values() if column.config.meta.feature_block is defined -%}
+                {%- set meta = column.config.meta -%}
+                {%- if meta.scale not in scales or meta.unit not in units or not meta.label or not meta.label_fr -%}
+                    {{ exceptions.raise_compiler_error(
+                        "feature_catalog: " ~ column.name ~ " in models/marts/user_features.yml needs meta with scale (" ~ scales | join(', ')
+                        ~ "), unit (" ~ units | join(', ') ~ "), label and label_fr; it has " ~ meta
+                    ) }}
+                {%- endif -%}
                 {%- do features.append({
-                    'name': column.name, 'block': column.config.meta.feature_block, 'meaning': column.description
+                    'name': column.name, 'block': meta.feature_block, 'meaning': column.description, 'scale': meta.scale,
+                    'unit': meta.unit, 'basis': meta.get('basis', 'users'), 'label': meta.label, 'label_fr': meta.label_fr
                 }) -%}
             {%- endfor -%}
         {%- endfor -%}
@@ -311,6 +322,38 @@ user_features_as_of as (
     {{ return(features) }}
 {% endmacro %}
 
+
+{% macro family_names() %}
+    {#- One row: the names of the numbered category families, as a select for a CTE; see with_family_names. -#}
+    select
+        {% for rank in range(1, clientele.n_families() + 1) -%}
+        coalesce(max(case when family_rank = {{ rank }} then replace(category_family, '_', ' ') end), 'family {{ rank }}')
+            as family_{{ rank }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('family_prices') }}
+{% endmacro %}
+
+{% macro with_family_names(text, families) -%}
+    {#- `text` with {family_1} and so on replaced by the columns of `families`, a CTE of family_names(). -#}
+    {%- set filled = namespace(text=text) -%}
+    {%- for rank in range(1, clientele.n_families() + 1) -%}
+        {%- set filled.text = "replace(" ~ filled.text ~ ", '{family_" ~ rank ~ "}', " ~ families ~ ".family_" ~ rank ~ ")" -%}
+    {%- endfor -%}
+    {{ filled.text }}
+{%- endmacro %}
+
 {% macro feature_names() %}
     {{ return(clientele.feature_catalog() | map(attribute='name') | list) }}
 {% endmacro %}
+
+
+{% macro natural(value, scale) -%}
+    {#- A feature's value in natural units, by its scale in the catalog (both expressions): a share of 0 to 1 for a logit,
+        and so on. clientele.segmentation.wording does the same. -#}
+    case {{ scale }}
+        when 'logit' then 1 / (1 + exp(-({{ value }})))
+        when 'ln1p' then exp({{ value }}) - 1
+        when 'plain' then {{ value }}
+        else exp({{ value }})
+    end
+{%- endmacro %}

@@ -15,8 +15,38 @@
 {% endmacro %}
 
 {% macro duckdb__session_sk(user_session) -%}
-    {{ clientele.hex_to_integer("sha256(getvariable('clientele_session') || 'session:v1:' || " ~ user_session ~ ")") }}
+    {#- the mask is 0 until the key is rotated -#}
+    xor(
+        {{ clientele.hex_to_integer("sha256(getvariable('clientele_session') || 'session:v1:' || " ~ user_session ~ ")") }},
+        getvariable('clientele_session_mask')
+    )
 {%- endmacro %}
+
+
+{% macro erased_hash(user_id) %}
+    {#- What a tombstone is known by: under keys of its own, which outlive a rotation of the pseudonyms' key. -#}
+    {{- return(adapter.dispatch('erased_hash', 'clientele')(user_id)) -}}
+{% endmacro %}
+
+{% macro duckdb__erased_hash(user_id) -%}
+    left(sha256(getvariable('clientele_erased_outer') || sha256(getvariable('clientele_erased_inner') || 'erased:v1:' || {{ user_id }})), 32)
+{%- endmacro %}
+
+
+{% macro new_key_ring() %}
+    {#- An SQL expression: a ring for a new warehouse, sealed with the key of this build (src/clientele/keys.py). -#}
+    {{ return(adapter.dispatch('new_key_ring', 'clientele')()) }}
+{% endmacro %}
+
+{% macro duckdb__new_key_ring() %}{{ return('clientele_new_ring()') }}{% endmacro %}
+
+
+{% macro key_ring_opens(sealed) %}
+    {#- An SQL condition: the key of this build is the one that the ring is sealed with. -#}
+    {{ return(adapter.dispatch('key_ring_opens', 'clientele')(sealed)) }}
+{% endmacro %}
+
+{% macro duckdb__key_ring_opens(sealed) %}{{ return("clientele_ring_opens(" ~ sealed ~ ") = 'true'") }}{% endmacro %}
 
 
 {% macro hex_to_integer(hex) %}

@@ -18,7 +18,10 @@
                 ~ ' model(s) or test(s) failed or were skipped; the last good publication stays'
             ) }}
         {%- elif marts | sort | list == all_marts | sort | list -%}
-            {{ clientele.publish_marts(marts | sort) }}
+            {{ clientele.publish_marts(marts | sort, {
+                'passed': results | selectattr('status', 'equalto', 'pass') | list | length,
+                'warned': results | selectattr('status', 'equalto', 'warn') | list | length,
+            }) }}
             {{ clientele.tell_about_segments() }}
         {%- endif -%}
     {%- endif -%}
@@ -44,13 +47,19 @@
         )
     ) }}
     {%- for fit in run_query(
-        "select model_version, status, reason, n_segments from " ~ clientele.built('core', 'segment_models')
+        "select model_version, status, reason, n_segments, coalesce(decision_reason, '') as decision_reason, is_champion from " ~ clientele.built('core', 'segment_models')
         ~ " order by fit_number desc limit 1"
     ).rows -%}
         {{ print(
             'personas: ' ~ fit['n_segments'] | int ~ ', model ' ~ fit['model_version']
             ~ ' (' ~ fit['status'] | replace('_', ' ') ~ '). ' ~ fit['reason']
         ) }}
+        {%- if fit['n_segments'] | int > 0 -%}
+            {{ print(
+                ('it scores. ' if fit['is_champion'] else 'it does not score (seeds/segment_decisions.csv can promote it). ')
+                ~ fit['decision_reason']
+            ) }}
+        {%- endif -%}
     {%- endfor -%}
     {%- set history = run_query(
         "select " ~ dbt.datediff('first_date', 'last_date', 'day') ~ " + 1 as n_days from "
@@ -65,17 +74,23 @@
 {% endmacro %}
 
 
-{% macro publish_marts(marts) %}
-    {{ return(adapter.dispatch('publish_marts', 'clientele')(marts)) }}
+{% macro publish_marts(marts, tests) %}
+    {{ return(adapter.dispatch('publish_marts', 'clientele')(marts, tests)) }}
 {% endmacro %}
 
-{% macro default__publish_marts(marts) %}
+{% macro default__publish_marts(marts, tests) %}
     {{ print('published files are written by the DuckDB target only') }}
 {% endmacro %}
 
-{% macro duckdb__publish_marts(marts) %}
+{% macro duckdb__publish_marts(marts, tests) %}
     {%- set order = {'user_features': 'user_key', 'user_segments': 'user_key'} -%}
-    {%- do run_query("set variable clientele_publication = clientele_publication_start('" ~ invocation_id ~ "')") -%}
+    {%- do run_query(
+        "set variable clientele_publication = (select clientele_publication_start(cast(to_json(struct_pack("
+        ~ "run_id := '" ~ invocation_id ~ "', as_of := strftime(max(as_of), '%Y-%m-%d %H:%M:%S'), "
+        ~ "model_version := max(model_version), "
+        ~ "tests := struct_pack(passed := " ~ tests['passed'] ~ ", warned := " ~ tests['warned'] ~ ")"
+        ~ ")) as varchar)) from " ~ clientele.built('marts', 'user_segments') ~ ")"
+    ) -%}
     {%- for mart in marts -%}
         {%- do run_query(
             "copy (select * from " ~ clientele.built("marts", mart) ~ " order by " ~ order.get(mart, 'all')

@@ -2,23 +2,56 @@
     the lowest wins, ties go to the lowest id. The sum runs in the order of the features: floats are added in the same
     order in clientele.segmentation.score, so that both give the same bits. -#}
 
-{% macro persona_score_ctes(features) %}
-    {#- CTEs that end in `persona_scores`: user_sk, segment_id, runner_up_segment_id, margin, reason_feature_1..3 and
-        is_above_mean_1..3. `features`: a CTE with user_sk and the features of the catalog. -#}
-    {%- set names = clientele.feature_names() -%}
-    {%- set segments = range(1, clientele.setting('max_segments') + 1) -%}
-weights as (
-    select * from {{ ref('segment_weights') }}
+{% macro weights_of(flag) %}
+    {#- CTEs that end in `weights_of_model`: the weights of the fit that segment_models marks with `flag`. Ids are for
+        ever and may have gaps; segment_position counts the personas of the model from 1 in the order of their ids. -#}
+fits as (
+    select * from {{ ref('segment_fits') }} where row_kind = 'weight'
 ),
 
--- one row: every weight under a name of its own; a persona that the champion does not have never has the lowest score
+chosen as (
+    select fit_number from {{ ref('segment_models') }} where {{ flag }}
+),
+
+weights_of_model as (
+    select
+        fits.model_version,
+        cast(fits.segment_id as integer) as segment_id,
+        cast(dense_rank() over (order by fits.segment_id) as integer) as segment_position,
+        fits.item as feature,
+        cast(fits.item_position as integer) as feature_position,
+        fits.value as weight,
+        fits.feature_mean,
+        fits.clip_lo,
+        fits.clip_hi
+    from fits
+    inner join chosen on fits.fit_number = chosen.fit_number
+)
+{% endmacro %}
+
+
+{% macro persona_score_ctes(features, weights='segment_weights') %}
+    {#- CTEs that end in `persona_scores`: user_sk, segment_id, runner_up_segment_id, margin, reason_feature_1..3 and
+        is_above_mean_1..3. `features`: a CTE with user_sk and the features of the catalog. `weights`: the name of
+        a model with the columns of segment_weights: one model's rows, or none. -#}
+    {%- set names = clientele.feature_names() -%}
+    {%- set places = range(1, clientele.setting('max_segments') + 1) -%}
+-- a persona's place among those of the model: ids may be any numbers, and the lowest still wins a tie
+weights as (
+    select
+        model_weights.*,
+        dense_rank() over (order by model_weights.segment_id) as segment_place
+    from {{ ref(weights) }} as model_weights
+),
+
+-- one row: every weight under a name of its own; at a place that the model does not fill the score is never the lowest
 weight_columns as (
     select
-        {% for segment in segments -%}
-        coalesce(max(case when segment_id = {{ segment }} and feature_position = 0 then weight end), 1e300)
+        {% for segment in places -%}
+        coalesce(max(case when segment_place = {{ segment }} and feature_position = 0 then weight end), 1e300)
             as intercept_{{ segment }},
         {% for name in names -%}
-        coalesce(max(case when segment_id = {{ segment }} and feature = '{{ name }}' then weight end), 0e0)
+        coalesce(max(case when segment_place = {{ segment }} and feature = '{{ name }}' then weight end), 0e0)
             as w_{{ segment }}_{{ loop.index }},
         {% endfor -%}
         {% endfor -%}
@@ -46,7 +79,7 @@ clipped as (
 scored as (
     select
         clipped.*,
-        {% for segment in segments -%}
+        {% for segment in places -%}
         weight_columns.intercept_{{ segment }}
         {%- for name in names %} + weight_columns.w_{{ segment }}_{{ loop.index }} * clipped.x_{{ loop.index }}{% endfor %}
             as score_{{ segment }}{{ ',' if not loop.last }}
@@ -58,7 +91,7 @@ scored as (
 won as (
     select
         scored.*,
-        least({% for segment in segments %}score_{{ segment }}{{ ', ' if not loop.last }}{% endfor %}) as lowest_score
+        least({% for segment in places %}score_{{ segment }}{{ ', ' if not loop.last }}{% endfor %}) as lowest_score
     from scored
 ),
 
@@ -66,10 +99,10 @@ named as (
     select
         won.*,
         case
-            {% for segment in segments -%}
+            {% for segment in places -%}
             when score_{{ segment }} = lowest_score then {{ segment }}
             {% endfor -%}
-        end as segment_id
+        end as first_place
     from won
 ),
 
@@ -77,8 +110,8 @@ seconded as (
     select
         named.*,
         least(
-            {% for segment in segments -%}
-            case when segment_id = {{ segment }} then 2e300 else score_{{ segment }} end{{ ',' if not loop.last }}
+            {% for segment in places -%}
+            case when first_place = {{ segment }} then 2e300 else score_{{ segment }} end{{ ',' if not loop.last }}
             {% endfor -%}
         ) as second_score
     from named
@@ -87,12 +120,12 @@ seconded as (
 ranked as (
     select
         user_sk,
-        segment_id,
+        first_place,
         case
-            {% for segment in segments -%}
-            when segment_id != {{ segment }} and score_{{ segment }} = second_score then {{ segment }}
+            {% for segment in places -%}
+            when first_place != {{ segment }} and score_{{ segment }} = second_score then {{ segment }}
             {% endfor -%}
-        end as runner_up_segment_id,
+        end as second_place,
         second_score - lowest_score as margin,
         {% for name in names -%}
         x_{{ loop.index }}{{ ',' if not loop.last }}
@@ -103,55 +136,73 @@ ranked as (
 -- what speaks for the persona and against the runner-up: (w_2nd - w_1st) * (x - mean), feature by feature
 segment_weight_rows as (
     select
+        segment_place,
         segment_id,
         {% for name in names -%}
         coalesce(max(case when feature = '{{ name }}' then weight end), 0e0) as w_{{ loop.index }}{{ ',' if not loop.last }}
         {% endfor %}
     from weights
-    group by segment_id
+    group by segment_place, segment_id
+),
+
+weight_differences as (
+    select
+        winner.segment_place as first_place,
+        runner_up.segment_place as second_place,
+        winner.segment_id,
+        runner_up.segment_id as runner_up_segment_id,
+        {% for name in names -%}
+        runner_up.w_{{ loop.index }} - winner.w_{{ loop.index }} as d_{{ loop.index }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from segment_weight_rows as winner
+    cross join segment_weight_rows as runner_up
 ),
 
 contributions as (
     select
         ranked.*,
+        weight_differences.segment_id,
+        weight_differences.runner_up_segment_id,
         {% for name in names -%}
-        ranked.x_{{ loop.index }} >= weight_columns.mean_{{ loop.index }} as is_above_{{ loop.index }},
-        (runner_up.w_{{ loop.index }} - winner.w_{{ loop.index }})
-            * (ranked.x_{{ loop.index }} - weight_columns.mean_{{ loop.index }})
-            as c_{{ loop.index }}{{ ',' if not loop.last }}
+        weight_columns.mean_{{ loop.index }},
+        weight_differences.d_{{ loop.index }} * (ranked.x_{{ loop.index }} - weight_columns.mean_{{ loop.index }})
+            as c_1_{{ loop.index }}{{ ',' if not loop.last }}
         {% endfor %}
     from ranked
     cross join weight_columns
-    inner join segment_weight_rows as winner on ranked.segment_id = winner.segment_id
-    inner join segment_weight_rows as runner_up on ranked.runner_up_segment_id = runner_up.segment_id
+    inner join weight_differences
+        on ranked.first_place = weight_differences.first_place and ranked.second_place = weight_differences.second_place
 ),
 
+-- the three largest, one after the other: what has been taken is out of the contest for the next place
 {% for place in [1, 2, 3] %}
+{% if place > 1 %}
+left_{{ place }} as (
+    select
+        top_{{ place - 1 }}.*,
+        {% for name in names -%}
+        {%- set contender = 'c_' ~ (place - 1) ~ '_' ~ loop.index -%}
+        case when place_{{ place - 1 }} = {{ loop.index }} then -2e300 else {{ contender }} end
+            as c_{{ place }}_{{ loop.index }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from top_{{ place - 1 }}
+),
+
+{% endif %}
 top_{{ place }} as (
     select
         contenders.*,
         case
             {% for name in names -%}
-            {%- set position = loop.index -%}
-            when c_{{ position }} = highest_{{ place }}
-            {%- for earlier in range(1, place) %} and place_{{ earlier }} != {{ position }}{% endfor %} then {{ position }}
+            when c_{{ place }}_{{ loop.index }} = highest_{{ place }} then {{ loop.index }}
             {% endfor -%}
         end as place_{{ place }}
     from (
         select
             *,
-            greatest(
-                {% for name in names -%}
-                {%- set position = loop.index -%}
-                {%- if place == 1 %}c_{{ position }}{% else -%}
-                case
-                    when {% for earlier in range(1, place) %}place_{{ earlier }} != {{ position }}
-                        {{- ' and ' if not loop.last }}{% endfor %} then c_{{ position }}
-                end
-                {%- endif %}{{ ',' if not loop.last }}
-                {% endfor -%}
-            ) as highest_{{ place }}
-        from {{ 'contributions' if place == 1 else 'top_' ~ (place - 1) }}
+            greatest({% for name in names %}c_{{ place }}_{{ loop.index }}{{ ', ' if not loop.last }}{% endfor %})
+                as highest_{{ place }}
+        from {{ 'contributions' if place == 1 else 'left_' ~ place }}
     ) as contenders
 ),
 
@@ -170,7 +221,7 @@ persona_scores as (
         end as reason_feature_{{ place }},
         case
             {% for name in names -%}
-            when place_{{ place }} = {{ loop.index }} then is_above_{{ loop.index }}
+            when place_{{ place }} = {{ loop.index }} then x_{{ loop.index }} >= mean_{{ loop.index }}
             {% endfor -%}
         end as is_above_mean_{{ place }}{{ ',' if not loop.last }}
         {% endfor %}

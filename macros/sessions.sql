@@ -17,6 +17,16 @@
         id form sessions of their own (session_sk 0). Only ids that stay open longer than the gap can hold a
         pause, so the window over single events runs for those alone. -#}
     {%- set gap_seconds = clientele.setting('session_gap_minutes') * 60 %}
+    with ids as (
+        select
+            user_sk,
+            session_sk,
+            cast(1 as bigint) as session_part,
+            {{ clientele.session_measures() }}
+        from {{ events }}
+        group by user_sk, session_sk
+    )
+
     select
         sessions.user_sk,
         sessions.session_sk,
@@ -46,24 +56,16 @@
                 order by split_sessions.started_at, split_sessions.session_sk, split_sessions.session_part
             ) as previous_started_at
         from (
-            select short_ids.*, id_products.n_products
-            from (
-                select
-                    user_sk,
-                    session_sk,
-                    cast(1 as bigint) as session_part,
-                    {{ clientele.session_measures() }}
-                from {{ events }}
-                group by user_sk, session_sk
-            ) as short_ids
+            select ids.*, id_products.n_products
+            from ids
             -- counted apart: count(distinct) beside the other measures takes twice as long
             inner join (
                 select user_sk, session_sk, count(*) as n_products
                 from (select distinct user_sk, session_sk, product_id from {{ events }}) as id_product_pairs
                 group by user_sk, session_sk
             ) as id_products
-                on short_ids.user_sk = id_products.user_sk and short_ids.session_sk = id_products.session_sk
-            where {{ clientele.seconds_between('short_ids.started_at', 'short_ids.ended_at') }} <= {{ gap_seconds }}
+                on ids.user_sk = id_products.user_sk and ids.session_sk = id_products.session_sk
+            where {{ clientele.seconds_between('ids.started_at', 'ids.ended_at') }} <= {{ gap_seconds }}
             union all
             select
                 user_sk,
@@ -95,13 +97,8 @@
                                 order by events.event_at, events.product_id, events.event_type
                             ) as previous_event_at
                         from {{ events }} as events
-                        inner join (
-                            select user_sk, session_sk
-                            from {{ events }}
-                            group by user_sk, session_sk
-                            having {{ clientele.seconds_between('min(event_at)', 'max(event_at)') }} > {{ gap_seconds }}
-                        ) as long_ids
-                            on events.user_sk = long_ids.user_sk and events.session_sk = long_ids.session_sk
+                        inner join ids on events.user_sk = ids.user_sk and events.session_sk = ids.session_sk
+                        where {{ clientele.seconds_between('ids.started_at', 'ids.ended_at') }} > {{ gap_seconds }}
                     ) as long_events
                 ) as paused
             ) as parts
@@ -121,3 +118,12 @@
         )
     )
 {%- endmacro %}
+
+
+{% macro session_columns() %}
+    {#- What the features read of a row of core.user_sessions, besides whose it is. -#}
+    {{ return([
+        'session_sk', 'session_part', 'started_at', 'ended_at', 'duration_seconds', 'n_events', 'n_views', 'n_carts',
+        'n_removes', 'n_purchases', 'n_products', 'revenue', 'seconds_since_previous', 'is_first_of_day'
+    ]) }}
+{% endmacro %}

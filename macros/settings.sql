@@ -17,7 +17,10 @@
         'premium_z': [-5, 5],
         'as_of': 'timestamp or last_event',
         'refit': 'boolean',
-        'min_events': [1, 100000],
+        'fit_min_events': [1, 100000],
+        'min_events': 'count or auto',
+        'settled_confidence': [0, 1],
+        'compare_early': 'boolean',
         'sample_users': [200, 5000000],
         'max_segments': [2, 16],
         'at_risk_days': [1, 3650],
@@ -25,6 +28,9 @@
         'new_days': [1, 3650],
         'loyal_orders': [1, 1000],
         'min_cell_users': [0, 100000],
+        'events_retention_months': [1, 600],
+        'inactive_profile_months': [1, 600],
+        'publish_to': 's3 or none',
     }) }}
 {% endmacro %}
 
@@ -42,6 +48,16 @@
             {{ clientele._refuse_setting(name, value, 'true or false') }}
         {%- endif -%}
         {{ return(text | lower == 'true') }}
+    {%- elif form == 'count or auto' -%}
+        {%- if text != 'auto' and not modules.re.fullmatch('[1-9][0-9]{0,5}', text) -%}
+            {{ clientele._refuse_setting(name, value, 'auto, or a whole number from 1 to 999999') }}
+        {%- endif -%}
+        {{ return('auto' if text == 'auto' else text | int) }}
+    {%- elif form == 's3 or none' -%}
+        {%- if text != 'none' and not modules.re.fullmatch('s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9_.=-]+)*', text) -%}
+            {{ clientele._refuse_setting(name, value, "a place in S3 without a slash at its end, like 's3://bucket/folder', or none") }}
+        {%- endif -%}
+        {{ return(text) }}
     {%- elif form is string -%}
         {%- set form_is_met = namespace(value=(text in ['none', 'last_event'] and text in form)) -%}
         {%- if modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?', text) and '1990-01-02' <= text < '2040' -%}
@@ -93,22 +109,34 @@
 
 
 {% macro require_same_key() %}
-    {#- One warehouse, one key: with another one, known customers would come back as strangers. One row of the map of
-        users tells. A full refresh makes the map anew, with whatever key there is. -#}
-    {%- set user_keys = adapter.get_relation(
-        database=clientele.vault_database(), schema='vault', identifier='user_keys'
-    ) -%}
-    {%- if user_keys is not none and not flags.FULL_REFRESH -%}
-        {%- set n_others = run_query(
-            'select count(*) from (select user_id, user_key from ' ~ user_keys ~ ' limit 1) as known where user_key != '
-            ~ clientele.user_key('cast(user_id as varchar(32))')
-        ).columns[0].values()[0] -%}
-        {%- if n_others > 0 -%}
-            {{ exceptions.raise_compiler_error(
-                'CLIENTELE_PSEUDONYM_KEY is not the key that this warehouse was built with: every customer would get a new '
-                ~ 'pseudonym. Set the old key, or build everything anew with --full-refresh.'
-            ) }}
-        {%- endif -%}
+    {#- One warehouse, one key: with another one, known customers would come back as strangers and erased ones from the
+        dead. The ring in the vault opens with its own key only, also for a full refresh; the epoch beside core tells
+        that a database file of another epoch was put back. -#}
+    {%- do clientele.create_registers() -%}
+    {%- set ring = clientele.register('key_ring') -%}
+    {%- set epochs = api.Relation.create(database=target.database, schema='core', identifier='key_epoch') -%}
+    {%- if run_query('select count(*) from ' ~ ring).columns[0].values()[0] == 0 -%}
+        {%- do run_query('insert into ' ~ ring ~ ' select 1, ' ~ clientele.new_key_ring()) -%}
+    {%- endif -%}
+    {%- if run_query('select count(*) from ' ~ epochs).columns[0].values()[0] == 0 -%}
+        {%- do run_query('insert into ' ~ epochs ~ ' select key_epoch from ' ~ ring) -%}
+    {%- endif -%}
+    {%- if run_query('select count(*) from ' ~ ring ~ ' where not (' ~ clientele.key_ring_opens('sealed') ~ ')').columns[0].values()[0] > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            'CLIENTELE_PSEUDONYM_KEY is not the key that this warehouse was built with: every customer would get a new '
+            ~ 'pseudonym. Set the key of this warehouse; to change it, use make rotate-key.'
+        ) }}
+    {%- endif -%}
+    {%- if run_query('select count(*) from ' ~ ring ~ ' where key_epoch not in (select key_epoch from ' ~ epochs ~ ')').columns[0].values()[0] > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            'The vault and the warehouse are of different key epochs: one of them was restored from before a key rotation. '
+            ~ 'Restore both from the same moment, or remove warehouse.duckdb and build anew.'
+        ) }}
+    {%- endif -%}
+    {%- if run_query('select count(*) from ' ~ clientele.register('erasure_requests')).columns[0].values()[0] > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            'An erasure was interrupted. Finish it first: make erase (without a subject), or dbt run-operation erase_subjects.'
+        ) }}
     {%- endif -%}
 {% endmacro %}
 

@@ -32,7 +32,30 @@
     {#- post_hook: this table has now taken in every load of the ledger. -#}
     delete from {{ clientele.load_marks() }} where model_name = '{{ this.identifier }}';
     insert into {{ clientele.load_marks() }}
-    select '{{ this.identifier }}', max(load_id) from {{ ref('event_files') }}
+    select '{{ this.identifier }}', {{ clientele.newest_load() }}
+{% endmacro %}
+
+
+{% macro newest_load() %}
+    {#- The load that a table built now is complete up to, as a scalar subquery: that of the newest file, or of what
+        changed without a file, as an erasure does and the end of a retention. -#}
+    (select greatest(
+        coalesce(max(load_id), 0), (select coalesce(max(last_load_id), 0) from {{ ref('touched_days') }})
+    ) from {{ ref('event_files') }})
+{% endmacro %}
+
+{% macro this_load(ledger) %}
+    {#- The load under which this run takes events away, as a scalar subquery: above all that any table has taken in. -#}
+    (select greatest(coalesce(max(load_id), 0), {{ clientele.last_load_taken_in() }} + 1) from {{ ledger }})
+{% endmacro %}
+
+
+{% macro forget_batch() %}
+    {#- post_hook of core.events, after its commit: what was read from the files has served. The list of files goes first,
+        so that a build that is stopped in between finds no file whose lines are gone. -#}
+    {%- for batch in [ref('stg_lake__files'), ref('stg_lake__lines'), ref('stg_lake__duplicates')] -%}
+    truncate {{ batch }};
+    {% endfor -%}
 {% endmacro %}
 
 
@@ -58,6 +81,24 @@
 {% endmacro %}
 
 
+{% macro kept_from(what) -%}
+    {#- From when on events, or profiles, are kept, as a scalar subquery: core.retention. -#}
+    coalesce(
+        (select {{ what }}_kept_from from {{ ref('retention') }}), cast('{{ clientele.setting('earliest_event_date') }}' as timestamp)
+    )
+{%- endmacro %}
+
+{% macro forget_inactive_profiles() %}
+    {#- post_hook: profiles of users whose last event is longer ago than inactive_profile_months. -#}
+    delete from {{ this }} where last_event_at < {{ clientele.kept_from('profiles') }}
+{% endmacro %}
+
+{% macro forget_keys_without_users() %}
+    {#- post_hook after the transaction, as the vault may be another database: raw ids of nobody's events. -#}
+    delete from {{ ref('user_keys') }} where user_sk not in (select user_sk from {{ ref('users') }})
+{% endmacro %}
+
+
 {% macro forget_users_without_events() %}
     {#- post_hook of the last table that is kept per user: users whose every event a re-delivered file took away. -#}
     delete from {{ ref('users') }} where user_sk not in (select user_sk from {{ ref('user_sessions') }})
@@ -68,10 +109,12 @@
     ones come. delete+insert would only remove the keys of the new batch, and so keep what should have vanished. -#}
 
 {% macro get_incremental_touched_users_sql(arg_dict) %}
-    {#- Rows of users whose events have changed, and of all others that the model has built again. -#}
+    {#- Rows of users whose events have changed, of all others that the model has built again, and of users who are not
+        there any more: a full refresh that was killed has made the register anew, without them. -#}
     {%- set touched -%}
         user_sk in (select user_sk from {{ ref('users') }} where last_load_id > {{ clientele.taken_in(this.identifier) }})
         or user_sk in (select user_sk from {{ arg_dict['temp_relation'] }})
+        or user_sk not in (select user_sk from {{ ref('users') }})
     {%- endset -%}
     {{- clientele._replace_rows(arg_dict, touched) -}}
 {% endmacro %}
@@ -96,18 +139,23 @@
 
 
 {% macro get_incremental_files_sql(arg_dict) %}
-    {#- Rows of files that are no longer accepted, and of files that are read (again) in this run. -#}
+    {#- Rows of files that are no longer accepted, of files that are read (again) in this run, and of expired events. -#}
     {%- set gone -%}
         file_id not in (select file_id from {{ ref('event_files') }} where status = 'accepted')
         or file_id in (select file_id from {{ ref('stg_lake__files') }})
+        {%- if 'event_at' in arg_dict['dest_columns'] | map(attribute='name') %}
+        or event_at < {{ clientele.kept_from('events') }}
+        {%- endif %}
     {%- endset -%}
     {{- clientele._replace_rows(arg_dict, gone) -}}
 {% endmacro %}
 
 
 {% macro get_incremental_pending_sql(arg_dict) %}
-    {#- Rows that a stopped build worked out for loads that core.events has not taken in. -#}
-    {{- clientele._replace_rows(arg_dict, 'load_id > ' ~ clientele.taken_in('events')) -}}
+    {#- Rows that a stopped build worked out for loads that core.events has not taken in, and those of expired events. -#}
+    {{- clientele._replace_rows(
+        arg_dict, 'load_id > ' ~ clientele.taken_in('events') ~ ' or event_at < ' ~ clientele.kept_from('events')
+    ) -}}
 {% endmacro %}
 
 

@@ -2,6 +2,7 @@
     first copy is replaced (released_duplicates). Late data: another load; rows go with their file. -#}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('stg_lake__files') }}
+-- depends_on: {{ ref('retention') }}
 {{ config(materialized='incremental', incremental_strategy='files') }}
 
 with

@@ -9,7 +9,12 @@
 -- depends_on: {{ ref('file_lines') }}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('stg_lake__files') }}
-{{ config(materialized='incremental', incremental_strategy='files', post_hook='{{ clientele.mark_load() }}') }}
+-- depends_on: {{ ref('retention') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='files',
+    post_hook=['{{ clientele.mark_load() }}', after_commit('{{ clientele.forget_batch() }}')]
+) }}
 {% set columns = clientele.event_columns().keys() | list + ['file_id', 'load_id'] %}
 
 with

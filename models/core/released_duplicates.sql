@@ -6,8 +6,8 @@
 
 with
 
-newest_load as (
-    select max(load_id) as load_id from {{ ref('event_files') }}
+this_load as (
+    select {{ clientele.this_load(ref('event_files')) }} as load_id
 ),
 
 earlier_events as (
@@ -26,7 +26,7 @@ lost_events as (
     select earlier_events.*
     from earlier_events
     left join accepted_files on earlier_events.file_id = accepted_files.file_id
-    where accepted_files.file_id is null
+    where accepted_files.file_id is null and earlier_events.event_at >= {{ clientele.kept_from('events') }}
 ),
 
 copies as (
@@ -55,9 +55,9 @@ final as (
         {% endfor %}
         copies.file_id,
         copies.line_number,
-        newest_load.load_id
+        this_load.load_id
     from copies
-    cross join newest_load
+    cross join this_load
     left join arriving
         on
             copies.user_sk = arriving.user_sk

@@ -1,4 +1,6 @@
-{#- Grain: one fit: its card, and whether its weights are the ones that score. The newest model is the champion. -#}
+{#- Grain: one fit: its card, what the gate and people have decided about it, and whether its weights score. The switch
+    that every other table reads is is_champion: a pinned model, else the newest that a person has promoted or the gate
+    has passed, else the newest that is stable and unproven. A rejected model never scores. -#}
 
 with
 
@@ -12,6 +14,8 @@ cards as (
         model_version,
         max(case when item = 'status' then text end) as status,
         max(case when item = 'reason' then text end) as reason,
+        max(case when item = 'gate' then text end) as gate,
+        max(case when item = 'gate_reason' then text end) as gate_reason,
         max(case when item = 'k' then value end) as n_segments,
         max(case when item = 'n_users' then value end) as n_users,
         max(case when item = 'n_features' then value end) as n_features,
@@ -25,27 +29,88 @@ cards as (
     group by fit_number, model_version
 ),
 
-champions as (
-    select max(fit_number) as fit_number from fits where row_kind = 'weight'
+decisions as (
+    select
+        model_version,
+        max(case when decision = 'reject' then 1 else 0 end) as is_rejected,
+        max(case when decision = 'pin' then 1 else 0 end) as is_pinned,
+        max(case when decision = 'promote' then 1 else 0 end) as is_promoted,
+        max(case when decision != 'refit' then decided_by || ': ' || reason end) as reason
+    from {{ ref('segment_decisions') }}
+    group by model_version
+),
+
+decided as (
+    select
+        cards.*,
+        case
+            when cards.status = 'no_model' then 'no_model'
+            when decisions.is_rejected = 1 then 'rejected'
+            when decisions.is_pinned = 1 then 'pinned'
+            when decisions.is_promoted = 1 then 'promoted'
+            else cards.gate
+        end as decision,
+        coalesce(decisions.reason, cards.gate_reason) as decision_reason
+    from cards
+    left join decisions on cards.model_version = decisions.model_version
+),
+
+ranked as (
+    select
+        decided.*,
+        case
+            when decided.decision = 'pinned' then 3
+            when decided.decision in ('promoted', 'passed') then 2
+            when decided.decision = 'unproven' then 1
+            else 0
+        end as standing
+    from decided
+),
+
+placed as (
+    select
+        ranked.*,
+        row_number() over (
+            order by ranked.standing desc nulls last, ranked.fit_number desc nulls last
+        ) as place
+    from ranked
+),
+
+champion as (
+    select max(fit_number) as fit_number from placed where place = 1 and standing > 0
+),
+
+challenger as (
+    select max(placed.fit_number) as fit_number
+    from placed
+    cross join champion
+    where
+        placed.decision not in ('no_model', 'rejected')
+        and (champion.fit_number is null or placed.fit_number > champion.fit_number)
 ),
 
 final as (
     select
-        cards.fit_number,
-        cards.model_version,
-        cards.status,
-        cards.reason,
-        cast(cards.n_segments as integer) as n_segments,
-        cast(cards.n_users as bigint) as n_users,
-        cast(cards.n_features as integer) as n_features,
-        cast(cards.n_components as integer) as n_components,
-        cards.explained_variance,
-        cards.min_share,
-        cast(cards.n_mismatches as bigint) as n_mismatches,
-        lower(cards.is_guided) = 'true' as is_guided,
-        coalesce(cards.fit_number = champions.fit_number, false) as is_champion
-    from cards
-    cross join champions
+        placed.fit_number,
+        placed.model_version,
+        placed.status,
+        placed.reason,
+        cast(placed.n_segments as integer) as n_segments,
+        cast(placed.n_users as bigint) as n_users,
+        cast(placed.n_features as integer) as n_features,
+        cast(placed.n_components as integer) as n_components,
+        placed.explained_variance,
+        placed.min_share,
+        cast(placed.n_mismatches as bigint) as n_mismatches,
+        lower(placed.is_guided) = 'true' as is_guided,
+        placed.gate,
+        placed.decision,
+        placed.decision_reason,
+        coalesce(placed.fit_number = champion.fit_number, false) as is_champion,
+        coalesce(placed.fit_number = challenger.fit_number, false) as is_challenger
+    from placed
+    cross join champion
+    cross join challenger
 )
 
 select * from final

@@ -1,9 +1,12 @@
-{#- Grain: one user of the sample that a fit and the parity test look at: enough events, at most sample_users users. -#}
+{#- Grain: one user of the sample that a fit and the parity test look at: at least fit_min_events events, at most
+    sample_users users. -#}
 
 with
 
 eligible as (
-    select * from {{ ref('user_feature_values') }} where n_events >= {{ clientele.setting('min_events') }}
+    select *
+    from {{ ref('user_feature_values') }}
+    where n_events >= {{ clientele.setting('fit_min_events') }} and {{ clientele.may_be_profiled('user_sk') }}
 ),
 
 sampled as (
@@ -13,6 +16,8 @@ sampled as (
 final as (
     select
         eligible.user_sk,
+        eligible.n_orders,
+        eligible.revenue,
         {% for feature in clientele.feature_names() %}
         eligible.{{ feature }}{% if not loop.last %},{% endif %}
         {% endfor %}

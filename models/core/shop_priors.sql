@@ -7,7 +7,7 @@
 with
 
 newest_load as (
-    select max(load_id) as load_id from {{ ref('event_files') }}
+    select {{ clientele.newest_load() }} as load_id
 ),
 
 reference as (

@@ -6,15 +6,17 @@
 with
 
 lines as (
-    select event_at, load_id from {{ ref('stg_lake__lines') }} where line_kind = 'event'
+    select event_at, load_id
+    from {{ ref('stg_lake__lines') }}
+    where line_kind = 'event' and event_at >= {{ clientele.kept_from('events') }}
 ),
 
 accepted_files as (
     select file_id from {{ ref('event_files') }} where status = 'accepted'
 ),
 
-newest_load as (
-    select max(load_id) as load_id from {{ ref('event_files') }}
+this_load as (
+    select {{ clientele.this_load(ref('event_files')) }} as load_id
 ),
 
 earlier_events as (
@@ -24,11 +26,11 @@ earlier_events as (
 touched as (
     select cast(event_at as date) as event_date, max(load_id) as load_id from lines group by cast(event_at as date)
     union all
-    select cast(earlier_events.event_at as date) as event_date, max(newest_load.load_id) as load_id
+    select cast(earlier_events.event_at as date) as event_date, max(this_load.load_id) as load_id
     from earlier_events
-    cross join newest_load
+    cross join this_load
     left join accepted_files on earlier_events.file_id = accepted_files.file_id
-    where accepted_files.file_id is null
+    where accepted_files.file_id is null or earlier_events.event_at < {{ clientele.kept_from('events') }}
     group by cast(earlier_events.event_at as date)
 ),
 

@@ -1,112 +1,184 @@
-{#- Grain: one user as of one day, thirty days before the newest data: the features then, and the behaviour in the month
-    after, which the fit may be guided by. Made from the events before that day alone. Only when a fit is due and the
-    history has sixty days; empty otherwise. -#}
-{% set local_event_at = clientele.local_time('events.event_at') %}
-{% set is_weekend = 'extract(dow from ' ~ local_event_at ~ ') in (0, 6)' %}
-{% set is_evening = 'extract(hour from ' ~ local_event_at ~ ') between 18 and 22' %}
+{#- Grain: one user of a sample and one origin, a day: the features then, made from what had happened by then, the
+    lifecycle state then, and the behaviour in the thirty days after. Origins lie 30, 60 and 90 days before the end of
+    the newest day, each with at least thirty days of history, so that what is learnt at one can be tested at the next.
+    Only when a fit is due and the history has sixty days; empty otherwise. -#}
+{% set origins = [1, 2, 3] %}
 
 with
 
-origin as (
-    select {{ dbt.dateadd('day', -30, 'as_of_at') }} as origin_at
+origins as (
+    {% for number in origins -%}
+    select
+        {{ number }} as origin_number,
+        cast({{ dbt.dateadd('day', 1 - 30 * number, 'last_date') }} as timestamp) as origin_at,
+        cast({{ dbt.dateadd('day', 31 - 30 * number, 'last_date') }} as timestamp) as observed_until
     from {{ ref('as_of') }}
     where
-        {{ dbt.datediff('first_date', 'last_date', 'day') }} >= 60
+        {{ dbt.datediff('first_date', 'last_date', 'day') }} >= 30 * {{ number + 1 }}
         and {{ 'true' if clientele.fit_is_due() else 'false' }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
-everyone as (
-    select customers.user_sk from {{ ref('users') }} as customers cross join origin
+-- who had enough events at an origin has enough now
+eligible as (
+    select feature_values.user_sk
+    from {{ ref('user_feature_values') }} as feature_values
+    where
+        feature_values.n_events >= {{ clientele.setting('fit_min_events') }}
+        and {{ clientele.may_be_profiled('feature_values.user_sk') }}
+        and exists (select 1 from origins)
 ),
 
 sampled as (
-    {{ clientele.sampled('everyone', 200000) }}
+    {{ clientele.sampled('eligible', 60000) }}
 ),
 
-past_events as (
-    select events.*
-    from {{ ref('events') }} as events
-    inner join sampled on events.user_sk = sampled.user_sk
-    cross join origin
-    where events.event_at < origin.origin_at
+sampled_sessions as (
+    select user_sessions.*
+    from {{ ref('user_sessions') }} as user_sessions
+    inner join sampled on user_sessions.user_sk = sampled.user_sk
+    where not user_sessions.is_bot
 ),
 
-past_sessions as (
-    {{ clientele.sessions('past_events') }}
+-- A session that runs on after an origin is in neither side of it.
+histories as (
+    select
+        sessions.user_sk,
+        origins.origin_number,
+        origins.origin_at,
+        sum(sessions.n_events) as n_events,
+        sum(case when sessions.n_purchases > 0 then 1 else 0 end) as n_orders,
+        sum(sessions.revenue) as revenue,
+        min(sessions.started_at) as first_event_at,
+        max(sessions.ended_at) as last_event_at
+    from sampled_sessions as sessions
+    inner join origins on sessions.ended_at < origins.origin_at
+    group by sessions.user_sk, origins.origin_number, origins.origin_at
+    having sum(sessions.n_events) >= {{ clientele.setting('fit_min_events') }}
 ),
 
-human_sessions as (
-    select * from past_sessions where not is_bot
-),
-
-bot_sessions as (
-    select distinct user_sk, session_sk from past_sessions where is_bot
+-- The features of all origins in one pass: a user at an origin is a subject with a key of its own.
+subjects as (
+    select
+        histories.*,
+        histories.user_sk * {{ origins | length + 1 }} + histories.origin_number as subject_sk
+    from histories
 ),
 
 windows as (
     select
-        user_sk,
-        {{ dbt.dateadd('day', -clientele.setting('window_days'), 'max(ended_at)') }} as starts_after,
-        max(ended_at) as ends_at
-    from human_sessions
-    group by user_sk
-    having sum(n_events) >= {{ clientele.setting('min_events') }}
+        subject_sk as user_sk,
+        {{ dbt.dateadd('day', -clientele.setting('window_days'), 'last_event_at') }} as starts_after,
+        last_event_at as ends_at
+    from subjects
 ),
 
-eligible_sessions as (
-    select human_sessions.*
-    from human_sessions
-    inner join windows on human_sessions.user_sk = windows.user_sk
+past_sessions as (
+    select
+        subjects.subject_sk as user_sk,
+        {% for column in clientele.session_columns() %}
+        sessions.{{ column }}{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from sampled_sessions as sessions
+    inner join subjects on sessions.user_sk = subjects.user_sk and sessions.ended_at < subjects.origin_at
+),
+
+bot_sessions as (
+    select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
 ),
 
 human_events as (
-    select past_events.user_sk, past_events.event_at, past_events.event_type, past_events.product_id
-    from past_events
-    left join bot_sessions
-        on past_events.user_sk = bot_sessions.user_sk and past_events.session_sk = bot_sessions.session_sk
+    select events.user_sk, events.event_at, events.event_type, events.product_id
+    from {{ ref('events') }} as events
+    inner join sampled on events.user_sk = sampled.user_sk
+    left join bot_sessions on events.user_sk = bot_sessions.user_sk and events.session_sk = bot_sessions.session_sk
     where bot_sessions.user_sk is null
 ),
 
-{{ clientele.user_feature_ctes('windows', 'eligible_sessions', 'human_events') }},
-
-next_month as (
+past_events as (
     select
-        events.user_sk,
-        count(distinct cast(events.event_at as date)) as n_days,
-        count(*) as n_events,
-        sum(case when events.event_type = 'cart' then 1 else 0 end) as n_carts,
-        sum(case when events.event_type = 'purchase' then 1 else 0 end) as n_purchases,
-        sum(case when events.event_type = 'purchase' then events.price else 0 end) as revenue,
-        {{ clientele.double('sum(' ~ clientele.exact('product_taxonomy.price_z') ~ ')') }} / count(*) as price_level,
-        {{ clientele.double('sum(case when product_taxonomy.family_rank = 1 then 1 else 0 end)') }}
-        / count(*) as family_1_share,
-        {{ clientele.double('sum(case when ' ~ is_weekend ~ ' then 1 else 0 end)') }} / count(*) as weekend_share,
-        {{ clientele.double('sum(case when ' ~ is_evening ~ ' then 1 else 0 end)') }} / count(*) as evening_share
-    from {{ ref('events') }} as events
-    inner join windows on events.user_sk = windows.user_sk
-    inner join {{ ref('product_taxonomy') }} as product_taxonomy on events.product_id = product_taxonomy.product_id
-    cross join origin
-    where events.event_at >= origin.origin_at
-    group by events.user_sk
+        subjects.subject_sk as user_sk,
+        human_events.event_at,
+        human_events.event_type,
+        human_events.product_id
+    from human_events
+    inner join subjects
+        on human_events.user_sk = subjects.user_sk and human_events.event_at <= subjects.last_event_at
+),
+
+{{ clientele.user_feature_ctes('windows', 'past_sessions', 'past_events') }},
+
+local_sessions as (
+    select
+        sampled_sessions.*,
+        cast({{ clientele.local_time('sampled_sessions.started_at') }} as date) as local_date,
+        extract(dow from {{ clientele.local_time('sampled_sessions.started_at') }}) as day_of_week,
+        extract(hour from {{ clientele.local_time('sampled_sessions.started_at') }}) as hour_of_day
+    from sampled_sessions
+),
+
+next_sessions as (
+    select
+        sessions.user_sk,
+        origins.origin_number,
+        {{ clientele.double('count(*)') }} as n_sessions,
+        {{ clientele.double('count(distinct sessions.local_date)') }} as n_days,
+        {{ clientele.double('sum(sessions.n_events)') }} as n_events,
+        {{ clientele.double('sum(sessions.n_carts)') }} as n_carts,
+        {{ clientele.double('sum(sessions.n_purchases)') }} as n_purchases,
+        {{ clientele.double('sum(sessions.revenue)') }} as revenue,
+        {{ clientele.double('sum(case when sessions.day_of_week in (0, 6) then 1 else 0 end)') }} as n_weekend_sessions,
+        {{ clientele.double('sum(case when sessions.hour_of_day between 18 and 22 then 1 else 0 end)') }}
+            as n_evening_sessions
+    from local_sessions as sessions
+    inner join origins on sessions.started_at >= origins.origin_at and sessions.started_at < origins.observed_until
+    group by sessions.user_sk, origins.origin_number
+),
+
+next_products as (
+    select
+        human_events.user_sk,
+        origins.origin_number,
+        {{ clientele.double('count(*)') }} as n_events,
+        {{ clientele.double('sum(' ~ clientele.exact('product_taxonomy.price_z') ~ ')') }} as sum_price_z,
+        {{ clientele.double('sum(case when product_taxonomy.family_rank = 1 then 1 else 0 end)') }} as n_family_1_events
+    from human_events
+    inner join {{ ref('product_taxonomy') }} as product_taxonomy
+        on human_events.product_id = product_taxonomy.product_id
+    inner join origins
+        on human_events.event_at >= origins.origin_at and human_events.event_at < origins.observed_until
+    group by human_events.user_sk, origins.origin_number
 ),
 
 final as (
     select
-        cast(origin.origin_at as date) as as_of,
-        user_features_as_of.*,
-        case when next_month.user_sk is null then 0 else 1 end as outcome_visit,
-        ln(1 + {{ clientele.double('coalesce(next_month.n_days, 0)') }}) as outcome_days_ln,
-        ln(1 + {{ clientele.double('coalesce(next_month.n_events, 0)') }}) as outcome_events_ln,
-        ln(1 + {{ clientele.double('coalesce(next_month.n_carts, 0)') }}) as outcome_carts_ln,
-        case when next_month.n_purchases > 0 then 1 else 0 end as outcome_purchase,
-        ln(1 + {{ clientele.double('coalesce(next_month.revenue, 0)') }}) as outcome_revenue_ln,
-        next_month.price_level as outcome_price_level,
-        next_month.family_1_share as outcome_family_1_share,
-        next_month.weekend_share as outcome_weekend_share,
-        next_month.evening_share as outcome_evening_share
-    from user_features_as_of
-    cross join origin
-    left join next_month on user_features_as_of.user_sk = next_month.user_sk
+        subjects.user_sk,
+        cast(subjects.origin_at as date) as origin_date,
+        {{ clientele.lifecycle_state('subjects.origin_at') }} as lifecycle_state,
+        {{ dbt.datediff('subjects.last_event_at', 'subjects.origin_at', 'day') }} as recency_days,
+        cast(subjects.n_events as bigint) as n_events,
+        cast(subjects.n_orders as bigint) as n_orders,
+        {{ clientele.double('subjects.revenue') }} as revenue,
+        {% for feature in clientele.feature_names() %}
+        user_features_as_of.{{ feature }},
+        {% endfor %}
+        case when next_sessions.user_sk is null then 0 else 1 end as outcome_visit,
+        ln(1 + coalesce(next_sessions.n_days, 0)) as outcome_days_ln,
+        ln(1 + coalesce(next_sessions.n_events, 0)) as outcome_events_ln,
+        ln(1 + coalesce(next_sessions.n_carts, 0)) as outcome_carts_ln,
+        case when next_sessions.n_purchases > 0 then 1 else 0 end as outcome_purchase,
+        ln(1 + coalesce(next_sessions.revenue, 0)) as outcome_revenue_ln,
+        next_products.sum_price_z / next_products.n_events as outcome_price_level,
+        next_products.n_family_1_events / next_products.n_events as outcome_family_1_share,
+        next_sessions.n_weekend_sessions / next_sessions.n_sessions as outcome_weekend_share,
+        next_sessions.n_evening_sessions / next_sessions.n_sessions as outcome_evening_share
+    from subjects
+    inner join user_features_as_of on subjects.subject_sk = user_features_as_of.user_sk
+    left join next_sessions
+        on subjects.user_sk = next_sessions.user_sk and subjects.origin_number = next_sessions.origin_number
+    left join next_products
+        on subjects.user_sk = next_products.user_sk and subjects.origin_number = next_products.origin_number
 )
 
 select * from final

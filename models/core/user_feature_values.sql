@@ -3,10 +3,18 @@
     product whose family, brand or price level has changed, and for all when the priors have. -#}
 -- depends_on: {{ ref('users') }}
 -- depends_on: {{ ref('event_files') }}
+-- depends_on: {{ ref('touched_days') }}
+-- depends_on: {{ ref('retention') }}
+-- depends_on: {{ ref('user_keys') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='touched_users',
-    post_hook=['{{ clientele.mark_load() }}', '{{ clientele.forget_users_without_events() }}']
+    post_hook=[
+        '{{ clientele.mark_load() }}',
+        '{{ clientele.forget_inactive_profiles() }}',
+        '{{ clientele.forget_users_without_events() }}',
+        after_commit('{{ clientele.forget_keys_without_users() }}')
+    ]
 ) }}
 
 with

@@ -2,6 +2,7 @@
     built again from all of the user's events, so any order of files gives the same rows. -#}
 -- depends_on: {{ ref('users') }}
 -- depends_on: {{ ref('event_files') }}
+-- depends_on: {{ ref('touched_days') }}
 {{ config(materialized='incremental', incremental_strategy='touched_users', post_hook='{{ clientele.mark_load() }}') }}
 
 with

@@ -6,19 +6,21 @@
 with
 
 lines as (
-    select user_id, load_id from {{ ref('stg_lake__lines') }} where line_kind = 'event'
+    select user_id, load_id
+    from {{ ref('stg_lake__lines') }}
+    where line_kind = 'event' and event_at >= {{ clientele.kept_from('events') }}
 ),
 
 accepted_files as (
     select file_id from {{ ref('event_files') }} where status = 'accepted'
 ),
 
-newest_load as (
-    select max(load_id) as load_id from {{ ref('event_files') }}
+this_load as (
+    select {{ clientele.this_load(ref('event_files')) }} as load_id
 ),
 
 earlier_events as (
-    {{ clientele.previous_events({'user_sk': 'bigint', 'file_id': 'bigint'}) }}
+    {{ clientele.previous_events({'user_sk': 'bigint', 'event_at': 'timestamp', 'file_id': 'bigint'}) }}
 ),
 
 bringing as (
@@ -29,7 +31,7 @@ losing as (
     select distinct earlier_events.user_sk
     from earlier_events
     left join accepted_files on earlier_events.file_id = accepted_files.file_id
-    where accepted_files.file_id is null
+    where accepted_files.file_id is null or earlier_events.event_at < {{ clientele.kept_from('events') }}
 ),
 
 touched as (
@@ -37,9 +39,9 @@ touched as (
     from bringing
     inner join {{ ref('user_keys') }} as user_keys on bringing.user_id = user_keys.user_id
     union all
-    select losing.user_sk, newest_load.load_id
+    select losing.user_sk, this_load.load_id
     from losing
-    cross join newest_load
+    cross join this_load
 ),
 
 latest as (

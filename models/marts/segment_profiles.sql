@@ -1,5 +1,8 @@
-{#- Grain: one persona and feature: the persona's median beside everybody's, over users who have a persona. Personas of
-    fewer than min_cell_users users are left out. One sort per feature and none shared, as Redshift wants it. -#}
+{#- Grain: one persona and feature: the persona's median beside everybody's, and its mean against the rest, over users
+    who have a persona, as far as macros/disclosure.sql lets it be published. Features of the basis `buyers` are
+    compared among users with an order: others hold the shop's prior. One sort per feature and none shared, as Redshift
+    wants it. -#}
+{% set features = clientele.feature_catalog() %}
 
 with
 
@@ -9,60 +12,113 @@ personas as (
     inner join {{ ref('user_feature_values') }} as feature_values on persona_scores.user_sk = feature_values.user_sk
 ),
 
-sizes as (
-    select segment_id, count(*) as n_users
-    from personas
-    group by segment_id
-    having count(*) >= {{ clientele.setting('min_cell_users') }}
-),
-
-medians as (
-    {% for feature in clientele.feature_names() -%}
+segments as (
+    {% for feature in features -%}
     select
-        cast('{{ feature }}' as varchar(64)) as feature,
+        cast('{{ feature.name }}' as varchar(64)) as feature,
         segment_id,
-        cast(percentile_cont(0.5) within group (order by {{ feature }}) as double precision) as segment_median
+        {{ clientele.double('count(*)') }} as n_users,
+        {{ clientele.double('sum(' ~ clientele.exact(feature.name) ~ ')') }} as sum_value,
+        {{ clientele.double('sum(' ~ clientele.exact('power(' ~ feature.name ~ ', 2)') ~ ')') }} as sum_squared,
+        cast(percentile_cont(0.5) within group (order by {{ feature.name }}) as double precision) as segment_median
     from personas
+    {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
     group by segment_id
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
-quartiles as (
-    {% for feature in clientele.feature_names() -%}
+everybody as (
+    {% for feature in features -%}
     select
-        cast('{{ feature }}' as varchar(64)) as feature,
-        cast(percentile_cont(0.25) within group (order by {{ feature }}) as double precision) as lower_quartile,
-        cast(percentile_cont(0.5) within group (order by {{ feature }}) as double precision) as population_median,
-        cast(percentile_cont(0.75) within group (order by {{ feature }}) as double precision) as upper_quartile
+        cast('{{ feature.name }}' as varchar(64)) as feature,
+        {{ clientele.double('count(*)') }} as n_users,
+        {{ clientele.double('sum(' ~ clientele.exact(feature.name) ~ ')') }} as sum_value,
+        {{ clientele.double('sum(' ~ clientele.exact('power(' ~ feature.name ~ ', 2)') ~ ')') }} as sum_squared,
+        cast(percentile_cont(0.25) within group (order by {{ feature.name }}) as double precision) as lower_quartile,
+        cast(percentile_cont(0.5) within group (order by {{ feature.name }}) as double precision) as population_median,
+        cast(percentile_cont(0.75) within group (order by {{ feature.name }}) as double precision) as upper_quartile
     from personas
+    {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+-- sums of the persona and of the rest
+compared as (
+    select
+        segments.feature,
+        segments.segment_id,
+        segments.n_users,
+        segments.sum_value,
+        segments.sum_squared,
+        everybody.n_users - segments.n_users as rest_users,
+        everybody.sum_value - segments.sum_value as rest_value,
+        everybody.sum_squared - segments.sum_squared as rest_squared
+    from segments
+    inner join everybody on segments.feature = everybody.feature
+),
+
+differences as (
+    select
+        feature,
+        segment_id,
+        sum_value / n_users - rest_value / rest_users as mean_difference,
+        -- Welch (1947); the normal quantile, as groups are large
+        1.96 * sqrt(
+            greatest(sum_squared - power(sum_value, 2) / n_users, 0) / (n_users - 1) / n_users
+            + greatest(rest_squared - power(rest_value, 2) / rest_users, 0) / (rest_users - 1) / rest_users
+        ) as half_width
+    from compared
+    where n_users > 1 and rest_users > 1 and {{ clientele.is_publishable('rest_users') }}
 ),
 
 final as (
     select
         labels.model_version,
-        medians.segment_id,
+        segments.segment_id,
         labels.segment_name,
         feature_catalog.block,
-        medians.feature,
+        segments.feature,
         feature_catalog.feature_position,
+        feature_catalog.label,
+        feature_catalog.label_fr,
+        feature_catalog.unit,
+        feature_catalog.basis,
         feature_catalog.meaning,
-        medians.segment_median,
-        quartiles.population_median,
+        cast(segments.n_users as bigint) as n_users,
+        segments.segment_median,
+        everybody.population_median,
+        {{ clientele.natural('segments.segment_median', 'feature_catalog.scale') }} as segment_value,
+        {{ clientele.natural('everybody.population_median', 'feature_catalog.scale') }} as population_value,
         case
-            when quartiles.upper_quartile > quartiles.lower_quartile
-                then (medians.segment_median - quartiles.population_median)
-                    / ((quartiles.upper_quartile - quartiles.lower_quartile) / 1.349)
+            when everybody.upper_quartile > everybody.lower_quartile
+                then (segments.segment_median - everybody.population_median)
+                    / ((everybody.upper_quartile - everybody.lower_quartile) / 1.349)
             else 0
-        end as robust_z
-    from medians
-    inner join sizes on medians.segment_id = sizes.segment_id
-    inner join quartiles on medians.feature = quartiles.feature
+        end as robust_z,
+        differences.mean_difference,
+        differences.mean_difference - differences.half_width as mean_difference_low,
+        differences.mean_difference + differences.half_width as mean_difference_high,
+        -- the difference of two logarithms or logits is a ratio
+        case when feature_catalog.scale != 'plain' then exp(differences.mean_difference) end as lift,
+        case
+            when feature_catalog.scale != 'plain' then exp(differences.mean_difference - differences.half_width)
+        end as lift_low,
+        case
+            when feature_catalog.scale != 'plain' then exp(differences.mean_difference + differences.half_width)
+        end as lift_high,
+        everybody.n_users as n_population
+    from segments
+    inner join everybody on segments.feature = everybody.feature
     inner join {{ ref('feature_catalog') }} as feature_catalog
-        on medians.feature = feature_catalog.feature
-    inner join {{ ref('segment_labels') }} as labels on medians.segment_id = labels.segment_id
+        on segments.feature = feature_catalog.feature
+    inner join {{ ref('segment_labels') }} as labels on segments.segment_id = labels.segment_id
+    left join differences on segments.feature = differences.feature and segments.segment_id = differences.segment_id
+),
+
+publishable as (
+    {{ clientele.published_cells('final', keys=['segment_id'], within=['feature']) }}
 )
 
-select * from final
+select * from publishable

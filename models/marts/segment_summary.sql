@@ -1,6 +1,7 @@
-{#- Grain: one persona: its size, its value, what sets it apart, what it looks at. Personas of fewer than min_cell_users
-    users are left out. Families and brands come from a sample of users, at most 50,000, in the features' window. -#}
-{% set min_cell = clientele.setting('min_cell_users') %}
+{#- Grain: one persona: its size, its value, what sets it apart, what it looks at, as far as macros/disclosure.sql lets
+    it be published. Families and brands come from a sample of users, at most 50,000, in the features' window. -#}
+{#- squares of thousands: they fit a fixed-point number up to thirty millions a user -#}
+{% set squared_revenue = 'power(' ~ clientele.double('revenue') ~ ' / 1000, 2)' %}
 
 with
 
@@ -20,6 +21,8 @@ totals as (
     select
         {{ clientele.double('count(*)') }} as n_users,
         {{ clientele.double('sum(revenue)') }} as revenue,
+        {{ clientele.double('sum(' ~ clientele.exact(squared_revenue) ~ ')') }} as squared_revenue,
+        {{ clientele.double('max(revenue)') }} as largest_revenue,
         {{ clientele.double('sum(case when n_orders > 0 then 1 else 0 end)') }} as n_buyers
     from members
 ),
@@ -30,7 +33,11 @@ sizes as (
         count(*) as n_users,
         sum(n_orders) as n_orders,
         sum(revenue) as revenue,
-        sum(case when n_orders > 0 then 1 else 0 end) as n_buyers
+        {{ clientele.double('sum(' ~ clientele.exact(squared_revenue) ~ ')') }} as squared_revenue,
+        sum(case when n_orders > 0 then 1 else 0 end) as n_buyers,
+        sum(case when n_orders > 1 then 1 else 0 end) as n_repeat_buyers,
+        max(n_orders) as largest_orders,
+        max(revenue) as largest_revenue
     from members
     group by segment_id
 ),
@@ -66,7 +73,7 @@ met as (
     from met
     where {{ trait }} is not null and {{ trait }} != 'unclassified'
     group by segment_id, {{ trait }}
-    having count(distinct user_sk) >= {{ min_cell }}
+    having {{ clientele.is_publishable('count(distinct user_sk)') }}
 ),
 
 {{ trait }}_places as (
@@ -91,7 +98,20 @@ met as (
 rates as (
     select
         sizes.segment_id,
-        {{ clientele.double('sizes.n_buyers') }} / sizes.n_users as buyer_share,
+        {{ clientele.double('sizes.revenue') }} / sizes.n_users as revenue_per_user,
+        case
+            when totals.n_users > sizes.n_users
+                then (totals.revenue - {{ clientele.double('sizes.revenue') }}) / (totals.n_users - sizes.n_users)
+        end as rest_revenue_per_user,
+        sizes.n_users,
+        totals.n_users - sizes.n_users as rest_users,
+        1e6 * sizes.squared_revenue as squared_revenue,
+        1e6 * (totals.squared_revenue - sizes.squared_revenue) as rest_squared_revenue,
+        totals.largest_revenue,
+        -- where all have bought, the share would tell so of each
+        case
+            when sizes.n_buyers < sizes.n_users then {{ clientele.double('sizes.n_buyers') }} / sizes.n_users
+        end as buyer_share,
         case
             when totals.n_users > sizes.n_users
                 then (totals.n_buyers - sizes.n_buyers) / (totals.n_users - sizes.n_users)
@@ -106,6 +126,36 @@ rates as (
         end as ln_lift_error
     from sizes
     cross join totals
+),
+
+-- the standard error of a ratio's logarithm, by the delta method
+revenue_ratios as (
+    select
+        segment_id,
+        revenue_per_user / rest_revenue_per_user as revenue_lift,
+        revenue_per_user / rest_revenue_per_user * largest_revenue
+        / least(revenue_per_user * n_users, rest_revenue_per_user * rest_users) as largest_revenue_lift,
+        sqrt(
+            greatest(squared_revenue / n_users - power(revenue_per_user, 2), 0) / n_users / power(revenue_per_user, 2)
+            + greatest(rest_squared_revenue / rest_users - power(rest_revenue_per_user, 2), 0)
+            / rest_users / power(rest_revenue_per_user, 2)
+        ) as ln_error
+    from rates
+    where revenue_per_user > 0 and rest_revenue_per_user > 0
+),
+
+told as (
+    select
+        segment_id,
+        max(case when rule_number = 1 then rule_text end)
+        || coalesce(' OR ' || max(case when rule_number = 2 and coverage >= 0.1 then rule_text end), '') as rules,
+        max(case when rule_number = 1 then rule_text_fr end)
+        || coalesce(' OU ' || max(case when rule_number = 2 and coverage >= 0.1 then rule_text_fr end), '') as rules_fr,
+        max(persona_precision) as rules_precision,
+        max(persona_recall) as rules_recall,
+        max(tree_accuracy) as rules_accuracy
+    from {{ ref('segment_rules') }}
+    group by segment_id
 ),
 
 final as (
@@ -132,16 +182,42 @@ final as (
         case
             when rates.rest_share > 0 then rates.buyer_share / rates.rest_share * exp(1.96 * rates.ln_lift_error)
         end as buyer_lift_high,
+        -- where none or all have bought again, the share would tell so of each
+        case
+            when sizes.n_repeat_buyers > 0 and sizes.n_repeat_buyers < sizes.n_buyers
+                then {{ clientele.double('sizes.n_repeat_buyers') }} / sizes.n_buyers
+        end as repeat_buyer_share,
+        rates.revenue_per_user,
+        revenue_ratios.revenue_lift,
+        revenue_ratios.revenue_lift * exp(-1.96 * revenue_ratios.ln_error) as revenue_lift_low,
+        revenue_ratios.revenue_lift * exp(1.96 * revenue_ratios.ln_error) as revenue_lift_high,
         category_family_tops.top_traits as top_categories,
-        brand_tops.top_traits as top_brands
+        brand_tops.top_traits as top_brands,
+        cast(told.rules as varchar(4096)) as rules,
+        cast(told.rules_fr as varchar(4096)) as rules_fr,
+        told.rules_precision,
+        told.rules_recall,
+        told.rules_accuracy,
+        sizes.n_buyers,
+        sizes.largest_orders,
+        sizes.largest_revenue,
+        {{ clientele.double('sizes.largest_revenue') }} / sizes.n_users as largest_revenue_per_user,
+        revenue_ratios.largest_revenue_lift,
+        totals.n_users as n_population,
+        {{ clientele.double('sizes.largest_revenue') }} / nullif(totals.revenue, 0) as largest_revenue_share
     from sizes
     cross join totals
     inner join {{ ref('segment_labels') }} as labels on sizes.segment_id = labels.segment_id
     inner join median_events on sizes.segment_id = median_events.segment_id
     inner join rates on sizes.segment_id = rates.segment_id
+    left join revenue_ratios on sizes.segment_id = revenue_ratios.segment_id
+    left join told on sizes.segment_id = told.segment_id
     left join category_family_tops on sizes.segment_id = category_family_tops.segment_id
     left join brand_tops on sizes.segment_id = brand_tops.segment_id
-    where sizes.n_users >= {{ min_cell }}
+),
+
+publishable as (
+    {{ clientele.published_cells('final', keys=['segment_id']) }}
 )
 
-select * from final
+select * from publishable

@@ -24,7 +24,11 @@ confidence as (
 ),
 
 phrases as (
-    select feature, direction, phrase_en from {{ ref('segment_names') }} where part = 'qualifier'
+    select * from {{ ref('reason_texts') }}
+),
+
+threshold as (
+    select min_events from {{ ref('persona_threshold') }}
 ),
 
 moment as (
@@ -41,18 +45,22 @@ judged as (
         persona_scores.segment_id,
         labels.segment_name,
         labels.segment_name_fr,
-        {{ clientele.lifecycle_state('moment.as_of_at') }} as lifecycle_state,
         case
-            when feature_values.n_events < {{ clientele.setting('min_events') }} then 'not_enough_events'
+            when objections.user_sk is null then {{ clientele.lifecycle_state('moment.as_of_at') }}
+        end as lifecycle_state,
+        case
+            when objections.user_sk is not null then 'objected'
+            when feature_values.n_events < threshold.min_events then 'not_enough_events'
             when persona_scores.segment_id is null then 'no_model'
-            when confidence.confidence < 0.6 then 'provisional'
+            when confidence.confidence < {{ clientele.setting('settled_confidence') }} then 'provisional'
             else 'settled'
         end as status,
         confidence.confidence,
         persona_scores.margin,
+        persona_scores.scored_by,
         persona_scores.runner_up_segment_id,
         {% for place in [1, 2, 3] -%}
-        coalesce(phrases_{{ place }}.phrase_en, persona_scores.reason_feature_{{ place }}) as reason_{{ place }},
+        coalesce(phrases_{{ place }}.reason, persona_scores.reason_feature_{{ place }}) as reason_{{ place }},
         {% endfor -%}
         feature_values.n_events,
         {{ dbt.datediff('feature_values.last_event_at', 'moment.as_of_at', 'day') }} as days_since_last_event,
@@ -61,12 +69,16 @@ judged as (
     from feature_values
     inner join users on feature_values.user_sk = users.user_sk
     cross join moment
+    cross join threshold
     cross join champion
+    left join {{ ref('profiling_objections') }} as objections on feature_values.user_sk = objections.user_sk
     left join persona_scores on feature_values.user_sk = persona_scores.user_sk
     left join labels on persona_scores.segment_id = labels.segment_id
     left join confidence
         on
-            persona_scores.margin >= confidence.margin_lo
+            persona_scores.n_events >= confidence.n_events_lo
+            and (persona_scores.n_events < confidence.n_events_hi or confidence.n_events_hi is null)
+            and persona_scores.margin >= confidence.margin_lo
             and (persona_scores.margin < confidence.margin_hi or confidence.margin_hi is null)
     {% for place in [1, 2, 3] -%}
     left join phrases as phrases_{{ place }}

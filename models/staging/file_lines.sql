@@ -1,11 +1,12 @@
-{#- Grain: one file: how many of its lines are a header, blank, events or faulty. Rows go with their file. -#}
+{#- Grain: one file: how many of its lines are a header, blank, events or faulty, and how many were left out because
+    their customer is erased. Rows go with their file. -#}
 -- depends_on: {{ ref('event_files') }}
 {{ config(materialized='incremental', incremental_strategy='files') }}
 
 with
 
 lines as (
-    select file_id, line_kind from {{ ref('stg_lake__lines') }}
+    select file_id, line_kind, user_id from {{ ref('stg_lake__lines') }}
 ),
 
 counted as (
@@ -18,14 +19,36 @@ counted as (
     group by file_id
 ),
 
+of_customers as (
+    select file_id, sum(n_event_lines) as n_event_lines from {{ ref('file_days') }} group by file_id
+),
+
+erased_users as (
+    {{ clientele.erased_among('lines') }}
+),
+
+faulty_of_erased as (
+    select lines.file_id, count(*) as n_lines
+    from lines
+    inner join erased_users on lines.user_id = erased_users.user_id
+    where lines.line_kind = 'faulty'
+    group by lines.file_id
+),
+
 final as (
     select
         files.file_id,
         cast(coalesce(counted.n_headers, 0) as bigint) as n_headers,
         cast(coalesce(counted.n_blank, 0) as bigint) as n_blank,
-        cast(coalesce(counted.n_events_read, 0) as bigint) as n_events_read
+        cast(coalesce(counted.n_events_read, 0) as bigint) as n_events_read,
+        cast(
+            coalesce(counted.n_events_read, 0) - coalesce(of_customers.n_event_lines, 0)
+            + coalesce(faulty_of_erased.n_lines, 0) as bigint
+        ) as n_erased
     from {{ ref('stg_lake__files') }} as files
     left join counted on files.file_id = counted.file_id
+    left join of_customers on files.file_id = of_customers.file_id
+    left join faulty_of_erased on files.file_id = faulty_of_erased.file_id
 )
 
 select * from final

@@ -1,10 +1,19 @@
 {#- Grain: one physical line that could not be read as an event, with its reason from macros/quarantine.sql. Holds
-    what the file held, so it is as protected as the lake itself. Rows go with their file when it is replaced. -#}
+    what the file held, so it is as protected as the lake itself. Rows go with their file when it is replaced;
+    lines of erased customers are counted (file_lines) and not kept. -#}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('stg_lake__files') }}
 {{ config(materialized='incremental', incremental_strategy='files') }}
 
 with
+
+lines as (
+    select line_kind, user_id from {{ ref('stg_lake__lines') }}
+),
+
+erased_users as (
+    {{ clientele.erased_among('lines') }}
+),
 
 suspects as (
     select
@@ -14,7 +23,8 @@ suspects as (
         stored_lines.reason,
         stored_lines.line_text
     from {{ ref('stg_lake__lines') }} as stored_lines
-    where stored_lines.line_kind = 'faulty'
+    left join erased_users on stored_lines.user_id = erased_users.user_id
+    where stored_lines.line_kind = 'faulty' and erased_users.user_id is null
 ),
 
 numbered as (

@@ -3,45 +3,37 @@
     columns finds the suspects cheaply and equality of all nine decides: DISTINCT or a window over every row costs three
     times as much. -#}
 {% set columns = clientele.raw_event_columns() %}
+{% set row_hash = clientele.row_hash([
+    'stored_lines.event_at', 'stored_lines.product_id', 'stored_lines.event_type', 'stored_lines.user_id'
+]) %}
 
 with
 
-lines as (
-    select
-        {{ clientele.line_id('stored_lines') }} as line_id,
-        {% for column in columns %}
-        stored_lines.{{ column }}{% if not loop.last %},{% endif %}
-        {% endfor %}
+-- Each step reads the table again: DuckDB would keep a CTE that is used twice in memory, with every row.
+repeated_hashes as (
+    select {{ row_hash }} as row_hash
     from {{ ref('stg_lake__lines') }} as stored_lines
     where stored_lines.line_kind = 'event'
-),
-
-hashed as (
-    select
-        line_id,
-        {{ clientele.row_hash(['event_at', 'product_id', 'event_type', 'user_id']) }} as row_hash
-    from lines
-),
-
-repeated_hashes as (
-    select row_hash from hashed group by row_hash having count(*) > 1
+    group by {{ row_hash }}
+    having count(*) > 1
 ),
 
 suspects as (
-    select hashed.line_id
-    from hashed
-    inner join repeated_hashes on hashed.row_hash = repeated_hashes.row_hash
+    select {{ clientele.line_id('stored_lines') }} as line_id
+    from {{ ref('stg_lake__lines') }} as stored_lines
+    inner join repeated_hashes on {{ row_hash }} = repeated_hashes.row_hash
+    where stored_lines.line_kind = 'event'
 ),
 
 copies as (
     select
-        lines.line_id,
+        suspects.line_id,
         row_number() over (
-            partition by lines.{{ columns | join(', lines.') }}
-            order by lines.line_id
+            partition by stored_lines.{{ columns | join(', stored_lines.') }}
+            order by suspects.line_id
         ) as copy_number
-    from lines
-    inner join suspects on lines.line_id = suspects.line_id
+    from {{ ref('stg_lake__lines') }} as stored_lines
+    inner join suspects on {{ clientele.line_id('stored_lines') }} = suspects.line_id
 ),
 
 repeated_here as (

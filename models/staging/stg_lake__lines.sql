@@ -1,5 +1,5 @@
 {#- Grain: one physical line of a file that is still to be taken in, typed, with the reason against it if there is one.
-    Holds this run's files only, of any age, and raw ids: emptied by the next run. -#}
+    Holds this run's files only, of any age, and raw ids: emptied once core.events holds them. -#}
 -- depends_on: {{ ref('stg_lake__files') }}
 {{ config(materialized='by_file') }}
 

@@ -1,5 +1,6 @@
 {#- Grain: one raw user id: the only place where it meets its pseudonym. Users are added when a file first brings
-    them, late or not, and never change. -#}
+    them, late or not, and never change; they go with their last event. Erased customers are not let in again: a line
+    whose user has no key is nobody's. -#}
 {{ config(materialized='incremental', incremental_strategy='append') }}
 
 with
@@ -16,8 +17,19 @@ arrived as (
     {% endif %}
 ),
 
+hashed as (
+    select user_id, {{ clientele.tombstone('user_id') }} as erased_hash from arrived
+),
+
+welcome as (
+    select hashed.user_id
+    from hashed
+    left join {{ clientele.register('tombstones') }} as tombstones on hashed.erased_hash = tombstones.erased_hash
+    where tombstones.erased_hash is null
+),
+
 keyed as (
-    select user_id, {{ clientele.user_key('cast(user_id as varchar(32))') }} as user_key from arrived
+    select user_id, {{ clientele.user_key('cast(user_id as varchar(32))') }} as user_key from welcome
 ),
 
 numbered as (

@@ -7,6 +7,7 @@ def model(dbt, session):
     """Fit personas when a fit is due."""
     dbt.config(materialized="incremental", incremental_strategy="append")
     frames = {
+        "request": dbt.ref("fit_request").df(),
         "sample": dbt.ref("segment_sample").df(),
         "catalog": dbt.ref("feature_catalog").df(),
         "replicates": dbt.ref("segment_replicates").df(),
@@ -19,7 +20,6 @@ def model(dbt, session):
     return fit_rows(
         frames,
         earlier,
-        refit=dbt.config.meta_get("refit"),
         max_segments=dbt.config.meta_get("max_segments"),
         sample_users=dbt.config.meta_get("sample_users"),
     )

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Make the shop, build, print what was found; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m clientele.demo", description=__doc__.split("\n")[0])
     parser.add_argument("--home", type=Path, default=Path("demo"), help="folder to work in; emptied first")
-    parser.add_argument("--users", type=int, default=10_000, help="customers of the shop's first month")
+    parser.add_argument("--users", type=int, default=20_000, help="customers of the shop's first month")
     parser.add_argument("--months", type=int, default=4)
     options = parser.parse_args(arguments)
 

@@ -4,7 +4,8 @@ dbt-duckdb loads :class:`Plugin` because the profile names this module. SQL reac
 
 * session variables with the derived keys, so that no statement, log or artefact carries them;
 * functions: ``clientele_key_problem()``, ``clientele_inventory(known)``,
-  ``clientele_publication_start(run_id)`` and ``clientele_publication_finish(folder)``.
+  ``clientele_publication_start(facts)`` and ``clientele_publication_finish(folder)``; for erasure and key
+  rotation (macros/rights.sql) those on the ring, the subjects, the rewritten files and the next key.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt_common.exceptions import DbtRuntimeError
 
-from clientele import keys, lake, publishing
+from clientele import keys, lake, publishing, rewriting, rights
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -29,19 +35,62 @@ class Plugin(BasePlugin):
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Make the folder of the databases: DuckDB would only say that it cannot open the file."""
         if self.creds is not None and self.creds.path != ":memory:":
-            Path(self.creds.path).parent.mkdir(parents=True, exist_ok=True)
+            home = self._home
+            if "?" in self.creds.path:
+                raise DbtRuntimeError(
+                    f"CLIENTELE_HOME: {home} has a ? in it, which DuckDB takes for the end of a file's name. "
+                    "Use another folder."
+                )
+            try:
+                home.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise DbtRuntimeError(
+                    f"CLIENTELE_HOME: the folder {home} cannot be made: {error.strerror}."
+                ) from None
+            # Files that an erasure or a rotation has written anew take their place while nothing is open.
+            rewriting.finish(home)
+            atexit.register(rewriting.finish, home)
+
+    def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
+        """Open the warehouse before dbt-duckdb does: only here can it be explained when that fails."""
+        with _explained(creds.path):
+            self._opened = duckdb.connect(creds.path, config=config)
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Register the functions. All have side effects: DuckDB must not run them while it plans."""
+        """Attach the vault, and register the functions.
+
+        All functions have side effects: DuckDB must not run them while it plans.
+        """
+        self._opened.close()
+        for database in self.creds.attach or []:
+            try:
+                with _explained(database.path):
+                    conn.execute(database.to_sql())
+            except DbtRuntimeError:
+                conn.close()  # dbt tries once more, and must find nothing left of this attempt
+                raise
         atexit.register(
             conn.close
         )  # else the interpreter ends with a page of leak warnings from the bindings
         text = "VARCHAR"
+        pure = {"clientele_next_user_key": (_next_user_key(), [text])}
+        for name, (function, arguments) in pure.items():
+            conn.create_function(name, function, arguments, text)
         for name, function, arguments in (
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text]),
             ("clientele_publication_start", self._start_publication, [text]),
             ("clientele_publication_finish", _finish_publication, [text]),
+            ("clientele_new_ring", _new_ring, []),
+            ("clientele_ring_opens", _ring_opens, [text]),
+            ("clientele_next_key_problem", _next_key_problem, []),
+            ("clientele_rotated_ring", _rotated_ring, [text]),
+            ("clientele_mask_change", _mask_change, [text, text]),
+            ("clientele_subjects", _subjects, []),
+            ("clientele_republication_start", self._start_republication, []),
+            ("clientele_republication_finish", self._finish_republication, []),
+            ("clientele_rewrite_start", self._start_rewriting, []),
+            ("clientele_rewrite_finish", self._finish_rewriting, []),
         ):
             conn.create_function(name, function, arguments, text, null_handling="special", side_effects=True)
 
@@ -51,11 +100,64 @@ class Plugin(BasePlugin):
             material = keys.from_environment()
         except keys.MissingKeyError:
             return  # models that need a key are stopped by require_pseudonym_key()
-        for name in ("user_inner", "user_outer", "session"):
-            cursor.execute(f"set variable clientele_{name} = $value", {"value": getattr(material, name)})
+        values: dict[str, str | int] = {
+            "user_inner": material.user_inner,
+            "user_outer": material.user_outer,
+            "session": material.session,
+            "session_mask": 0,
+        }
+        ring = _ring_of(cursor)
+        if ring is not None:
+            values |= {
+                "session": ring.session,
+                "session_mask": ring.session_mask,
+                "erased_inner": ring.erased_inner,
+                "erased_outer": ring.erased_outer,
+            }
+        for name, value in values.items():
+            cursor.execute(f"set variable clientele_{name} = $value", {"value": value})
 
-    def _start_publication(self, run_id: str) -> str:
-        return str(publishing.start(Path(self.creds.path).parent, run_id))
+    @property
+    def _home(self) -> Path:
+        return Path(self.creds.path).parent
+
+    def _start_republication(self) -> str:
+        return json.dumps(rewriting.start_publications(self._home))
+
+    def _finish_republication(self) -> None:
+        rewriting.finish_publications(self._home)
+
+    def _start_rewriting(self) -> str:
+        return str(rewriting.start(self._home))
+
+    def _finish_rewriting(self) -> None:
+        rewriting.mark_whole(self._home)
+
+    def _start_publication(self, facts: str) -> str:
+        return str(publishing.start(self._home, json.loads(facts)))
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    """Turn what DuckDB says when it cannot open a database into what is to be done."""
+    try:
+        yield
+    except duckdb.Error as error:
+        said = str(error).splitlines()[0]
+        holder = re.search(r"lock is held in (.*) \(PID (\d+)", said)
+        if holder:
+            sentence = (
+                f"{path} is in use by process {holder[2]} ({holder[1]}): another build, or a client that has "
+                "it open. Nothing was changed. Build again when it has ended; who only reads should read the "
+                "files in published/."
+            )
+        elif re.search("[Mm]emory.*(unit|number)|Memory must", said):
+            sentence = f"CLIENTELE_MEMORY: {said}"
+        else:
+            sentence = f"{path} cannot be opened: {said}"
+    else:
+        return
+    raise DbtRuntimeError(sentence)
 
 
 def _finish_publication(folder: str) -> str:
@@ -68,6 +170,59 @@ def _key_problem() -> str | None:
     except keys.MissingKeyError as problem:
         return str(problem)
     return None
+
+
+def _ring_of(cursor: duckdb.DuckDBPyConnection) -> keys.Ring | None:
+    try:
+        rows = cursor.execute("select sealed from vault.vault.key_ring").fetchall()
+    except duckdb.CatalogException:
+        return None  # a new warehouse
+    return keys.unseal(rows[0][0], keys.secret_from_environment()) if rows else None
+
+
+def _new_ring() -> str:
+    secret = keys.secret_from_environment()
+    return keys.seal(keys.new_ring(secret), secret)
+
+
+def _ring_opens(sealed: str) -> str:
+    return "true" if keys.unseal(sealed, keys.secret_from_environment()) else "false"
+
+
+def _next_key_problem() -> str | None:
+    variable = keys.NEXT_ENVIRONMENT_VARIABLE
+    try:
+        keys.derive(keys.secret_from_environment(variable))
+    except keys.MissingKeyError as problem:
+        return str(problem).replace(keys.ENVIRONMENT_VARIABLE, variable)
+    if keys.secret_from_environment(variable) == keys.secret_from_environment():
+        return f"{variable} is the key that this warehouse has already: make another one."
+    return None
+
+
+def _rotated_ring(sealed: str) -> str | None:
+    ring = keys.unseal(sealed, keys.secret_from_environment())
+    return ring and keys.seal(ring.rotated(), keys.secret_from_environment(keys.NEXT_ENVIRONMENT_VARIABLE))
+
+
+def _mask_change(sealed: str, rotated: str) -> str | None:
+    ring = keys.unseal(sealed, keys.secret_from_environment())
+    after = keys.unseal(rotated, keys.secret_from_environment(keys.NEXT_ENVIRONMENT_VARIABLE))
+    return str(ring.session_mask ^ after.session_mask) if ring and after else None
+
+
+def _next_user_key() -> Callable[[str], str]:
+    """Return the function that gives a user's pseudonym under the next key; the key is derived once."""
+
+    @cache
+    def material() -> keys.KeyMaterial:
+        return keys.derive(keys.secret_from_environment(keys.NEXT_ENVIRONMENT_VARIABLE))
+
+    return lambda user_id: keys.user_key(user_id, material())
+
+
+def _subjects() -> str:
+    return json.dumps(rights.subjects(os.environ))
 
 
 def _inventory(known: str) -> str:

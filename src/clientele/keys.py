@@ -7,19 +7,28 @@ with Python's ``hmac`` (RFC 2104) under labels of their own, so that no two doma
 
 Session keys need no reversal and no map; they are the first 60 bits of ``sha256(Ks || tag || id)``. The
 truncation is what makes a plain prefix key safe from length extension (docs/decisions/0003-pseudonyms.md).
+
+The *ring* of a warehouse is what must outlive a rotation of that secret: the key of the tombstones of erased
+customers, who are known by nothing but their hash, and how raw session ids, which are stored nowhere, turn
+into the keys that core.events holds. It is kept in the vault, sealed with the secret of its epoch, so that it
+opens with that secret and with no other (docs/decisions/0015-key-rotation.md).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
-from dataclasses import dataclass
+import secrets
+from dataclasses import asdict, dataclass
 
 ENVIRONMENT_VARIABLE = "CLIENTELE_PSEUDONYM_KEY"
+NEXT_ENVIRONMENT_VARIABLE = "CLIENTELE_PSEUDONYM_KEY_NEW"
 MINIMUM_BYTES = 32
 USER_TAG = "user:v1:"
 SESSION_TAG = "session:v1:"
+ERASED_TAG = "erased:v1:"
 
 
 class MissingKeyError(ValueError):
@@ -60,17 +69,87 @@ def derive(secret: str) -> KeyMaterial:
             "Make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
         )
 
-    def sub_key(label: str) -> str:
-        return hmac.new(secret.encode(), f"clientele/{label}".encode(), hashlib.sha256).hexdigest()
-
     return KeyMaterial(
-        user_inner=sub_key("user/inner"), user_outer=sub_key("user/outer"), session=sub_key("session")[:32]
+        user_inner=_sub_key(secret, "user/inner"),
+        user_outer=_sub_key(secret, "user/outer"),
+        session=_sub_key(secret, "session")[:32],
     )
 
 
 def from_environment() -> KeyMaterial:
     """Derive the key material from ``CLIENTELE_PSEUDONYM_KEY``; raises :class:`MissingKeyError`."""
-    return derive(os.environ.get(ENVIRONMENT_VARIABLE, ""))
+    return derive(secret_from_environment())
+
+
+def secret_from_environment(variable: str = ENVIRONMENT_VARIABLE) -> str:
+    """Return the secret in this variable of the environment, empty if there is none."""
+    return os.environ.get(variable, "")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Ring:
+    """What a warehouse keeps from epoch to epoch.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1; one more after each rotation. No secret.
+    erased_inner, erased_outer : str
+        Keys of the tombstones' hash, 64 hexadecimal characters each.
+    session : str
+        Key of the sessions' hash: that of the first epoch.
+    session_mask : int
+        60 bits laid over a session's hash (exclusive or), so that no key of an earlier epoch remains.
+    """
+
+    epoch: int
+    erased_inner: str
+    erased_outer: str
+    session: str
+    session_mask: int
+
+    def rotated(self) -> Ring:
+        """Return the ring of the next epoch: another mask, the rest as it is."""
+        mask = self.session_mask
+        while mask in (0, self.session_mask):
+            mask = secrets.randbits(60)
+        return Ring(self.epoch + 1, self.erased_inner, self.erased_outer, self.session, mask)
+
+
+def new_ring(secret: str) -> Ring:
+    """Return the ring of a new warehouse: random tombstone keys, and the session key of `derive`."""
+    return Ring(1, secrets.token_hex(32), secrets.token_hex(32), derive(secret).session, 0)
+
+
+def seal(ring: Ring, secret: str) -> str:
+    """Encrypt and authenticate a ring with a secret; returns text of ASCII.
+
+    Encrypt-then-MAC with HMAC-SHA256 (RFC 2104) as the pseudorandom function of both, in counter mode, keys
+    of their own, a random nonce.
+    """
+    plain = json.dumps(asdict(ring)).encode()
+    nonce = secrets.token_bytes(16)
+    sealed = bytes(a ^ b for a, b in zip(plain, _stream(secret, nonce, len(plain)), strict=True))
+    return f"v1.{nonce.hex()}.{sealed.hex()}.{_seal_tag(secret, nonce + sealed)}"
+
+
+def unseal(text: str, secret: str) -> Ring | None:
+    """Return the ring that `seal` has sealed with this secret; None if it was another secret."""
+    try:
+        version, *parts = text.split(".")
+        nonce, sealed = (bytes.fromhex(part) for part in parts[:2])
+        if version != "v1" or not hmac.compare_digest(_seal_tag(secret, nonce + sealed), parts[2]):
+            return None
+    except (ValueError, IndexError):
+        return None
+    plain = bytes(a ^ b for a, b in zip(sealed, _stream(secret, nonce, len(sealed)), strict=True))
+    return Ring(**json.loads(plain))
+
+
+def erased_hash(user_id: str, ring: Ring) -> str:
+    """Return the tombstone of a user: 32 hexadecimal characters, as SQL computes it."""
+    inner = _sha256(ring.erased_inner + ERASED_TAG + user_id)
+    return _sha256(ring.erased_outer + inner)[:32]
 
 
 def user_key(user_id: str, material: KeyMaterial) -> str:
@@ -87,6 +166,22 @@ def session_sk(user_session: str, material: KeyMaterial) -> int:
 def user_sk(key: str) -> int:
     """Return the 60-bit integer under which ``core`` knows the user with this ``user_key``."""
     return int(key[:15], 16)
+
+
+def _sub_key(secret: str, label: str) -> str:
+    return hmac.new(secret.encode(), f"clientele/{label}".encode(), hashlib.sha256).hexdigest()
+
+
+def _stream(secret: str, nonce: bytes, n_bytes: int) -> bytes:
+    key = bytes.fromhex(_sub_key(secret, "ring/seal"))
+    blocks = range(-(-n_bytes // 32))
+    return b"".join(
+        hmac.new(key, nonce + block.to_bytes(8, "big"), hashlib.sha256).digest() for block in blocks
+    )[:n_bytes]
+
+
+def _seal_tag(secret: str, sealed: bytes) -> str:
+    return hmac.new(bytes.fromhex(_sub_key(secret, "ring/tag")), sealed, hashlib.sha256).hexdigest()
 
 
 def _sha256(text: str) -> str:

@@ -2,60 +2,320 @@
 
 ``HOME/published`` is a symbolic link to a folder in ``HOME/publications``. A publication is written into a
 new folder and becomes the published one by renaming a new link over the old, which is atomic: a reader sees
-the old marts or the new ones, never a mixture. The last three are kept.
+the old marts or the new ones, never a mixture. The last three are kept, and any of them can be made the
+published one again::
+
+    python -m clientele.publishing list
+    python -m clientele.publishing rollback [--to 7]
+
+Who reads several files that belong together opens the folder that `current` returns, not the link: the link
+may change between two files, the folder does not.
 """
 
 from __future__ import annotations
 
+import argparse
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+__all__ = [
+    "Publication",
+    "PublicationError",
+    "current",
+    "finish",
+    "publications",
+    "purge",
+    "rollback",
+    "start",
+]
+
 KEPT = 3
+LINK = "published"
 MANIFEST = "manifest.json"
+_ROOT = "publications"
+_UNFINISHED = ".unfinished.json"
+_LOCK = ".lock"
 
 
-def start(home: Path, run_id: str) -> Path:
+class PublicationError(ValueError):
+    """A publication that is not there or not whole; the message says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One kept publication.
+
+    Attributes
+    ----------
+    number : int
+        From 1, never used twice while a later one is kept.
+    folder : Path
+        Where its files and its manifest are.
+    manifest : dict
+        `run_id`, `as_of`, `model_version`, `tests`, `published_at` (UTC) and `files`: `rows`, `bytes` and
+        `sha256` by name.
+    is_current : bool
+        Whether ``published`` leads to it.
+    """
+
+    number: int
+    folder: Path
+    manifest: dict
+    is_current: bool
+
+    def problem(self) -> str | None:
+        """Return what differs between the files and the manifest in words, or None."""
+        expected = self.manifest["files"]
+        held = {path.name for path in self.folder.iterdir()} - {MANIFEST}
+        for name in sorted(held ^ expected.keys()):
+            return f"{name} is {'not in its manifest' if name in held else 'missing'}"
+        for name, facts in sorted(expected.items()):
+            if _sha256(self.folder / name) != facts["sha256"]:
+                return f"{name} is not what was published"
+        return None
+
+
+def start(home: Path, facts: Mapping[str, object]) -> Path:
     """Make an empty folder for the next publication, and clear away what killed builds left unfinished.
 
-    Folders are numbered, so that their names sort by age.
+    Parameters
+    ----------
+    home : Path
+        The folder of the databases.
+    facts : mapping
+        What the manifest will say besides the files: run, moment, model. Values that JSON can hold.
     """
-    root = home / "publications"
-    root.mkdir(parents=True, exist_ok=True)
-    numbers = [0]
-    for folder in root.iterdir():
-        if (folder / MANIFEST).exists():
-            numbers.append(int(folder.name))
-        else:
-            shutil.rmtree(folder)
-    folder = root / f"{max(numbers) + 1:06d}"
-    folder.mkdir()
-    (folder / ".run_id").write_text(run_id)
+    with _locked(home) as root:
+        for folder in _folders(root):
+            if not (folder / MANIFEST).exists():
+                shutil.rmtree(folder)
+        numbers = [int(folder.name) for folder in _folders(root)]
+        folder = root / f"{max(numbers, default=0) + 1:06d}"
+        folder.mkdir()
+        (folder / _UNFINISHED).write_text(json.dumps(dict(facts)))
     return folder
 
 
 def finish(folder: Path) -> Path:
-    """Write the manifest of ``folder``, publish it, and drop all but the last three; returns the link."""
-    run_id = (folder / ".run_id").read_text()
-    (folder / ".run_id").unlink()
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-        for path in sorted(folder.iterdir())
-    }
-    (folder / MANIFEST).write_text(json.dumps({"run_id": run_id, "files": files}, indent=2) + "\n")
+    """Write the manifest of `folder`, publish it, and drop all but the last three; returns the link."""
+    import pyarrow.parquet as pq  # here: it takes a third of a second, and not every run of dbt publishes
+
     home = folder.parent.parent
-    link = home / "published"
-    fresh = home / ".published-next"
+    with _locked(home) as root:
+        facts = json.loads((folder / _UNFINISHED).read_text())
+        (folder / _UNFINISHED).unlink()
+        files = {}
+        for path in sorted(folder.iterdir()):
+            _sync(path)
+            files[path.name] = {
+                "rows": pq.read_metadata(path).num_rows,
+                "bytes": path.stat().st_size,
+                "sha256": _sha256(path),
+            }
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        # The manifest says that the publication is whole, so it appears at once or not at all.
+        draft = folder / f".{MANIFEST}"
+        draft.write_text(json.dumps(facts | {"published_at": now, "files": files}, indent=2) + "\n")
+        _sync(draft)
+        os.replace(draft, folder / MANIFEST)
+        _sync(folder)
+        link = _point(home, folder)
+        for old in _folders(root)[:-KEPT]:
+            shutil.rmtree(old)
+    return link
+
+
+def publications(home: Path) -> list[Publication]:
+    """Return the kept publications, oldest first."""
+    root = home / _ROOT
+    if not root.is_dir():
+        return []
+    published = os.path.realpath(home / LINK)
+    return [
+        Publication(
+            int(folder.name),
+            folder,
+            json.loads((folder / MANIFEST).read_text()),
+            os.path.realpath(folder) == published,
+        )
+        for folder in _folders(root)
+        if (folder / MANIFEST).exists()
+    ]
+
+
+def current(home: Path) -> Path:
+    """Return the folder that is published now: files opened in it belong together.
+
+    Raises
+    ------
+    PublicationError
+        If nothing is published.
+    """
+    folder = Path(os.path.realpath(home / LINK))
+    if not (folder / MANIFEST).exists():
+        raise PublicationError(f"nothing is published in {home}: a build publishes when all its tests pass")
+    return folder
+
+
+def rollback(home: Path, to: int | None = None) -> Publication:
+    """Make an earlier publication the published one, in one step, after its files have been checked.
+
+    Parameters
+    ----------
+    home : Path
+        The folder of the databases.
+    to : int, optional
+        Its number; the one before the published one when not given. A later one works as well.
+
+    Raises
+    ------
+    PublicationError
+        If there is no such publication, or a file of it is not what its manifest says.
+    """
+    with _locked(home):
+        kept = publications(home)
+        numbers = ", ".join(str(publication.number) for publication in kept) or "none"
+        if to is None:
+            place = next((place for place, one in enumerate(kept) if one.is_current), None)
+            if place is None:
+                raise PublicationError(
+                    f"nothing is published in {home}: name a publication (kept: {numbers})"
+                )
+            if place == 0:
+                raise PublicationError(
+                    f"publication {kept[0].number} is published and none before it is kept (kept: {numbers})"
+                )
+            chosen = kept[place - 1]
+        else:
+            chosen = next((one for one in kept if one.number == to), None)
+            if chosen is None:
+                raise PublicationError(f"there is no publication {to} in {home} (kept: {numbers})")
+        problem = chosen.problem()
+        if problem:
+            raise PublicationError(
+                f"publication {chosen.number} is damaged, nothing was changed: {problem}. Choose another one."
+            )
+        _point(home, chosen.folder)
+    return next(one for one in publications(home) if one.number == chosen.number)
+
+
+def purge(home: Path, *, keep_published: bool = True) -> list[int]:
+    """Remove kept publications for good, as an erasure demands; returns their numbers.
+
+    Parameters
+    ----------
+    home : Path
+        The folder of the databases.
+    keep_published : bool
+        False removes the published one as well, the link first: readers then find nothing until the next
+        build publishes.
+    """
+    with _locked(home) as root:
+        if not keep_published:
+            (home / LINK).unlink(missing_ok=True)
+        published = os.path.realpath(home / LINK)
+        gone = [folder for folder in _folders(root) if os.path.realpath(folder) != published]
+        for folder in gone:
+            shutil.rmtree(folder)
+    return [int(folder.name) for folder in gone]
+
+
+def _folders(root: Path) -> list[Path]:
+    """Return the numbered folders by age; nothing else that stands there is ours to touch."""
+    return sorted(
+        (path for path in root.iterdir() if path.name.isdecimal() and path.is_dir()),
+        key=lambda path: int(path.name),
+    )
+
+
+def _point(home: Path, folder: Path) -> Path:
+    link = home / LINK
+    if link.exists() and not link.is_symlink():
+        raise PublicationError(
+            f"{link} is not a link to a publication: move it away, it would be overwritten"
+        )
+    fresh = home / f".{LINK}-next"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.relative_to(home))
     os.replace(fresh, link)
-    for old in sorted(folder.parent.iterdir())[:-KEPT]:
-        shutil.rmtree(old)
+    _sync(home)
     return link
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[Path]:
+    """Keep two commands apart: a build that publishes and somebody who rolls back. Ends with its process."""
+    root = home / _ROOT
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / _LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield root
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold it before what comes next says that it does."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """List the publications or go back to one; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m clientele.publishing", description="List the kept publications, or go back to one."
+    )
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=Path(os.environ.get("CLIENTELE_HOME") or "warehouse"),
+        help="folder of the databases (default: CLIENTELE_HOME, or warehouse)",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="the kept publications, the published one marked with *")
+    back = commands.add_parser("rollback", help="publish an earlier one again, in one step")
+    back.add_argument("--to", type=int, metavar="N", help="its number (default: the one before)")
+    options = parser.parse_args(arguments)
+    try:
+        if not options.home.is_dir():
+            raise PublicationError(f"there is no folder {options.home}: name the warehouse with --home")
+        if options.command == "rollback":
+            chosen = rollback(options.home, options.to)
+            print(f"published again: {_described(chosen)}")
+            print("The databases stay as they are, and the next green build publishes anew.")
+        else:
+            for publication in publications(options.home):
+                print(f"{'*' if publication.is_current else ' '} {_described(publication)}")
+    except (PublicationError, OSError) as problem:
+        print(f"clientele.publishing: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _described(publication: Publication) -> str:
+    manifest = publication.manifest
+    rows = sum(facts.get("rows", 0) for facts in manifest["files"].values())
+    return (
+        f"{publication.number}, as of {manifest.get('as_of')}, model {manifest.get('model_version')}, "
+        f"{rows:,} rows in {len(manifest['files'])} files, run {manifest.get('run_id')} "
+        f"at {manifest.get('published_at')} UTC"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

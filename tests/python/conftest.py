@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import House
+
+from clientele import synthetic
 
 
 @atexit.register
@@ -26,3 +29,26 @@ def house(tmp_path: Path) -> House:
 def new_house(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., House]:
     """Return a maker of houses that last as long as a module's tests."""
     return lambda **settings: House(tmp_path_factory.mktemp("house"), **settings)
+
+
+@pytest.fixture(scope="session")
+def built_shop(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A clean synthetic shop of four months whose personas score, built once for all workers: copy it.
+
+    A fifth month waits in the folder `later`.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "built_shop"
+    folder.mkdir(exist_ok=True)
+    house = House(folder)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "built").exists():
+            synthetic.generate(folder / "shop", users=5000, months=5, seed=5)
+            later = folder / "later"
+            later.mkdir(exist_ok=True)
+            for path in (folder / "shop" / "events").iterdir():
+                path.rename((later if path.name.startswith("2020-Feb") else house.lake) / path.name)
+            house.build()
+            (folder / "built").touch()
+    return house

@@ -8,10 +8,11 @@ import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -19,13 +20,15 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from unittest import mock
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
-from clientele import keys
+from clientele import keys, rewriting
 from clientele.lake import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +38,7 @@ HEADER = ",".join(COLUMNS)
 
 # Where a row came from, which depends on how the files were delivered; everything else must not.
 PROVENANCE = {"file_id", "load_id", "last_load_id", "changed_load_id", "line_number"}
-BOOKKEEPING = {"load_marks", "touched_days", "duplicate_events", "released_duplicates"}
+BOOKKEEPING = {"load_marks", "key_epoch", "touched_days", "duplicate_events", "released_duplicates"}
 
 # What most builds of these tests need. dbt's own tests take longer than tables of so few events.
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
@@ -97,6 +100,8 @@ class Account:
     loaded: int = 0
     duplicates: int = 0
     quarantined: int = 0
+    erased: int = 0
+    expired: int = 0
     unaccounted: int = 0
 
 
@@ -107,6 +112,7 @@ class Build:
     succeeded: bool
     said: str
     status: dict[str, str]
+    compiled: dict[str, str]
 
     def rebuilt(self, name: str) -> bool:
         return self.status.get(name) == "success"
@@ -133,6 +139,13 @@ class House:
         self.target = self.folder / "target"
         self.logs = self.folder / "logs"
         self.lake.mkdir(parents=True, exist_ok=True)
+
+    def copy(self, folder: Path) -> House:
+        """Return a house with a copy of this one's warehouse and the same lake."""
+        other = House(folder, dict(self.variables))
+        other.lake = self.lake
+        shutil.copytree(self.home, other.home, symlinks=True)
+        return other
 
     # --- the lake
 
@@ -161,44 +174,75 @@ class House:
             "DBT_USE_COLORS": "false",
             "PYTHONPATH": str(ROOT / "src"),
         } | changed
-        kept = {
+        kept = {name: value for name, value in self.plain_environment().items() if name not in changed}
+        return kept | {name: value for name, value in ours.items() if value is not None}
+
+    @staticmethod
+    def plain_environment() -> dict[str, str]:
+        """Return the caller's environment without the settings of a build."""
+        return {
             name: value for name, value in os.environ.items() if not name.startswith(("CLIENTELE_", "DBT_"))
         }
-        return kept | {name: value for name, value in ours.items() if value is not None}
 
     def run(
         self,
         *arguments: str,
         variables: dict[str, object] | None = None,
         parse: bool = False,
+        command: tuple[str, ...] = ("build",),
+        change: Callable[[Manifest], object] | None = None,
+        watch: Callable[[Any], None] | None = None,
         **environment: str | None,
     ) -> Build:
-        """Run `dbt build` in this process.
+        """Run `dbt build`, or another command, in this process; `watch` is handed dbt's events.
 
         `variables` are for this run only, and for SQL: what dbt reads of vars while it parses is the house's.
-        `parse` does without the manifest that builds share, as a process of its own would.
+        `parse` does without the manifest that builds share, as a process of its own would; `change` is done
+        to this run's copy of that manifest, as if somebody had changed the project.
         """
         text = json.dumps(self.variables | (variables or {}))
         lines: list[str] = []
-        call = ["--quiet", "build", "--vars", text, *arguments]
+        call = ["--quiet", *command, "--vars", text, *arguments]
         with _only_environment(self.environment(**environment)):
+            manifest = None if parse else _manifest(json.dumps(self.variables)).deepcopy()
+            if change:
+                change(manifest)
+                manifest.build_flat_graph()  # what `graph` is in Jinja
             runner = dbtRunner(
-                manifest=None if parse else _manifest(json.dumps(self.variables)).deepcopy(),
-                callbacks=[lambda event: lines.append(event.info.msg)],
+                manifest=manifest,
+                callbacks=[lambda event: lines.append(event.info.msg), *([watch] if watch else [])],
             )
             try:
                 ran = runner.invoke(call)
             finally:
                 _close_databases()
-        status = {result.node.name: str(result.status) for result in ran.result or []}
+        results = getattr(ran.result, "results", [])
+        results = [result for result in results if hasattr(result, "node")]
+        status = {result.node.name: str(result.status) for result in results}
+        compiled = {result.node.name: getattr(result.node, "compiled_code", None) for result in results}
         said = "\n".join([*lines, str(ran.exception or "")])
-        return Build(ran.success, said, status)
+        return Build(ran.success, said, status, compiled)
 
     def build(self, *arguments: str, **settings: object) -> Build:
         """Run `dbt build` and insist on success."""
         built = self.run(*arguments, **settings)
         assert built.succeeded, built.said[-4000:]
         return built
+
+    def operation(self, name: str, **environment: str | None) -> Build:
+        """Run `dbt run-operation` in this process, and what its end does: new files take their place."""
+        lines: list[str] = []
+        with _only_environment(self.environment(**environment)):
+            runner = dbtRunner(
+                manifest=_manifest(json.dumps(self.variables)).deepcopy(),
+                callbacks=[lambda event: lines.append(event.info.msg)],
+            )
+            try:
+                ran = runner.invoke(["run-operation", name, "--vars", json.dumps(self.variables)])
+            finally:
+                _close_databases()
+        rewriting.finish(self.home)
+        return Build(ran.success, "\n".join([*lines, str(ran.exception or "")]), {}, {})
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `dbt build` as a process of its own, as a user does."""
@@ -209,13 +253,32 @@ class House:
             call, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
+    def decide(self, *decisions: tuple[str, str], gates: dict[int, str] | None = None, to: str = "") -> None:
+        """Let people and the gate have said this, and build segment_models; `to` "+": what hangs on it."""
+        with self.connection(read_only=False) as connection:
+            connection.execute("delete from core.segment_decisions")
+            for version, decision in decisions:
+                connection.execute(
+                    "insert into core.segment_decisions values (?, ?, 'the team', 'a test')",
+                    [version, decision],
+                )
+            for fit_number, gate in (gates or {}).items():
+                connection.execute(
+                    "update core.segment_fits set text = ? "
+                    "where row_kind = 'card' and item = 'gate' and fit_number = ?",
+                    [gate, fit_number],
+                )
+        marts = ["path:models/marts"] if to else []
+        self.build("--select", f"segment_models{to}", *marts, *WITHOUT_TESTS)
+
     # --- what is in the warehouse
 
     @contextmanager
     def connection(self, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
         with duckdb.connect(self.home / "warehouse.duckdb", read_only=read_only) as connection:
             mode = "read_only" if read_only else "read_write"
-            connection.execute(f"attach '{self.home / 'vault.duckdb'}' as vault ({mode})")
+            vault = str(self.home / "vault.duckdb").replace("'", "''")
+            connection.execute(f"attach '{vault}' as vault ({mode})")
             yield connection
 
     def rows(self, query: str) -> list[tuple]:
@@ -299,6 +362,11 @@ def _manifest(variables: str):
         parsed = dbtRunner().invoke(["--quiet", "parse", "--vars", variables])
         assert parsed.success, parsed.exception
         return parsed.result
+
+
+def parsed(**variables: object) -> Manifest:
+    """Return the manifest of the project as it stands. To be read: all runs share it."""
+    return _manifest(json.dumps(variables))
 
 
 def _close_databases() -> None:

@@ -9,26 +9,33 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
-from support import MATERIAL, ROOT, House, assert_same
+from support import MATERIAL, ROOT, WITHOUT_TESTS, House
 
 from clientele import keys, synthetic
-from clientele.segmentation import score
+from clientele.segmentation import reasons, score
+from clientele.segmentation.wording import natural
 
 REAL = ROOT.parent / "shared" / "data"
-MARTS = ("segment_profiles", "segment_summary", "user_features", "user_segments")
+MARTS = (
+    "reason_texts",
+    "segment_lineage",
+    "segment_profiles",
+    "segment_summary",
+    "segment_transitions",
+    "user_features",
+    "user_segments",
+    "user_segments_shadow",
+)
 STATES = {"new", "active", "loyal", "browser_only", "at_risk", "lapsed"}
 
 
 @pytest.fixture(scope="module")
-def shop(new_house) -> House:
-    """A clean synthetic shop of four months, built once."""
-    house = new_house()
-    synthetic.generate(house.folder / "shop", users=5000, months=4, seed=5)
-    house.lake = house.folder / "shop" / "events"
-    house.build()
-    return house
+def shop(built_shop, tmp_path_factory) -> House:
+    return built_shop.copy(tmp_path_factory.mktemp("shop"))
 
 
 def published(house: House) -> dict[str, str]:
@@ -39,7 +46,7 @@ def published(house: House) -> dict[str, str]:
 
 def planted(house: House) -> dict[str, str]:
     """Return the planted behaviour by pseudonym."""
-    with (house.folder / "shop" / "truth.csv").open() as file:
+    with (house.lake.parent / "shop" / "truth.csv").open() as file:
         return {keys.user_key(row["user_id"], MATERIAL): row["behaviour"] for row in csv.DictReader(file)}
 
 
@@ -54,8 +61,9 @@ def test_customers_with_enough_events_have_a_persona_and_the_others_a_reason(sho
     )
     lowest = {status: int(span.split()[0]) for status, span in statuses.items()}
     assert {"settled", "not_enough_events"} <= statuses.keys()
-    assert int(statuses["not_enough_events"].split()[1]) == 19
-    assert min(lowest[status] for status in statuses if status != "not_enough_events") == 20
+    min_events = shop.value("select min_events from core.persona_threshold")
+    assert int(statuses["not_enough_events"].split()[1]) == min_events - 1
+    assert min(lowest[status] for status in statuses if status != "not_enough_events") == min_events
     assert {
         state for (state,) in shop.rows("select distinct lifecycle_state from marts.user_segments")
     } <= STATES
@@ -79,39 +87,171 @@ def test_every_persona_is_named_and_profiled(shop):
     n_features = shop.value("select count(*) from core.feature_catalog")
     assert shop.value("select count(*) from marts.segment_profiles") == n_segments * n_features
     total = shop.value("select sum(n_users) from marts.segment_summary")
-    assert total == shop.value("select count(*) from marts.user_segments where segment_id is not null")
+    counted = shop.value("select count(*) from marts.user_segments where segment_id is not null")
+    assert abs(total - counted) <= 5 * n_segments, "published in steps of ten"
 
 
 def test_sql_gives_the_scores_and_reasons_of_python(shop):
     with shop.connection() as connection:
         features = connection.table("core.segment_sample").df()
         weights = connection.table("core.segment_weights").df()
-        scored = connection.sql("select * from core.persona_scores order by user_sk").df()
+        sampled = "user_sk in (select user_sk from core.segment_sample)"
+        scored = connection.sql(f"from core.centroid_scores where {sampled} order by user_sk").df()
     expected = score(features, weights)
     assert (scored["user_sk"].to_numpy() == expected["user_sk"].to_numpy()).all()
     for column in ("segment_id", "runner_up_segment_id", "margin"):
         assert (scored[column].to_numpy() == expected[column].to_numpy()).all(), column
 
 
-def test_as_of_moves_lifecycle_states_and_nothing_else(shop):
-    before = shop.rows("select user_key, segment_id, confidence from marts.user_segments order by all")
-    states = shop.rows("select user_key, lifecycle_state from marts.user_segments order by all")
-    shop.build(variables={"as_of": "2020-06-30 00:00:00"})
+def test_sql_gives_the_reasons_of_python_and_they_add_up(shop):
+    with shop.connection() as connection:
+        features = connection.table("core.segment_sample").df()
+        weights = connection.table("core.segment_weights").df()
+        sampled = "user_sk in (select user_sk from core.segment_sample)"
+        scored = connection.sql(f"from core.centroid_scores where {sampled} order by user_sk").df()
+    expected = reasons(features, weights)
+    for place in (1, 2, 3):
+        ranked = expected[expected["reason_rank"] == place]
+        assert (scored[f"reason_feature_{place}"].to_numpy() == ranked["feature"].to_numpy()).all()
+    every = reasons(features, weights, top=None).groupby("user_sk")
+    gaps = every["contribution"].sum() + every["constant"].first()
+    assert abs(gaps.to_numpy() - scored["margin"].to_numpy()).max() < 1e-8
+
+
+def test_every_reason_is_words_that_have_a_translation(shop):
+    given = {
+        reason
+        for row in shop.rows("select distinct reason_1, reason_2, reason_3 from marts.user_segments")
+        for reason in row
+        if reason
+    }
+    texts = dict(shop.rows("select reason, reason_fr from marts.reason_texts"))
+    assert given and given <= texts.keys()
+    assert not [text for pair in texts.items() for text in pair if "{" in text or "_" in text]
+    n_features = shop.value("select count(*) from core.feature_catalog")
+    assert len(texts) == 2 * n_features
+
+
+def test_profiles_say_what_the_users_values_say(shop):
+    with shop.connection() as connection:
+        users = connection.sql(
+            "select segment_id, f.* from core.persona_scores"
+            " join core.user_feature_values as f using (user_sk)"
+        ).df()
+        catalog = connection.table("core.feature_catalog").df().set_index("feature")
+        profiles = connection.table("marts.segment_profiles").df().set_index(["segment_id", "feature"])
+    for feature, basis in (
+        ("price_level_z", "users"),
+        ("evening_logit", "users"),
+        ("order_value_ln", "buyers"),
+    ):
+        assert catalog.loc[feature, "basis"] == basis
+        compared = users[users["n_orders"] > 0] if basis == "buyers" else users
+        for segment_id in compared["segment_id"].unique():
+            mine = compared.loc[compared["segment_id"] == segment_id, feature]
+            rest = compared.loc[compared["segment_id"] != segment_id, feature]
+            said = profiles.loc[(segment_id, feature)]
+            error = (mine.var() / len(mine) + rest.var() / len(rest)) ** 0.5
+            difference = mine.mean() - rest.mean()
+            scale = catalog.loc[feature, "scale"]
+            # Published figures are rounded to what ten customers make in them, upwards to 1, 2 or 5.
+            rounding = 13 / len(mine)
+            assert said["n_users"] == pytest.approx(len(mine), abs=5)
+            assert said["segment_median"] == pytest.approx(mine.median(), rel=rounding)
+            assert said["segment_value"] == pytest.approx(float(natural(mine.median(), scale)), rel=rounding)
+            assert said["mean_difference"] == pytest.approx(difference, rel=rounding)
+            allowed = abs(rounding * difference) + 1e-6
+            assert said["mean_difference_low"] == pytest.approx(difference - 1.96 * error, abs=allowed)
+            assert said["mean_difference_high"] == pytest.approx(difference + 1.96 * error, abs=allowed)
+            if scale == "plain":
+                assert pd.isna(said["lift"])
+            else:
+                assert said["lift"] == pytest.approx(np.exp(difference), rel=rounding)
+
+
+def test_revenue_lift_covers_itself(shop):
+    for segment_id, lift, low, high, revenue, n_users in shop.rows(
+        "select segment_id, revenue_lift, revenue_lift_low, revenue_lift_high, revenue, n_users"
+        " from marts.segment_summary"
+    ):
+        rest, n_rest = shop.rows(
+            f"select sum(revenue), sum(n_users) from marts.segment_summary where segment_id != {segment_id}"
+        )[0]
+        # All of these are rounded, and the lift itself to what the largest customer makes in it.
+        assert lift == pytest.approx(float(revenue) / n_users / (float(rest) / int(n_rest)), rel=0.3)
+        assert low <= lift <= high and low < high
+
+
+def test_rules_tell_the_personas_and_how_far_to_believe_them(shop):
+    n_segments = shop.value("select n_segments from core.segment_models where is_champion")
+    assert shop.value("select count(distinct segment_id) from core.segment_rules") == n_segments
+    assert 2 <= shop.value("select count(*) from core.segment_rules") <= 14
+    accuracy, recall = shop.rows(
+        "select min(rules_accuracy), min(rules_recall) from marts.segment_summary where rules is not null"
+    )[0]
+    assert accuracy > 0.7 and recall > 0.4
+    # The rules are those of the fit: a build without a fit writes none.
     assert (
-        shop.rows("select user_key, segment_id, confidence from marts.user_segments order by all") == before
+        shop.value("select count(distinct fit_number) from core.segment_fits where row_kind = 'rule_words'")
+        == 1
     )
-    assert shop.rows("select distinct lifecycle_state from marts.user_segments") == [("lapsed",)]
-    shop.build()
-    assert shop.rows("select user_key, lifecycle_state from marts.user_segments order by all") == states
+
+
+def test_a_person_names_a_persona(shop):
+    before = shop.rows(
+        "select segment_id, segment_name, segment_name_fr from marts.segment_summary order by 1"
+    )
+    version = shop.value("select max(model_version) from core.segment_labels")
+
+    def override(*rows: tuple) -> None:
+        with shop.connection(read_only=False) as connection:
+            connection.execute("delete from core.segment_name_overrides")
+            for row in rows:
+                connection.execute(
+                    "insert into core.segment_name_overrides values (?, ?, ?, ?, 'A. B.', 'x')", row
+                )
+
+    renamed = ("--select", "segment_labels", "segment_summary", "user_segments")
+    try:
+        override(("*", 1, "Stars", "Étoiles"), (version, 1, "Suns", "Soleils"), ("*", 2, "Moons", "Lunes"))
+        shop.build(*renamed)
+        names = shop.rows(
+            "select segment_name, segment_name_fr from marts.segment_summary order by segment_id"
+        )
+        assert names[:2] == [("Suns", "Soleils"), ("Moons", "Lunes")]
+        assert names[2:] == [tuple(row[1:]) for row in before[2:]]
+        assert shop.value("select count(*) from marts.user_segments where segment_name = 'Suns'") > 0
+        # A name that another persona has already is refused.
+        override(("*", 2, before[0][1], "Lunes"))
+        refused = shop.run(*renamed)
+        assert not refused.succeeded
+        assert refused.status["unique_segment_labels_segment_name"] == "fail"
+    finally:
+        override()
+        shop.build(*renamed)
+    assert (
+        shop.rows("select segment_id, segment_name, segment_name_fr from marts.segment_summary order by 1")
+        == before
+    )
 
 
 # --- the same again
 
 
-def test_building_again_publishes_the_same_bytes_and_fits_nothing(shop):
-    first = published(shop)
+def test_as_of_moves_lifecycle_states_alone_and_building_again_gives_the_same_bytes(shop):
+    """The second build is published while somebody reads the first, who is not disturbed."""
+    personas = "select user_key, segment_id, confidence from marts.user_segments order by all"
+    before, first = shop.rows(personas), published(shop)
     n_fits = shop.value("select count(distinct fit_number) from core.segment_fits")
-    shop.build()
+    shop.build(*WITHOUT_TESTS, variables={"as_of": "2020-06-30 00:00:00"})
+    assert shop.rows(personas) == before
+    assert shop.rows("select distinct lifecycle_state from marts.user_segments") == [("lapsed",)]
+    path = shop.home / "published" / "user_segments.parquet"
+    assert published(shop)["user_segments"] != first["user_segments"]
+    with duckdb.connect() as connection:
+        opened = connection.sql(f"select count(*) from '{path}'")
+        shop.build(*WITHOUT_TESTS)
+        assert opened.fetchall() == [(shop.value("select count(*) from marts.user_segments"),)]
     assert published(shop) == first
     assert shop.value("select count(distinct fit_number) from core.segment_fits") == n_fits
 
@@ -119,35 +259,45 @@ def test_building_again_publishes_the_same_bytes_and_fits_nothing(shop):
 def test_another_house_publishes_the_same_bytes(shop, tmp_path):
     other = House(tmp_path)
     other.lake = shop.lake
-    other.build()
+    other.build(*WITHOUT_TESTS)
     assert published(other) == published(shop)
     manifest = json.loads((other.home / "published" / "manifest.json").read_text())
     assert {Path(name).stem: file["sha256"] for name, file in manifest["files"].items()} == published(other)
     assert set(published(other)) == set(MARTS)
 
 
-def test_refitting_unchanged_data_renames_and_moves_nobody(shop):
-    before = shop.contents("marts")
-    shop.build(variables={"refit": True}, parse=True)
-    assert_same(shop.contents("marts"), before)
-
-
-def test_new_data_keeps_the_model(new_house):
-    house = new_house()
-    synthetic.generate(house.folder / "shop", users=2000, months=3, seed=6)
-    months = sorted((house.folder / "shop" / "events").iterdir(), key=lambda path: path.stat().st_mtime)
-    late = house.folder / months[-1].name
-    months[-1].rename(late)
-    house.lake = house.folder / "shop" / "events"
-    house.build()
+def test_new_data_keeps_the_model(built_shop, tmp_path):
+    house = built_shop.copy(tmp_path)
     version, n_users = house.rows("select max(model_version), count(*) from marts.user_segments")[0]
-    late.rename(months[-1])
+    house.lake = tmp_path / "lake"
+    for path in [*built_shop.lake.iterdir(), *(built_shop.folder / "later").iterdir()]:
+        (house.lake / path.name).hardlink_to(path)
     house.build()
     assert house.value("select max(model_version) from marts.user_segments") == version
     assert house.value("select count(*) from marts.user_segments") > n_users
-    house.build(variables={"refit": True}, parse=True)
+    labels = "select user_key, segment_id from marts.user_segments where segment_id is not null"
+    before = dict(house.rows(labels))
+    house.build(*WITHOUT_TESTS, variables={"refit": True})
+    # whether the gate lets it pass is not the question here
+    newest = house.value("select model_version from core.segment_models where fit_number = 2")
+    house.decide((newest, "promote"), to="+")
     assert house.value("select max(model_version) from marts.user_segments") != version
+    after = dict(house.rows(labels))
+    assert sum(after[user] == before[user] for user in before) >= 0.9 * len(before)
     assert house.value("select count(*) from core.segment_models") == 2
+    assert house.rows(
+        "select distinct lineage_change, from_model_version from marts.segment_lineage where is_champion"
+    ) == [("kept", version)]
+
+
+def test_unit_tests_know_nothing_of_the_loads_of_the_warehouse(built_shop, tmp_path):
+    """Otherwise they pass at home and fail where the hundredth delivery is built."""
+    house = built_shop.copy(tmp_path)
+    with house.connection(read_only=False) as connection:
+        connection.execute("update core.load_marks set load_id = 1000")
+    ran = house.run("--select", "test_type:unit", command=("test",))
+    assert ran.succeeded, ran.said[-4000:]
+    assert list(ran.status.values()).count("pass") >= 20
 
 
 # --- failing builds publish nothing
@@ -159,9 +309,11 @@ def test_a_failed_test_keeps_the_last_publication(shop):
         connection.execute("create or replace table core.kept as select * from core.events limit 1")
         connection.execute("delete from core.events where rowid = 0")
     try:
-        built = shop.run("--exclude", "events")
+        marts = ("--select", "path:models/marts", "reconciliation")
+        built = shop.run(*marts, variables={"as_of": "2020-06-30 00:00:00"})
         assert not built.succeeded
-        assert "not published" in built.said or "did not match" in built.said or built.status
+        assert {name for name, status in built.status.items() if status in ("fail", "error")}
+        assert set(MARTS) <= {name for name in built.status if built.rebuilt(name)}
         assert published(shop) == before
     finally:
         with shop.connection(read_only=False) as connection:
@@ -172,20 +324,16 @@ def test_a_failed_test_keeps_the_last_publication(shop):
 # --- shops of other kinds
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"currency_scale": 1000.0, "start": "2023-02"},
-        {"remove_from_cart": False, "category_code": False, "fill_rate": 0.3},
-    ],
-    ids=["another currency and year", "few columns filled, nothing removed"],
-)
-def test_other_shops_build(new_house, settings):
-    house = new_house()
+def test_a_shop_of_another_kind_builds(house):
+    """Another currency and year, few columns filled, nothing ever removed from a cart."""
+    settings = {"currency_scale": 1000.0, "start": "2023-02", "remove_from_cart": False}
+    settings |= {"category_code": False, "fill_rate": 0.3}
     synthetic.generate(house.folder / "shop", users=1500, months=2, seed=8, **settings)
     house.lake = house.folder / "shop" / "events"
     house.build()
-    assert house.value("select count(*) from marts.segment_summary") >= 3
+    # too few customers for stable personas: what was found waits in the shadow
+    assert house.value("select count(distinct segment_id) from marts.user_segments_shadow") >= 3
+    assert house.value("select count(*) from marts.segment_summary") == 0
     assert house.value("select sum(n_unaccounted) from monitor.reconciliation") == 0
 
 
@@ -212,7 +360,7 @@ def test_customers_who_are_all_alike_have_no_persona(house, little_events):
         for day in range(1, 22)
     ]
     house.deliver("2019-Oct.csv", alike)
-    house.build()
+    house.build(*WITHOUT_TESTS)
     assert house.value("select status from core.segment_models") == "no_model"
     assert house.rows("select distinct status, lifecycle_state from marts.user_segments") == [
         ("no_model", "new")
@@ -236,7 +384,10 @@ def test_a_real_shop_of_two_months(house):
         "select n_lines, n_headers, n_loaded, n_duplicates, n_unaccounted from monitor.reconciliation"
     )
     assert sorted(books) == [(59413, 1, 56493, 2919, 0), (74861, 1, 71011, 3849, 0)]
-    assert house.value("select count(*) from marts.segment_summary") >= 4, built.said[-2000:]
+    # Two months and few who come back: no number of personas is stable, and nobody is given one.
+    assert house.value("select decision from core.segment_models") == "failed", built.said[-2000:]
+    assert house.value("select count(*) from marts.segment_summary") == 0
+    assert house.value("select count(*) from marts.user_segments_shadow") > 500
 
 
 @pytest.mark.skipif(not (REAL / "rees46").exists(), reason="the first hours of REES46 are not here")
@@ -247,11 +398,3 @@ def test_the_first_hours_of_rees46(house, capfd):
     told = capfd.readouterr().out
     assert "too short for an outcome month" in told
     assert "users are too few for personas" in told
-
-
-def test_published_files_can_be_read_while_a_build_runs(shop):
-    path = shop.home / "published" / "user_segments.parquet"
-    with duckdb.connect() as connection:
-        opened = connection.sql(f"select count(*) from '{path}'")
-        shop.build()
-        assert opened.fetchall() == [(shop.value("select count(*) from marts.user_segments"),)]

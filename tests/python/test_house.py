@@ -130,7 +130,7 @@ def test_uv_settings_of_the_caller_win(installer):
 def test_installer_refuses_an_unknown_lock(installer, arguments, capsys, monkeypatch):
     monkeypatch.setattr(installer, "install", lambda lock: pytest.fail(f"{lock} would have been installed"))
     assert installer.main(arguments) == 2
-    assert "{dev.lock,run.lock}" in capsys.readouterr().err
+    assert "{dev.lock,run.lock,warehouse.lock}" in capsys.readouterr().err
 
 
 def executable(path: Path, text: str) -> None:
@@ -239,3 +239,30 @@ def test_no_file_holds(forbidden):
             matches = re.finditer(forbidden, text, re.MULTILINE)
             found += [f"{path.relative_to(ROOT)}: {match[0]!r}" for match in matches]
     assert not found
+
+
+def test_engines_differ_in_macros_only():
+    """A model that asks for its engine is two models. dbt_project.yml may: it names databases."""
+    folders = [ROOT / name for name in ("models", "python_models", "tests/generic", "tests/singular")]
+    asking = [
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and re.search(r"\btarget\s*\.\s*(type|name)\b|adapter\.type\(", path.read_text())
+    ]
+    assert asking == []
+
+
+def test_every_dispatched_macro_is_there_for_both_engines():
+    texts = [path.read_text() for path in sorted((ROOT / "macros").rglob("*.sql"))]
+    names = {name for text in texts for name in re.findall(r"adapter\.dispatch\('(\w+)'", text)}
+    macros = {name for text in texts for name in re.findall(r"{% macro (\w+)\(", text)}
+    assert len(names) > 10
+    for engine in ("duckdb", "redshift"):
+        assert {name for name in names if not {f"{engine}__{name}", f"default__{name}"} & macros} == set()
+
+
+def test_texts_of_python_models_have_a_length():
+    """On Redshift a Python model's table gets the types of its yml, and VARCHAR alone has 256 bytes."""
+    for path in (ROOT / "python_models").rglob("*.yml"):
+        assert not re.search(r"data_type: *(varchar|text) *$", path.read_text(), re.MULTILINE), path

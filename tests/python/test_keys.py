@@ -4,51 +4,29 @@ from __future__ import annotations
 
 import re
 
+import golden
 import pytest
 from support import KEY, UP_TO_EVENTS, Event, House
 
 from clientele import keys
 
-SECRET = "golden vectors of clientele: 32 bytes or more"
+SECRET = golden.SECRET
 MATERIAL = keys.derive(SECRET)
 
 
-# Computed once. When one of these changes, every pseudonym in every warehouse has changed with it.
-@pytest.mark.parametrize(
-    ("user_id", "user_key", "user_sk"),
-    [
-        ("541312140", "55a2b9de8ea89c61db972f7645384a3c", 385668675311143366),
-        ("0", "1e6bd2906001add2f48fbe38698811f3", 137004822573357789),
-        ("-1", "72cce06a6e00860f5926c61a64a0934f", 517014585205590112),
-        ("9223372036854775807", "53ba2963ed87fbc98e0a0b2e7d957065", 377073759998738364),
-    ],
-)
+@pytest.mark.parametrize(("user_id", "user_key", "user_sk"), golden.USERS)
 def test_golden_users(user_id, user_key, user_sk):
     assert keys.user_key(user_id, MATERIAL) == user_key
     assert keys.user_sk(user_key) == user_sk
 
 
-@pytest.mark.parametrize(
-    ("user_session", "session_sk"),
-    [
-        ("72d76fde-8bb3-4e00-8c23-a032dfed738c", 5887689529312433),
-        ("séance n° 1 · 日本", 791496774395395362),
-        ("", 606841014814427714),
-    ],
-)
+@pytest.mark.parametrize(("user_session", "session_sk"), golden.SESSIONS)
 def test_golden_sessions(user_session, session_sk):
     assert keys.session_sk(user_session, MATERIAL) == session_sk
 
 
 def test_golden_key_material():
-    assert (
-        keys.KeyMaterial(
-            user_inner="50f6ce87caf2d8f4d6f2caab9a39cbd16916b3775aedba96dd1cc9f10d29b886",
-            user_outer="246fd6616def5b70087db651c40e2a9f872c09241f1974db74784e370465b7e8",
-            session="ff5206d2294cbec4fe812a4c2b525881",
-        )
-        == MATERIAL
-    )
+    assert keys.KeyMaterial(**golden.KEY_MATERIAL) == MATERIAL
 
 
 def test_integers_are_sixty_bits():

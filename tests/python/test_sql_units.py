@@ -11,17 +11,18 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from unittest import mock
 
 import duckdb
+import golden
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import MATERIAL, ROOT, House
+from support import MATERIAL, ROOT, House, parsed
 
 from clientele import keys
 from clientele.lake import FileFacts
@@ -35,6 +36,7 @@ MACROS = {
     "user_key": "{{ clientele.user_key('cast(user_id as varchar(32))') }}",
     "user_sk": "{{ clientele.hex_to_integer('user_key') }}",
     "session_sk": "{{ clientele.session_sk('user_session') }}",
+    "erased_hash": "{{ clientele.erased_hash('cast(user_id as varchar(32))') }}",
 }
 
 
@@ -45,7 +47,7 @@ def statements(tmp_path_factory) -> dict[str, str]:
     house.home.mkdir()
 
     def compiled(*arguments: str) -> dict[str, str]:
-        ran = dbtRunner().invoke(["--quiet", "compile", *arguments])
+        ran = dbtRunner(manifest=parsed().deepcopy()).invoke(["--quiet", "compile", *arguments])
         assert ran.success, ran.exception
         return {result.node.name: result.node.compiled_code for result in ran.result}
 
@@ -450,10 +452,43 @@ def test_session_keys_are_those_of_python(statements, session):
     assert found == keys.session_sk(session, MATERIAL)
 
 
-def sql_with_keys(expression: str, given: str) -> object:
+@pytest.mark.parametrize(("user_id", "user_key", "user_sk"), golden.USERS)
+def test_golden_users(statements, user_id, user_key, user_sk):
+    material = keys.derive(golden.SECRET)
+    assert sql_with_keys(statements["user_key"], f"{user_id} as user_id", material) == user_key
+    assert sql_with_keys(statements["user_sk"], f"'{user_key}' as user_key", material) == user_sk
+
+
+@pytest.mark.parametrize(("user_session", "session_sk"), golden.SESSIONS)
+def test_golden_sessions(statements, user_session, session_sk):
+    given = f"'{user_session}' as user_session"
+    assert sql_with_keys(statements["session_sk"], given, keys.derive(golden.SECRET)) == session_sk
+
+
+def test_a_rotated_ring_lays_its_mask_over_session_keys(statements):
+    found = sql_with_keys(statements["session_sk"], "'a session' as user_session", session_mask=2**59 + 5)
+    assert found == keys.session_sk("a session", MATERIAL) ^ (2**59 + 5)
+
+
+@pytest.mark.parametrize(("user_id", "erased_hash"), golden.TOMBSTONES)
+def test_golden_tombstones(statements, user_id, erased_hash):
+    ring = golden.RING
+    found = sql_with_keys(
+        statements["erased_hash"],
+        f"{user_id} as user_id",
+        erased_inner=ring["erased_inner"],
+        erased_outer=ring["erased_outer"],
+    )
+    assert found == erased_hash
+
+
+def sql_with_keys(
+    expression: str, given: str, material: keys.KeyMaterial = MATERIAL, **of_ring: str | int
+) -> object:
+    """Return the value of an expression as the build would have it, in the first epoch unless told."""
     connection = duckdb.connect()
-    for name in ("user_inner", "user_outer", "session"):
-        connection.execute(f"set variable clientele_{name} = $value", {"value": getattr(MATERIAL, name)})
+    for name, value in (asdict(material) | {"session_mask": 0} | of_ring).items():
+        connection.execute(f"set variable clientele_{name} = $value", {"value": value})
     return connection.execute(f"select {expression} from (select {given})").fetchall()[0][0]
 
 

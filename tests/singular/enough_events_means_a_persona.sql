@@ -1,14 +1,24 @@
 {#- If this fails, a customer with enough events was left without a persona although there is a model, or one without
     enough got one. It is not a test of the threshold itself. -#}
-{% set min_events = clientele.setting('min_events') %}
 
 with
 
 counted as (
     select
-        sum(case when n_events >= {{ min_events }} and segment_id is null then 1 else 0 end) as n_left_out,
-        sum(case when n_events < {{ min_events }} and segment_id is not null then 1 else 0 end) as n_let_in
-    from {{ ref('user_segments') }}
+        sum(
+            case
+                when
+                    personas.n_events >= threshold.min_events and personas.segment_id is null
+                    and personas.status != 'objected'
+                    then 1
+                else 0
+            end
+        ) as n_left_out,
+        sum(
+            case when personas.n_events < threshold.min_events and personas.segment_id is not null then 1 else 0 end
+        ) as n_let_in
+    from {{ ref('user_segments') }} as personas
+    cross join {{ ref('persona_threshold') }} as threshold
 ),
 
 champion as (

@@ -7,6 +7,7 @@ customers as (
     from {{ ref('user_sessions') }}
     where not is_bot
     group by user_sk
+    having max(ended_at) >= {{ clientele.kept_from('profiles') }}
 ),
 
 compared as (

@@ -9,6 +9,10 @@
     ('double', clientele.double('3') ~ ' / 2', '1.5'),
     ('exact', clientele.exact('3 / 7e0'), '0.428571429'),
     ('seconds_between', minute, '60'),
+    ('natural of a logit', clientele.natural('ln(3e0)', "'logit'"), '0.75'),
+    ('natural of ln1p', clientele.natural('ln(3e0)', "'ln1p'"), '2'),
+    ('natural of odds', clientele.natural('ln(3e0)', "'odds'"), '3'),
+    ('natural of what is', clientele.natural('-3e0', "'plain'"), '-3'),
     ('hex_to_integer', clientele.hex_to_integer("'0000000000000ffabc'"), '255'),
     ('hex_to_integer of 60 bits', clientele.hex_to_integer("'ffffffffffffffff'"), '1152921504606846975'),
 ] %}

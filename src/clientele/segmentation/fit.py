@@ -9,6 +9,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from clientele.segmentation.embedding import Embedding, embed
+from clientele.segmentation.lineage import LINEAGE_COLUMNS, give_ids, label_before, trace
 from clientele.segmentation.preparation import (
     FEATURE_COLUMNS,
     Preparation,
@@ -23,7 +24,7 @@ from clientele.segmentation.stability import (
     DIAGNOSTIC_COLUMNS,
     calibrate_confidence,
     choose_k,
-    fit_kmeans,
+    fit_final_kmeans,
 )
 
 # Column types of every frame, so that a build without a model writes the same tables.
@@ -37,6 +38,9 @@ _SCHEMAS = {
     "features": {"model_version": "str"}
     | dict.fromkeys(FEATURE_COLUMNS, "str")
     | {"feature_position": "int64", "reliability": "float64"},
+    "lineage": {"model_version": "str"}
+    | dict.fromkeys(LINEAGE_COLUMNS, "int64")
+    | {"change": "str", "jaccard": "float64"},
     "labels": {
         "user_sk": "int64",
         "segment_id": "int64",
@@ -59,11 +63,12 @@ class PersonaFit:
     reason : str
         Why, in sentences.
     k : int
-        Number of personas; 0 without a model. Ids are 1..k, see `fit_personas`.
+        Number of personas; 0 without a model. Ids are 1..k in a first model, see `fit_personas`.
     n_mismatches : int
         Users of the sample whose label from the rows of weights differs from scikit-learn's; must be 0.
     model_version : str
-        The day and 8 hexadecimal digits of the sha256 of the weights: ``20200430-1a2b3c4d``.
+        The day and 8 hexadecimal digits of the sha256 of the weights: ``20200430-1a2b3c4d``. The segments'
+        ids are not part of it.
     model_card : DataFrame
         One row.
     weights : DataFrame
@@ -74,6 +79,8 @@ class PersonaFit:
         Confidence by margin, at most 20 rows; see `calibrate_confidence`.
     features : DataFrame
         One row per catalog feature: its reliability, and whether and why it was dropped.
+    lineage : DataFrame
+        What became of the segments of the model before; see `trace`.
     labels : DataFrame
         `score` of the sample that was fitted.
     """
@@ -88,7 +95,15 @@ class PersonaFit:
     diagnostics: pd.DataFrame
     confidence: pd.DataFrame
     features: pd.DataFrame
+    lineage: pd.DataFrame
     labels: pd.DataFrame
+
+    @property
+    def stability(self) -> dict[str, float]:
+        """Metrics of the chosen number of personas; the smallest share is that of the whole sample."""
+        chosen = self.diagnostics[self.diagnostics["k"] == self.k]
+        found = dict(zip(chosen["metric"], chosen["value"].astype(float), strict=True))
+        return found | {"min_share": float(self.model_card["min_share"].iloc[0])}
 
 
 # Sums over threads are added in the order in which threads end; one thread gives the same bits each time.
@@ -99,12 +114,16 @@ def fit_personas(
     outcomes: pd.DataFrame | None,
     settings: Settings,
     replicates: pd.DataFrame | None = None,
+    before: pd.DataFrame | None = None,
+    highest_id: int = 0,
 ) -> PersonaFit:
     """Fit personas: clip, standardise, embed, choose k, K-means, and fold all of it into weights.
 
     Personas are numbered from 1 by their descending mean over ``settings.order_features`` (standardised):
     those who order most and come most often are first. Without these features the largest is first.
-    The result does not depend on the order of rows or columns.
+    With a model before, its number of personas is kept if it is stable, K-means also starts from its
+    segments, and a persona that shares half of its users with one of them keeps that one's id; others get new
+    ids. The result does not depend on the order of rows or columns.
 
     Parameters
     ----------
@@ -123,6 +142,10 @@ def fit_personas(
         ``user_sk`` and every feature, taken from separate parts of a user's history: one row per user
         and part. Earlier and later sessions are better than odd and even ones, which share their days. They
         tell how reliable each feature is; without them reliability is not weighed.
+    before : DataFrame or None
+        Weights of the model that these personas continue.
+    highest_id : int
+        The highest segment id that any model has ever had.
 
     Returns
     -------
@@ -142,37 +165,54 @@ def fit_personas(
     table = check_table(features, catalog["feature"].tolist(), "features")
     if len(table) < settings.min_users:
         reason = f"{len(table)} users are too few for personas; {settings.min_users} are needed."
-        unused = catalog.assign(feature_position=np.arange(1, len(catalog) + 1), reliability=np.nan)
-        return _without_model(reason, len(table), unused.assign(status="unused", note=""), settings)
+        return no_personas(reason, table, catalog, settings)
     sample = table.iloc[hash_sample(table["user_sk"].to_numpy(), settings.max_users, settings.seed)]
     sample = sample.reset_index(drop=True)
     prepared = prepare(sample, catalog, replicates, settings)
     if not prepared.features:
         reason = "No feature differs between users: there is nothing to tell them apart by."
         return _without_model(reason, len(sample), prepared.table, settings)
-    return _fit(sample, prepared, embed(prepared, sample["user_sk"], outcomes, settings), settings)
+    earlier = label_before(sample, before)
+    embedding = embed(prepared, sample["user_sk"], outcomes, settings)
+    return _fit(sample, prepared, embedding, settings, earlier, highest_id)
 
 
-def _fit(sample: pd.DataFrame, prepared: Preparation, embedding: Embedding, settings: Settings) -> PersonaFit:
+def _fit(
+    sample: pd.DataFrame,
+    prepared: Preparation,
+    embedding: Embedding,
+    settings: Settings,
+    earlier: np.ndarray | None,
+    highest_id: int,
+) -> PersonaFit:
     points = prepared.standardised @ embedding.matrix
     study = hash_sample(sample["user_sk"].to_numpy(), settings.study_users, settings.seed + 1)
-    choice = choose_k(points[study], settings)
+    choice = choose_k(points[study], settings, None if earlier is None else len(np.unique(earlier)))
 
-    model = fit_kmeans(points, choice.k, settings.n_init, settings.seed)
-    model.cluster_centers_ = model.cluster_centers_[_order(prepared, model.labels_, choice.k, settings)]
-    weights = fold_weights(prepared, embedding.matrix, model.cluster_centers_)
+    model = fit_final_kmeans(points, choice.k, settings.n_init, settings.seed, earlier)
+    order = _order(prepared, model.labels_, choice.k, settings)
+    # The version is that of the weights in their own order: the same fit is the same model, whatever came
+    # before.
+    digest = hash_weights(fold_weights(prepared, embedding.matrix, model.cluster_centers_[order]))
+    ids = np.arange(1, choice.k + 1)
+    if earlier is not None:
+        ids = give_ids(earlier, np.argsort(order)[model.labels_], points, highest_id)
+    # Rows by id: a tie goes to the first.
+    model.cluster_centers_ = model.cluster_centers_[order[np.argsort(ids)]]
+    ids = np.sort(ids)
+    weights = fold_weights(prepared, embedding.matrix, model.cluster_centers_, ids)
     labels = score(sample, weights)
-    n_mismatches = int((labels["segment_id"] != model.predict(points) + 1).sum())
-    smallest = float(np.bincount(labels["segment_id"], minlength=choice.k + 1)[1:].min() / len(labels))
+    positions = np.searchsorted(ids, labels["segment_id"])
+    n_mismatches = int((positions != model.predict(points)).sum())
+    smallest = float(np.bincount(positions, minlength=choice.k).min() / len(labels))
 
     is_stable, reason = choice.is_stable, choice.reason
     if is_stable and smallest < settings.min_share:
         is_stable = False
         reason = f"{choice.k} personas, bars missed: min_share {smallest:.3f} in the full sample."
-    digest = hash_weights(weights)
     confidence = calibrate_confidence(
         points[study],
-        labels["segment_id"].to_numpy()[study] - 1,
+        positions[study],
         labels["margin"].to_numpy()[study],
         choice.refits[choice.k],
     )
@@ -184,6 +224,7 @@ def _fit(sample: pd.DataFrame, prepared: Preparation, embedding: Embedding, sett
             "diagnostics": choice.diagnostics,
             "confidence": confidence,
             "features": prepared.table,
+            "lineage": trace(earlier, labels["segment_id"].to_numpy()),
             "labels": labels,
         },
         n_users=len(sample),
@@ -208,6 +249,13 @@ def _order(prepared: Preparation, labels: np.ndarray, k: int, settings: Settings
         score_of_user = prepared.standardised[:, ordering].mean(axis=1)
         merit = np.bincount(labels, weights=score_of_user, minlength=k) / np.maximum(size, 1)
     return np.lexsort((np.arange(k), -size, -merit))
+
+
+def no_personas(reason: str, features: pd.DataFrame, catalog: pd.DataFrame, settings: Settings) -> PersonaFit:
+    """Return a fit without a model: the status ``no_model``, and the reason."""
+    catalog = check_catalog(catalog)
+    unused = catalog.assign(feature_position=np.arange(1, len(catalog) + 1), reliability=np.nan)
+    return _without_model(reason, len(features), unused.assign(status="unused", note=""), settings)
 
 
 def _without_model(reason: str, n_users: int, features: pd.DataFrame, settings: Settings) -> PersonaFit:

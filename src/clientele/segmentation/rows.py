@@ -10,12 +10,14 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clientele.segmentation.fit import PersonaFit, fit_personas
-from clientele.segmentation.naming import name_segments, profile
-from clientele.segmentation.scoring import score
+from clientele.evaluation import Verdict, cross_validate, judge
+from clientele.segmentation.description import description_rows
+from clientele.segmentation.fit import PersonaFit, fit_personas, no_personas
+from clientele.segmentation.scoring import WEIGHT_COLUMNS, score
 from clientele.segmentation.settings import Settings
 
-# One schema for all kinds; `item` is a feature, a metric, a field of the card or a language.
+# One schema for all kinds; `item` is a feature, a metric, a criterion, a field of the card or a language. The
+# last five are of evaluations, criteria and lineage.
 SCHEMA = {
     "fit_number": "int64",
     "model_version": "str",
@@ -28,6 +30,11 @@ SCHEMA = {
     "clip_lo": "float64",
     "clip_hi": "float64",
     "text": "str",
+    "model": "str",
+    "compared_with": "str",
+    "origin": "str",
+    "fold": "int64",
+    "n_users": "int64",
 }
 
 
@@ -35,59 +42,150 @@ def fit_rows(
     frames: Mapping[str, pd.DataFrame],
     earlier: pd.DataFrame | None,
     *,
-    refit: bool,
     max_segments: int,
     sample_users: int,
 ) -> pd.DataFrame:
-    """Fit personas if there is no model yet or one is asked for; return the new rows of ``segment_fits``.
+    """Fit personas if that is due, judge them, and return the new rows of ``segment_fits``.
 
     Parameters
     ----------
     frames : mapping of str to DataFrame
-        ``sample``, ``catalog``, ``replicates``, ``training``, ``as_of``, ``names``, ``families``: the dbt
-        models and the seed of these names.
+        ``request``, ``sample``, ``catalog``, ``replicates``, ``training``, ``as_of``, ``names``,
+        ``families``: the dbt models and the seed of these names (``request``: fit_request, ``training``:
+        training_frame).
     earlier : DataFrame or None
         The rows of ``segment_fits`` so far; None when there is no table.
-    refit : bool
-        Fit although there is a model.
     max_segments, sample_users : int
         Upper bounds.
 
     Returns
     -------
     DataFrame
-        Columns of `SCHEMA`; empty when no fit is due, or when the fit gives the model that there is already.
+        Columns of `SCHEMA`; empty when no fit is due. A fit that gives a model which there is already leaves
+        one row of the kind ``unchanged``, the first time.
     """
+    request = frames["request"].iloc[0]
     has_model = earlier is not None and bool((earlier["row_kind"] == "weight").any())
-    if has_model and not refit:
+    if has_model and not request["is_due"]:
         return _typed([])
-    fit = _fit(frames, max_segments, sample_users)
-    if earlier is not None and fit.model_version in set(earlier["model_version"]):
-        return _typed([])
+    before = _weights_before(earlier, request["champion_version"]) if has_model else None
+    highest_id = int(earlier["segment_id"].max()) if has_model else 0
+    fit = _fit(frames, max_segments, sample_users, before, highest_id)
     number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
-    return _rows(fit, frames).assign(fit_number=number, model_version=fit.model_version)[list(SCHEMA)]
+    if earlier is not None and fit.model_version in set(earlier["model_version"]):
+        known = earlier[earlier["model_version"] == fit.model_version]
+        if not fit.k or (known["row_kind"] == "unchanged").any():
+            return _typed([])
+        rows = _typed([{"row_kind": "unchanged", "item": "model_version"}])
+    else:
+        evaluations = _evaluate(fit, frames, max_segments)
+        verdict = judge(fit.stability, evaluations, _settings(frames, max_segments)) if fit.k else None
+        rows = _rows(fit, frames, earlier, evaluations, verdict, before)
+    return rows.assign(fit_number=number, model_version=fit.model_version)[list(SCHEMA)]
 
 
-def label_rows(sample: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
-    """Label users with the rows of one model version; an empty frame of the same columns without a model."""
+def label_rows(sample: pd.DataFrame, weights: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
+    """Label users with the rows of one model version, and with those of its early classifier.
+
+    Parameters
+    ----------
+    sample : DataFrame, one row per user
+        ``user_sk`` and the features.
+    weights, early : DataFrame
+        ``core.segment_weights`` and ``core.early_weights``; either may be empty.
+
+    Returns
+    -------
+    DataFrame
+        ``user_sk``, ``segment_id``, ``early_segment_id`` (missing without an early classifier); no row
+        without a model.
+    """
     if weights.empty or sample.empty:
-        return pd.DataFrame({"user_sk": pd.Series(dtype="int64"), "segment_id": pd.Series(dtype="int64")})
-    return score(sample, weights)[["user_sk", "segment_id"]]
+        return pd.DataFrame(columns=["user_sk", "segment_id", "early_segment_id"]).astype("Int64")
+    labels = score(sample, weights)[["user_sk", "segment_id"]]
+    found = score(sample, early)["segment_id"].to_numpy() if len(early) else pd.NA
+    return labels.assign(early_segment_id=found).astype("Int64")
 
 
-def _fit(frames: Mapping[str, pd.DataFrame], max_segments: int, sample_users: int) -> PersonaFit:
+def _weights_before(earlier: pd.DataFrame, champion: str | None) -> pd.DataFrame:
+    """Weights of the champion, or of the newest model when none has been promoted yet."""
+    weights = earlier[earlier["row_kind"] == "weight"]
+    own = weights[weights["model_version"] == champion]
+    if own.empty:
+        own = weights[weights["fit_number"] == weights["fit_number"].max()]
+    names = {"item": "feature", "item_position": "feature_position", "value": "weight"}
+    return own.rename(columns=names)[list(WEIGHT_COLUMNS)].reset_index(drop=True)
+
+
+def _settings(
+    frames: Mapping[str, pd.DataFrame], max_segments: int, sample_users: int = Settings.max_users
+) -> Settings:
     as_of = pd.Timestamp(frames["as_of"]["as_of_at"].iloc[0])
-    settings = Settings(
+    return Settings(
         as_of=as_of.date(), max_k=max_segments, min_k=min(4, max_segments), max_users=sample_users
     )
-    training = frames["training"]
-    outcomes = None if training.empty else training.drop(columns="as_of")
-    replicates = None if frames["replicates"].empty else frames["replicates"].drop(columns="half")
-    return fit_personas(frames["sample"], frames["catalog"], outcomes, settings, replicates)
 
 
-def _rows(fit: PersonaFit, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    card = fit.model_card.iloc[0]
+def _fit(
+    frames: Mapping[str, pd.DataFrame],
+    max_segments: int,
+    sample_users: int,
+    before: pd.DataFrame | None,
+    highest_id: int,
+) -> PersonaFit:
+    training, features = frames["training"], frames["catalog"]["feature"].tolist()
+    settings = _settings(frames, max_segments, sample_users)
+    if len(frames["sample"]) and not frames["sample"]["n_orders"].any():
+        # Habits of people who never buy could be grouped, but nothing here could say what the groups are
+        # worth.
+        return no_personas(
+            "No customer with enough events has bought anything: personas could not be judged.",
+            frames["sample"],
+            frames["catalog"],
+            settings,
+        )
+    outcomes = [name for name in training.columns if name.startswith("outcome_")]
+    return fit_personas(
+        frames["sample"],
+        frames["catalog"],
+        None if training.empty else training[["user_sk", *features, *outcomes]],
+        settings,
+        _replicates(frames),
+        before,
+        highest_id,
+    )
+
+
+def _replicates(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
+    return None if frames["replicates"].empty else frames["replicates"].drop(columns="half")
+
+
+def _evaluate(fit: PersonaFit, frames: Mapping[str, pd.DataFrame], max_segments: int) -> pd.DataFrame:
+    """Figures of the persona model: its stability, and how it predicts."""
+    settings = _settings(frames, max_segments)
+    evaluations = cross_validate(frames["training"], frames["catalog"], _replicates(frames), fit.k, settings)
+    if not fit.k:
+        return evaluations
+    about = {"model": "personas", "compared_with": "", "origin": "all", "fold": 0}
+    n_users = int(fit.model_card["n_users"].iloc[0])
+    stability = [
+        about | {"metric": metric, "value": value, "n_users": n_users}
+        for metric, value in fit.stability.items()
+    ]
+    return pd.concat([pd.DataFrame(stability, columns=evaluations.columns), evaluations], ignore_index=True)
+
+
+def _rows(
+    fit: PersonaFit,
+    frames: Mapping[str, pd.DataFrame],
+    earlier: pd.DataFrame | None,
+    evaluations: pd.DataFrame,
+    verdict: Verdict | None,
+    before: pd.DataFrame | None,
+) -> pd.DataFrame:
+    card = fit.model_card.iloc[0].to_dict()
+    if verdict:
+        card |= {"gate": verdict.outcome, "gate_reason": verdict.reason}
     rows: list[dict[str, object]] = []
     for position, (field, value) in enumerate(card.items()):
         number = float(value) if isinstance(value, (int, float)) or hasattr(value, "__float__") else None
@@ -139,30 +237,50 @@ def _rows(fit: PersonaFit, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 "text": f"{feature['status']}: {feature['note']}".rstrip(": "),
             }
         )
-    if fit.k:
-        rows += _name_rows(fit, frames)
+    if verdict:
+        rows += _judgement_rows(fit, evaluations, verdict, before)
+        version_before = None if before is None else str(before["model_version"].iloc[0])
+        rows += description_rows(fit.labels, frames, earlier, version_before)
     return _typed(rows)
 
 
-def _name_rows(fit: PersonaFit, frames: Mapping[str, pd.DataFrame]) -> list[dict[str, object]]:
-    ranked = frames["families"].sort_values("family_rank")
-    families = {
-        f"family_{rank}": str(family).replace("_", " ")
-        for rank, family in zip(ranked["family_rank"], ranked["category_family"], strict=True)
-    }
-    sample = frames["sample"][frames["sample"]["user_sk"].isin(fit.labels["user_sk"])]
-    profiles, _ = profile(sample, fit.labels, frames["catalog"])
-    names = name_segments(profiles, frames["names"], families)
-    return [
-        {
-            "row_kind": "name",
-            "segment_id": name["segment_id"],
-            "item": language,
-            "text": name[f"segment_name_{language}"],
-        }
-        for name in names.to_dict("records")
-        for language in ("en", "fr")
-    ]
+def _judgement_rows(
+    fit: PersonaFit, evaluations: pd.DataFrame, verdict: Verdict, before: pd.DataFrame | None
+) -> list[dict[str, object]]:
+    """Return evaluations, criteria of the gate, and lineage."""
+    ends = {"ci_lo": "clip_lo", "ci_hi": "clip_hi"}
+    rows = (
+        evaluations.rename(columns={"metric": "item"} | ends).assign(row_kind="evaluation").to_dict("records")
+    )
+    for position, criterion in enumerate(verdict.criteria.to_dict("records"), start=1):
+        is_met = criterion["is_met"]
+        rows.append(
+            {
+                "row_kind": "gate",
+                "item": criterion["criterion"],
+                "item_position": position,
+                "compared_with": criterion["compared_with"],
+                "value": criterion["value"],
+                "clip_lo": criterion["ci_lo"],
+                "clip_hi": criterion["bar"],
+                "text": "not measured" if pd.isna(is_met) else "met" if is_met else "missed",
+            }
+        )
+    version_before = "" if before is None else str(before["model_version"].iloc[0])
+    for segment in fit.lineage.to_dict("records"):
+        rows.append(
+            {
+                "row_kind": "lineage",
+                "segment_id": segment["segment_id"],
+                "item": segment["change"],
+                "item_position": segment["from_segment_id"],
+                "value": segment["jaccard"],
+                "clip_lo": segment["n_users"],
+                "clip_hi": segment["from_n_users"],
+                "compared_with": version_before,
+            }
+        )
+    return rows
 
 
 def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:

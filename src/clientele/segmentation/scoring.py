@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,17 @@ WEIGHT_COLUMNS = (
 )
 
 
-def fold_weights(prepared: Preparation, matrix: np.ndarray, centroids: np.ndarray) -> pd.DataFrame:
+class Scaling(Protocol):
+    """What was learnt about the features' ranges, in their own units; each of shape (n_features,)."""
+
+    mean: np.ndarray
+    clip_lo: np.ndarray
+    clip_hi: np.ndarray
+
+
+def fold_weights(
+    prepared: Preparation, matrix: np.ndarray, centroids: np.ndarray, ids: np.ndarray | None = None
+) -> pd.DataFrame:
     """Fold standardisation, embedding and centroids into one weight per segment and feature.
 
     With coordinates z and centroid c, |z - c|² less the |z|² that all segments share is |c|² - 2 z·c,
@@ -33,7 +44,9 @@ def fold_weights(prepared: Preparation, matrix: np.ndarray, centroids: np.ndarra
     prepared : Preparation
     matrix : ndarray, shape (n_features, n_components)
     centroids : ndarray, shape (n_segments, n_components)
-        Row c is the centroid of segment c + 1.
+        One row per segment.
+    ids : ndarray of int, shape (n_segments,), or None
+        Their ids; 1 and up without.
 
     Returns
     -------
@@ -43,16 +56,43 @@ def fold_weights(prepared: Preparation, matrix: np.ndarray, centroids: np.ndarra
     """
     slopes = -2 * (centroids @ matrix.T) / prepared.scale
     intercepts = (centroids**2).sum(axis=1) - slopes @ prepared.mean
+    ids = np.arange(1, len(slopes) + 1) if ids is None else ids
+    return linear_rows(prepared.features, slopes, intercepts, ids, prepared)
+
+
+def linear_rows(
+    features: list[str],
+    slopes: np.ndarray,
+    intercepts: np.ndarray,
+    segment_ids: np.ndarray,
+    scaling: Scaling,
+) -> pd.DataFrame:
+    """Write scores that are affine in clipped features as one row per segment and feature.
+
+    Parameters
+    ----------
+    features : list of str, length n_features
+    slopes : ndarray, shape (n_segments, n_features)
+        In the features' own units.
+    intercepts : ndarray, shape (n_segments,)
+    segment_ids : ndarray of int, shape (n_segments,)
+    scaling : Scaling
+
+    Returns
+    -------
+    DataFrame
+        As `fold_weights`.
+    """
     n_segments, n_features = slopes.shape
     columns = {
-        "feature": [INTERCEPT, *prepared.features],
+        "feature": [INTERCEPT, *features],
         "feature_position": np.arange(n_features + 1),
-        "feature_mean": np.concatenate([[1.0], prepared.mean]),
-        "clip_lo": np.concatenate([[1.0], prepared.clip_lo]),
-        "clip_hi": np.concatenate([[1.0], prepared.clip_hi]),
+        "feature_mean": np.concatenate([[1.0], scaling.mean]),
+        "clip_lo": np.concatenate([[1.0], scaling.clip_lo]),
+        "clip_hi": np.concatenate([[1.0], scaling.clip_hi]),
     }
     rows = pd.DataFrame({name: np.tile(values, n_segments) for name, values in columns.items()})
-    rows["segment_id"] = np.repeat(np.arange(1, n_segments + 1), n_features + 1)
+    rows["segment_id"] = np.repeat(segment_ids, n_features + 1)
     rows["weight"] = round_significant(np.column_stack([intercepts, slopes])).ravel()
     return rows[[column for column in WEIGHT_COLUMNS if column in rows]]
 

@@ -23,6 +23,8 @@ from threadpoolctl import threadpool_limits
 
 from clientele.segmentation.settings import Settings
 
+# How much looser (relative inertia) a partition may be that continues the one before.
+CONTINUITY = 0.01
 DIAGNOSTIC_COLUMNS = ("k", "metric", "value", "threshold", "passed")
 
 
@@ -63,10 +65,33 @@ def fit_kmeans(points: np.ndarray, k: int, n_init: int, seed: int) -> KMeans:
         return KMeans(k, n_init=1, init=start.cluster_centers_).fit(points)
 
 
+def fit_final_kmeans(points: np.ndarray, k: int, n_init: int, seed: int, before: np.ndarray | None) -> KMeans:
+    """K-means until no user changes the cluster; where it leads as far, from the segments that there are.
+
+    Several partitions can be nearly as tight as the tightest, and chance picks another one after each month.
+    The one that continues the earlier segments is taken when it is at most `CONTINUITY` looser than the best.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_users, n_components)
+    before : ndarray of int, shape (n_users,), or None
+        Labels of the model before; used when there are `k` of them.
+    """
+    settled = {"n_init": 1, "max_iter": 2000, "tol": 0}
+    best = KMeans(k, init=fit_kmeans(points, k, n_init, seed).cluster_centers_, **settled).fit(points)
+    if before is None or len(np.unique(before)) != k:
+        return best
+    means = np.array([points[before == label].mean(axis=0) for label in np.unique(before)])
+    continued = KMeans(k, init=means, **settled).fit(points)
+    is_as_tight = continued.inertia_ <= (1 + CONTINUITY) * best.inertia_
+    is_the_same = adjusted_rand_score(continued.labels_, best.labels_) == 1.0
+    return continued if is_as_tight and not is_the_same and len(np.unique(continued.labels_)) == k else best
+
+
 # One thread, as in fit_personas.
 @threadpool_limits.wrap(limits=1)
-def choose_k(points: np.ndarray, settings: Settings) -> ChoiceOfK:
-    """Take the largest number of clusters that passes every bar.
+def choose_k(points: np.ndarray, settings: Settings, k_before: int | None = None) -> ChoiceOfK:
+    """Take the number of clusters that there was, if it passes every bar, else the largest that does.
 
     The bars are prediction strength and the adjusted Rand index between fits on two random halves (means
     over repetitions), the bootstrap Jaccard index of the least stable cluster, and the smallest share of
@@ -81,6 +106,9 @@ def choose_k(points: np.ndarray, settings: Settings) -> ChoiceOfK:
     points : ndarray, shape (n_users, n_components)
         Embedded users; two distinct points at least.
     settings : Settings
+    k_before : int or None
+        Number of clusters of the model before. A number that goes up and down with the months would rename
+        customers who have not changed.
 
     Raises
     ------
@@ -90,7 +118,8 @@ def choose_k(points: np.ndarray, settings: Settings) -> ChoiceOfK:
     References
     ----------
     Tibshirani and Walther (2005), Cluster validation by prediction strength.
-    Hennig (2007), Cluster-wise assessment of cluster stability.
+    Tibshirani, Walther and Hastie (2001), Estimating the number of clusters in a data set via the gap
+    statistic. Hennig (2007), Cluster-wise assessment of cluster stability.
     """
     # Single precision halves the time of the study, which compares labels only.
     points = points.astype(np.float32)
@@ -111,7 +140,8 @@ def choose_k(points: np.ndarray, settings: Settings) -> ChoiceOfK:
     nearness: dict[int, float] = {}
     stable = 0
     # Downwards: below the first k that passes nothing is left to decide, and a glance is enough.
-    for k in reversed(candidates):
+    in_turn = sorted(candidates, key=lambda k: (k != k_before, -k))
+    for k in in_turn:
         is_open = not stable and k >= settings.min_k
         model = fit_kmeans(points, k, settings.n_init, settings.seed)
         strength, ari, refits[k] = _study_halves(points, k, is_open, settings)
@@ -122,6 +152,7 @@ def choose_k(points: np.ndarray, settings: Settings) -> ChoiceOfK:
             "min_jaccard": _study_bootstraps(points, model.labels_, k, n_repeats, settings),
             "min_share": float(np.bincount(model.labels_, minlength=k).min() / len(points)),
             **_describe_shape(points[shown], distances, model.labels_[shown]),
+            "gap": _gap(points[shown], k, settings.seed),
         }
         nearness[k] = min(values[k][bar] / needed for bar, needed in bars.items())
         if is_open and nearness[k] >= 1:
@@ -134,7 +165,8 @@ def choose_k(points: np.ndarray, settings: Settings) -> ChoiceOfK:
     diagnostics = pd.DataFrame(rows, columns=list(DIAGNOSTIC_COLUMNS)).astype({"passed": "boolean"})
 
     if stable:
-        reason = f"{stable} personas: the most that pass every bar."
+        why = "as many as before, and they" if stable == k_before else "the most that"
+        reason = f"{stable} personas: {why} pass every bar."
         return ChoiceOfK(stable, True, reason, diagnostics, refits)
     allowed = [k for k in candidates if k >= settings.min_k] or [max(candidates)]
     k = max(allowed, key=lambda k: (round(nearness[k], 12), k))
@@ -202,6 +234,20 @@ def _describe_shape(points: np.ndarray, distances: np.ndarray, labels: np.ndarra
     }
 
 
+def _gap(points: np.ndarray, k: int, seed: int, n_references: int = 3, n_points: int = 1500) -> float:
+    """Ln inertia of points spread evenly over the same box, less that of the clusters."""
+    points = points[:n_points]
+    if len(points) <= k:
+        return float("nan")
+    low, high = points.min(axis=0), points.max(axis=0)
+    expected = [
+        np.log(max(fit_kmeans(spread.astype(points.dtype), k, 2, seed).inertia_, 1e-12))
+        for reference in range(n_references)
+        for spread in [np.random.default_rng([seed, 4, reference]).uniform(low, high, points.shape)]
+    ]
+    return float(np.mean(expected) - np.log(max(fit_kmeans(points, k, 2, seed).inertia_, 1e-12)))
+
+
 def cross_count(first: np.ndarray, second: np.ndarray, k: int) -> np.ndarray:
     """Count users by two labellings with values 0..k-1; shape (k, k), empty labels included."""
     return np.bincount(first * k + second, minlength=k * k).reshape(k, k)
@@ -246,6 +292,26 @@ def calibrate_confidence(
     k = len(refits[0])
     relabelled = [align(labels, pairwise_distances_argmin(points, centroids), k) for centroids in refits]
     agreement = (np.array(relabelled) == labels).mean(axis=0)
+    return tabulate_by_margin(margins, agreement, n_bins)
+
+
+def tabulate_by_margin(margins: np.ndarray, agreement: np.ndarray, n_bins: int) -> pd.DataFrame:
+    """Average agreement within quantile bins of the margin, made monotone.
+
+    Parameters
+    ----------
+    margins : ndarray, shape (n_users,)
+        At least 0.
+    agreement : ndarray, shape (n_users,)
+        0..1
+    n_bins : int
+        At most so many rows.
+
+    Returns
+    -------
+    DataFrame
+        ``margin_lo`` ascending from 0, and ``confidence`` (0..1), which holds up to the next row's bound.
+    """
     edges = np.unique(np.quantile(margins, np.arange(n_bins) / n_bins, method="lower"))
     edges[0] = 0.0
     bins = np.searchsorted(edges, margins, side="right") - 1

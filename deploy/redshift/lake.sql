@@ -1,0 +1,26 @@
+-- The lake: one row per line of the event files in S3. Once per warehouse, as a superuser, before setup.sql:
+--   python deploy/redshift/run.py --file deploy/redshift/lake.sql --set location=s3://BUCKET/events/
+-- Not proven on a cluster: smoke.sh counts the lines of a small file before anything is built.
+--
+-- A line is one text: the delimiter is a control character that no event holds, so that no comma or quote cuts a line.
+-- A byte that is no UTF-8 becomes chr(26), which quarantines its line. Files ending in .gz are unpacked by Spectrum.
+
+create external schema if not exists lake
+from data catalog database 'clientele_lake'
+iam_role default
+create external database if not exists;
+
+create external table lake.event_lines (
+    line varchar(65535)
+)
+row format delimited
+fields terminated by '\001'
+lines terminated by '\n'
+stored as textfile
+location :location
+table properties (
+    'data_cleansing_enabled' = 'true',
+    'invalid_char_handling' = 'REPLACE',
+    'replacement_char' = '\032',
+    'surplus_char_handling' = 'DISABLED'
+);

@@ -1,0 +1,25 @@
+{#- Grain: one user with enough events for a persona or for the fit and fewer than a long history has, and what the
+    champion's early classifier says. persona_scores takes it where it measured better than the centroids. -#}
+
+with
+
+threshold as (
+    select
+        least(min_events, {{ clientele.setting('fit_min_events') }}) as min_events,
+        mature_events
+    from {{ ref('persona_threshold') }}
+),
+
+features as (
+    select feature_values.*
+    from {{ ref('user_feature_values') }} as feature_values
+    cross join threshold
+    where
+        feature_values.n_events >= threshold.min_events
+        and feature_values.n_events < threshold.mature_events
+        and {{ clientele.may_be_profiled('feature_values.user_sk') }}
+),
+
+{{ clientele.persona_score_ctes('features', 'early_weights') }}
+
+select * from persona_scores

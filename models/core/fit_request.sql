@@ -1,0 +1,19 @@
+{#- Grain: the build, one row: whether a model is to be fitted in it (macros/samples.sql has the rule), and the champion
+    that the last build left, which a new model continues. Not a ref: segment_models stands further down. -#}
+
+with
+
+models_before as (
+    {{ clientele.previous_rows('segment_models', target.database, 'core', {
+        'model_version': 'varchar', 'is_champion': 'boolean'
+    }) }}
+),
+
+final as (
+    select
+        cast({{ 'true' if clientele.fit_is_due() else 'false' }} as boolean) as is_due,
+        max(case when is_champion then model_version end) as champion_version
+    from models_before
+)
+
+select * from final

@@ -1,0 +1,139 @@
+"""Write what is known of the personas of a built warehouse: ``python -m clientele.evaluation``.
+
+Reads the warehouse, changes nothing in it. ``evaluation/evaluation.md`` and ``evaluation/comparators.csv`` in
+the warehouse's folder hold the gate, the figures behind it, and how other ways to cluster compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from clientele.evaluation.comparators import compare
+from clientele.segmentation import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare, write, and say where; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m clientele.evaluation", description="Compare ways to cluster, for the record."
+    )
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=Path(os.environ.get("CLIENTELE_HOME", "warehouse")),
+        help="folder of the warehouse (default: CLIENTELE_HOME, or warehouse)",
+    )
+    parser.add_argument("--users", type=int, default=10_000, help="users who are clustered, at most")
+    options = parser.parse_args(arguments)
+    warehouse = options.home / "warehouse.duckdb"
+    if not warehouse.exists():
+        parser.exit(2, f"{warehouse} is not there: run dbt build first, or give the folder with --home.\n")
+    try:
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            frames = _read(connection)
+    except duckdb.IOException as error:
+        parser.exit(2, f"{warehouse} cannot be read while a build runs: {str(error).splitlines()[0]}\n")
+    except duckdb.CatalogException as error:
+        parser.exit(2, f"{warehouse} was built by another version: {str(error).splitlines()[0]}\n")
+    model = frames["model"]
+    if model.empty or not model["n_segments"].item():
+        parser.exit(2, "There is no persona model to compare with; core.segment_models says why.\n")
+
+    training = frames["training"]
+    names = [*frames["catalog"]["feature"], *(name for name in training if name.startswith("outcome_"))]
+    comparators = compare(
+        frames["sample"],
+        frames["catalog"],
+        None if training.empty else training[["user_sk", *names]],
+        None if frames["replicates"].empty else frames["replicates"].drop(columns="half"),
+        int(model["n_segments"].item()),
+        Settings(as_of=pd.Timestamp(model["as_of_at"].item()).date()),
+        options.users,
+    )
+    folder = options.home / "evaluation"
+    folder.mkdir(exist_ok=True)
+    comparators.to_csv(folder / "comparators.csv", index=False, float_format="%.4f")
+    (folder / "evaluation.md").write_text(_page(frames, comparators))
+    print((folder / "evaluation.md").read_text())
+    print(f"Written to {folder / 'evaluation.md'} and {folder / 'comparators.csv'}")
+    return 0
+
+
+def _read(connection: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame]:
+    newest = "fit_number = (select max(fit_number) from core.segment_models where n_segments > 0)"
+    frames = {
+        name: connection.table(f"core.{table}").df()
+        for name, table in {
+            "sample": "segment_sample",
+            "catalog": "feature_catalog",
+            "training": "training_frame",
+            "replicates": "segment_replicates",
+        }.items()
+    }
+    frames["model"] = connection.sql(
+        "select model_version, n_segments, gate, decision, decision_reason, as_of_at "
+        f"from core.segment_models cross join core.as_of where {newest}"
+    ).df()
+    frames["gate"] = connection.sql(
+        "select criterion, compared_with, bar, value, ci_lo, verdict from monitor.segment_gates "
+        f"where {newest} order by criterion_position"
+    ).df()
+    frames["figures"] = connection.sql(
+        "select model, compared_with, metric, value, ci_lo, ci_hi, n_users from monitor.segment_evaluations "
+        f"where origin = 'all' and fold = 0 and {newest} order by metric, compared_with, model"
+    ).df()
+    frames["early"] = connection.sql(
+        "select n_events, classifier, kappa, kappa_low, kappa_high, n_users "
+        f"from monitor.early_classifiers where {newest} order by n_events, kappa desc, classifier"
+    ).df()
+    return frames
+
+
+def _page(frames: dict[str, pd.DataFrame], comparators: pd.DataFrame) -> str:
+    model = frames["model"].iloc[0]
+    guided = (
+        "The embedding is guided by outcomes."
+        if len(frames["training"])
+        else "The last build fitted nothing, so the embedding here is not guided by outcomes."
+    )
+    early = (
+        _markdown(frames["early"])
+        if len(frames["early"])
+        else "Not measured. A build with `--vars 'compare_early: true'` measures them with this model."
+    )
+    parts = [
+        "# Evaluation of the persona model",
+        f"Model {model['model_version']}, {int(model['n_segments'])} personas, {model['decision']}: "
+        f"{model['decision_reason']}",
+        "## The gate",
+        _markdown(frames["gate"]),
+        "## Figures, all months and folds",
+        _markdown(frames["figures"]),
+        "## Other ways to cluster, for the record",
+        f"On the same embedding, with as many clusters (HDBSCAN finds its own number). {guided}",
+        _markdown(comparators),
+        "## Other classifiers of short histories, for the record",
+        f"Cohen's kappa with the persona of the whole history, for users not learnt from.\n\n{early}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    def cell(value: object) -> str:
+        if isinstance(value, float):
+            return "" if pd.isna(value) else f"{value:.3f}"
+        return str(value)
+
+    lines = [list(table.columns), ["---"] * table.shape[1], *table.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Who a request is about, and the copy that a customer may ask for.
+
+Customers are named in the environment: ``CLIENTELE_SUBJECT`` (one id) or ``CLIENTELE_SUBJECTS_FILE`` (a text
+file, one id per line). Nothing else carries their ids: dbt writes the text of its commands and statements to
+its logs. What is done with them is SQL, in macros/rights.sql, on either engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["RightsError", "assemble", "subjects"]
+
+SUBJECT = "CLIENTELE_SUBJECT"
+SUBJECTS_FILE = "CLIENTELE_SUBJECTS_FILE"
+FOLDER = "CLIENTELE_EXPORT_FOLDER"
+FILE = "CLIENTELE_EXPORT_FILE"
+_ID = re.compile(r"[+-]?[0-9]{1,19}")
+
+
+class RightsError(ValueError):
+    """A request that cannot be carried out; the message says why, and never quotes an id."""
+
+
+def subjects(environment: Mapping[str, str]) -> list[int]:
+    """Return the ids that the environment names, sorted, each once; none when it names none.
+
+    Raises
+    ------
+    RightsError
+        If something is not a whole number of 64 bits, or the file cannot be read.
+    """
+    texts = [environment.get(SUBJECT, "").strip()]
+    path = environment.get(SUBJECTS_FILE, "")
+    if path:
+        try:
+            texts += Path(path).read_text().splitlines()
+        except (OSError, UnicodeDecodeError) as problem:
+            reason = getattr(problem, "strerror", None) or "it is not text"
+            raise RightsError(f"{SUBJECTS_FILE}: {path} cannot be read: {reason}") from None
+    found = set()
+    for number, text in enumerate(texts):
+        text = text.strip()
+        if not text:
+            continue
+        if not _ID.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+            where = f"line {number} of {SUBJECTS_FILE}" if number else SUBJECT
+            raise RightsError(f"{where} is not a user_id: a whole number is wanted. Nothing was done.")
+        found.add(int(text))
+    return sorted(found)
+
+
+def assemble(folder: Path, manifest: Mapping) -> dict:
+    """Return the copy of one customer's data from the rows that `export_subject` has written.
+
+    Parameters
+    ----------
+    folder : Path
+        One JSON file per table: a list of rows.
+    manifest : mapping
+        dbt's manifest, which says what the tables and columns mean.
+
+    Returns
+    -------
+    dict
+        `tables`: by ``schema.table`` the `meaning` of the table, the `meaning` of its columns and its `rows`;
+        tables that hold nothing on the customer have no rows, and are there to say so.
+    """
+    tables = {}
+    for path in sorted(folder.glob("*.json")):
+        name = path.name.removesuffix(".json")
+        rows = json.loads(path.read_text())
+        node = manifest["nodes"].get(name)
+        if node is None:
+            tables["vault.objections"] = {
+                "meaning": "Whether the customer objects to profiling",
+                "columns": {"user_id": "The shop's own number of the customer"},
+                "rows": rows,
+            }
+            continue
+        tables[f"{node['schema']}.{node['alias']}"] = {
+            "meaning": " ".join(node["description"].split()),
+            "columns": {
+                column: " ".join(facts["description"].split()) for column, facts in node["columns"].items()
+            }
+            | (
+                {"origin_file": "The file that brought the row"}
+                if any("origin_file" in row for row in rows)
+                else {}
+            ),
+            "rows": rows,
+        }
+    if not any(table["rows"] for table in tables.values()):
+        return {"held": False, "tables": tables}
+    return {
+        "held": True,
+        "profiling": (
+            "A persona is the group of customers whose habits are closest (marts.user_segments: reason_1 "
+            "to reason_3 say what decided, confidence how sure it is); lifecycle_state follows from the "
+            "dates and orders in marts.user_features by fixed rules. Both can be objected to."
+        ),
+        "tables": tables,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the copy of one customer's data; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m clientele.rights",
+        description=f"Write all that is held on the customer in {SUBJECT} as JSON.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(os.environ[FILE]) if os.environ.get(FILE) else None,
+        help=f"file to write, readable by you alone (default: {FILE}, or stdout)",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        if len(subjects(os.environ)) != 1:
+            raise RightsError(f"name one customer: {SUBJECT}=<user_id>")
+        with tempfile.TemporaryDirectory() as folder:
+            ran = subprocess.run(
+                ["dbt", "--quiet", "run-operation", "export_subject"],
+                env={**os.environ, FOLDER: folder},
+                stdout=sys.stderr,
+                check=False,
+            )
+            if ran.returncode:
+                return ran.returncode
+            manifest = Path(os.environ.get("DBT_TARGET_PATH") or "target") / "manifest.json"
+            copy = json.dumps(
+                assemble(Path(folder), json.loads(manifest.read_text())), indent=2, ensure_ascii=False
+            )
+        if options.output is None:
+            print(copy)
+        else:
+            write_privately(options.output, copy + "\n")
+            print(f"written to {options.output}", file=sys.stderr)
+    except (RightsError, OSError) as problem:
+        print(f"clientele.rights: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def write_privately(path: Path, text: str) -> None:
+    """Write a file that nobody but its owner can read, whatever stood there before."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

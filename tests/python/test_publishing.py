@@ -1,0 +1,223 @@
+"""Publications: changed in one step whatever happens, kept, rolled back to, purged."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clientele import publishing
+from clientele.publishing import PublicationError, publications, purge, rollback
+
+MARTS = ("user_features", "user_segments")
+
+
+def publish(home: Path, version: int, n_rows: int = 3) -> Path:
+    """Publish marts that all say `version`."""
+    folder = publishing.start(home, {"run_id": f"run {version}", "as_of": "2019-11-20", "model_version": "m"})
+    for name in MARTS:
+        pq.write_table(pa.table({"version": [version] * n_rows}), folder / f"{name}.parquet")
+    return publishing.finish(folder)
+
+
+def read(folder: Path) -> set[int]:
+    """Return the versions that the marts of a folder tell of."""
+    return {
+        version
+        for name in MARTS
+        for version in pq.read_table(folder / f"{name}.parquet")["version"].to_pylist()
+    }
+
+
+def state(home: Path) -> tuple[list[int], int | None]:
+    """Return the numbers that are kept and the one that is published."""
+    found = publications(home)
+    return [one.number for one in found], next((one.number for one in found if one.is_current), None)
+
+
+@pytest.fixture
+def home(tmp_path) -> Path:
+    for version in (1, 2, 3, 4):
+        publish(tmp_path, version)
+    return tmp_path
+
+
+def test_the_last_three_are_kept_and_described(home):
+    assert state(home) == ([2, 3, 4], 4)
+    assert (home / "published").is_symlink() and read(home / "published") == {4}
+    manifest = json.loads((publishing.current(home) / "manifest.json").read_text())
+    assert (manifest["run_id"], manifest["as_of"], manifest["model_version"]) == ("run 4", "2019-11-20", "m")
+    assert {name: facts["rows"] for name, facts in manifest["files"].items()} == {
+        f"{name}.parquet": 3 for name in MARTS
+    }
+    assert all(one.problem() is None for one in publications(home))
+
+
+def test_rollback_goes_back_and_forth(home):
+    assert rollback(home).number == 3
+    assert read(home / "published") == {3} and state(home) == ([2, 3, 4], 3)
+    assert rollback(home).number == 2
+    with pytest.raises(PublicationError, match=r"none before it is kept \(kept: 2, 3, 4\)"):
+        rollback(home)
+    assert rollback(home, 4).is_current and read(home / "published") == {4}
+    with pytest.raises(PublicationError, match=r"no publication 1 .*kept: 2, 3, 4"):
+        rollback(home, 1)
+
+
+def test_a_build_after_a_rollback_publishes_anew(home):
+    rollback(home, 2)
+    publish(home, 5)
+    assert state(home) == ([3, 4, 5], 5) and read(home / "published") == {5}
+
+
+@pytest.mark.parametrize("fault", ["changed", "missing", "too many"])
+def test_a_damaged_publication_is_not_published_again(home, fault):
+    folder = home / "publications" / "000003"
+    if fault == "changed":
+        pq.write_table(pa.table({"version": [9, 9, 9]}), folder / "user_segments.parquet")
+    elif fault == "missing":
+        (folder / "user_segments.parquet").unlink()
+    else:
+        (folder / "more.parquet").write_bytes(b"")
+    with pytest.raises(PublicationError, match="publication 3 is damaged, nothing was changed"):
+        rollback(home)
+    assert read(home / "published") == {4}
+
+
+def test_purging_leaves_the_published_one_or_nothing(home):
+    rollback(home, 3)
+    assert purge(home) == [2, 4]
+    assert state(home) == ([3], 3)
+    assert purge(home, keep_published=False) == [3]
+    assert state(home) == ([], None) and not os.path.lexists(home / "published")
+    with pytest.raises(PublicationError, match="nothing is published"):
+        publishing.current(home)
+    publish(home, 6)
+    assert read(home / "published") == {6}
+
+
+def test_nothing_of_others_is_touched(tmp_path):
+    (tmp_path / "publications" / "notes").mkdir(parents=True)
+    publish(tmp_path, 1)
+    assert (tmp_path / "publications" / "notes").is_dir()
+    shutil.rmtree(tmp_path / "publications")
+    (tmp_path / "published").unlink()
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "theirs").touch()
+    with pytest.raises(PublicationError, match="is not a link to a publication"):
+        publish(tmp_path, 1)
+    assert (tmp_path / "published" / "theirs").exists()
+
+
+def test_commands(home, capsys, monkeypatch):
+    monkeypatch.setenv("CLIENTELE_HOME", str(home))
+    assert publishing.main(["rollback"]) == 0
+    assert "published again: 3, as of 2019-11-20, model m, 6 rows in 2 files" in capsys.readouterr().out
+    assert publishing.main(["list"]) == 0
+    assert [line[:3] for line in capsys.readouterr().out.splitlines()] == ["  2", "* 3", "  4"]
+    assert publishing.main(["rollback", "--to", "7"]) == 1
+    assert "there is no publication 7" in capsys.readouterr().err
+    assert publishing.main(["--home", str(home / "nowhere"), "list"]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_readers_never_see_a_mixture(tmp_path):
+    """One thread publishes and rolls back; others read, file by file, what they found published."""
+    publish(tmp_path, 0, n_rows=2000)
+    problems: list[str] = []
+    seen: set[int] = set()
+    done = threading.Event()
+
+    def keep_reading() -> None:
+        while not done.is_set():
+            try:
+                folder = publishing.current(tmp_path)
+                versions = read(folder)
+                seen.update(versions)
+                if len(versions) != 1:
+                    problems.append(f"{folder.name} has {versions}")
+                # One file by way of the link is always whole, too.
+                one_file = pq.read_table(tmp_path / "published" / "user_segments.parquet")
+                if len(set(one_file["version"].to_pylist())) != 1:
+                    problems.append("a file is a mixture")
+            except Exception as problem:
+                problems.append(repr(problem))
+
+    readers = [threading.Thread(target=keep_reading) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for version in range(1, 40):
+            publish(tmp_path, version, n_rows=2000)
+            if version % 5 == 0:
+                rollback(tmp_path)
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert not problems, problems[:3]
+    assert len(seen) > 3, "the readers have seen too little for this to mean anything"
+
+
+# --- killed at every step
+
+
+def killed_at(step: int, home: Path, version: int) -> bool:
+    """Publish in a child that is killed before this act on the file system; say whether there was one."""
+    child = os.fork()
+    if child == 0:
+        left = step
+
+        def count(event: str, arguments: tuple) -> None:
+            nonlocal left
+            is_ours = event == "open" and str(home) in str(arguments[0])
+            if is_ours or event.split(".")[0] in ("os", "shutil"):
+                left -= 1
+                if left < 0:
+                    signal.raise_signal(signal.SIGKILL)
+
+        try:
+            sys.addaudithook(count)
+            publish(home, version)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
+
+
+def test_killed_anywhere_the_old_or_the_new_stays_and_the_next_one_goes_on(tmp_path):
+    template = tmp_path / "template"
+    template.mkdir()
+    for version in (1, 2, 3):
+        publish(template, version)
+    ended_with: list[int] = []
+    step = 0
+    while True:
+        home = tmp_path / f"at_{step}"
+        shutil.copytree(template, home, symlinks=True)
+        was_killed = killed_at(step, home, 4)
+        kept, current = state(home)
+        assert current in (3, 4) and read(home / "published") == {current}
+        assert all(one.problem() is None for one in publications(home))
+        ended_with.append(current)
+        publish(home, 5)
+        kept, current = state(home)
+        assert len(kept) == 3 and read(home / "published") == {5}
+        assert sorted(path.name for path in home.iterdir()) == ["publications", "published"]
+        left = {path.name for path in (home / "publications").iterdir()}
+        assert left == {".lock", *(f"{number:06d}" for number in kept)}
+        if not was_killed:
+            break
+        step += 1
+    assert step > 15 and ended_with == sorted(ended_with) and {3, 4} == set(ended_with)
