@@ -73,9 +73,7 @@ class Plugin(BasePlugin):
             conn.close
         )  # else the interpreter ends with a page of leak warnings from the bindings
         text = "VARCHAR"
-        pure = {"clientele_next_user_key": (_next_user_key(), [text])}
-        for name, (function, arguments) in pure.items():
-            conn.create_function(name, function, arguments, text)
+        conn.create_function("clientele_next_user_key", _next_user_key(), [text], text)
         for name, function, arguments in (
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text]),

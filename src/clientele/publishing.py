@@ -137,8 +137,6 @@ def finish(folder: Path) -> Path:
 def publications(home: Path) -> list[Publication]:
     """Return the kept publications, oldest first."""
     root = home / _ROOT
-    if not root.is_dir():
-        return []
     published = os.path.realpath(home / LINK)
     return [
         Publication(
@@ -230,7 +228,9 @@ def purge(home: Path, *, keep_published: bool = True) -> list[int]:
 
 
 def _folders(root: Path) -> list[Path]:
-    """Return the numbered folders by age; nothing else that stands there is ours to touch."""
+    """Return the numbered folders by age, if any; nothing else that stands there is ours to touch."""
+    if not root.is_dir():
+        return []
     return sorted(
         (path for path in root.iterdir() if path.name.isdecimal() and path.is_dir()),
         key=lambda path: int(path.name),

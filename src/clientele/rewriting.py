@@ -23,7 +23,6 @@ __all__ = ["finish", "finish_publications", "mark_whole", "start", "start_public
 
 _FOLDER = ".rewritten"
 _MARKER = "whole.json"
-_PUBLICATIONS = "publications"
 _at_work: dict[Path, TextIO] = {}
 
 
@@ -59,14 +58,14 @@ def start_publications(home: Path) -> list[dict[str, str]]:
 
     start(home)
     shutil.rmtree(home / _FOLDER, ignore_errors=True)
-    start(home)
-    root = home / "publications"
-    kept = _numbered(root) if root.is_dir() else []
+    prepared = start(home) / publishing._ROOT
+    root = home / publishing._ROOT
+    kept = publishing._folders(root)
     number = max((int(folder.name) for folder in kept), default=0)
     pairs = []
     for folder in (folder for folder in kept if (folder / MANIFEST).exists()):
         number += 1
-        fresh = start(home) / _PUBLICATIONS / f"{number:06d}"
+        fresh = prepared / f"{number:06d}"
         fresh.mkdir(parents=True)
         for path in sorted(folder.iterdir()):
             if path.suffix == ".parquet" and "user_key" in pq.read_schema(path).names:
@@ -80,8 +79,8 @@ def finish_publications(home: Path) -> None:
     """Have the manifests of the publications written anew say what is in them now."""
     import pyarrow.parquet as pq
 
-    root = home / _FOLDER / _PUBLICATIONS
-    for folder in _numbered(root) if root.is_dir() else []:
+    root = home / _FOLDER / publishing._ROOT
+    for folder in publishing._folders(root):
         manifest = json.loads((folder / MANIFEST).read_text())
         for name, facts in manifest["files"].items():
             path = folder / name
@@ -95,21 +94,21 @@ def finish_publications(home: Path) -> None:
 def mark_whole(home: Path) -> None:
     """Say that what stands in the folder of `start` is whole: it will take the place of the old files."""
     folder = home / _FOLDER
-    old = _numbered(home / "publications") if (home / "publications").is_dir() else []
-    link = home / "published"
+    old = publishing._folders(home / publishing._ROOT)
+    link = home / publishing.LINK
     plan: dict[str, object] = {"replaced": [path.name for path in old], "published": None}
-    fresh = _numbered(folder / _PUBLICATIONS) if (folder / _PUBLICATIONS).is_dir() else []
+    fresh = publishing._folders(folder / publishing._ROOT)
     whole = [path for path in old if (path / MANIFEST).exists()]
     if link.is_symlink():
         names = {path.name: anew.name for path, anew in zip(whole, fresh, strict=True)}
         plan["published"] = names.get(link.resolve().name)
     for path in folder.rglob("*"):
-        _sync(path)
+        publishing._sync(path)
     draft = folder / f".{_MARKER}"
     draft.write_text(json.dumps(plan))
-    _sync(draft)
+    publishing._sync(draft)
     os.replace(draft, folder / _MARKER)
-    _sync(folder)
+    publishing._sync(folder)
 
 
 def finish(home: Path) -> bool:
@@ -137,11 +136,11 @@ def finish(home: Path) -> bool:
                 missing_ok=True
             )  # of the old file: it must not be replayed on the new one
             os.replace(fresh, old)
-        _move_publications(home, folder / _PUBLICATIONS, plan)
+        _move_publications(home, folder / publishing._ROOT, plan)
         shutil.rmtree(home / ".spill", ignore_errors=True)
         for batch in home.glob("batch.duckdb*"):  # the files of one run: the next one makes its own
             batch.unlink()
-        _sync(home)
+        publishing._sync(home)
         marker.unlink()
         shutil.rmtree(folder, ignore_errors=True)
     return True
@@ -149,9 +148,8 @@ def finish(home: Path) -> bool:
 
 def _move_publications(home: Path, fresh: Path, plan: dict) -> None:
     with publishing._locked(home) as root:
-        if fresh.is_dir():
-            for folder in _numbered(fresh):
-                os.replace(folder, root / folder.name)
+        for folder in publishing._folders(fresh):
+            os.replace(folder, root / folder.name)
         if plan["published"]:
             publishing._point(home, root / plan["published"])
         for name in plan["replaced"]:
@@ -166,16 +164,3 @@ def _locked(home: Path) -> TextIO | None:
         file.close()
         return None
     return file
-
-
-def _numbered(root: Path) -> list[Path]:
-    folders = (path for path in root.iterdir() if path.name.isdecimal() and path.is_dir())
-    return sorted(folders, key=lambda path: int(path.name))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

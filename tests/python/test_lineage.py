@@ -11,8 +11,6 @@ from clientele.segmentation import choose_k, fit_personas, score
 from clientele.segmentation.lineage import give_ids, label_before, trace
 from clientele.segmentation.stability import fit_final_kmeans
 
-POINTS = np.zeros((12, 1))
-
 
 def ids_of(before: list[int], labels: list[int], highest: int = 0, points=None) -> list[int]:
     points = np.zeros((len(before), 1)) if points is None else points

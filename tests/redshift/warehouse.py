@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
@@ -19,7 +18,6 @@ from support import MATERIAL, ROOT, Build
 from clientele import redshift_key
 
 ADAPTER = ROOT / "packages/dbt-redshift-python/src"
-_LINE_END = re.compile(rb"\n")
 
 
 @dataclass
@@ -62,11 +60,6 @@ class Warehouse:
             f"delete from lake.event_lines where \"$path\" = '{path}';\n"
             f"copy lake.event_lines from stdin;\n{rows}\\.\n"
         )
-
-    def deliver_folder(self, folder: Path) -> None:
-        """Put the files of a folder into the lake."""
-        for path in sorted(folder.glob("*.csv*")):
-            self.deliver(path.name, path.read_bytes())
 
     # --- dbt
 

@@ -13,7 +13,13 @@ from threadpoolctl import threadpool_limits
 
 from clientele.evaluation.metrics import auc_and_lift, bootstrap_weights, r_squared
 from clientele.segmentation.embedding import embed
-from clientele.segmentation.preparation import check_catalog, check_table, hash_sample, prepare
+from clientele.segmentation.preparation import (
+    check_catalog,
+    check_table,
+    hash_sample,
+    prepare,
+    salted_hashes,
+)
 from clientele.segmentation.settings import Settings
 from clientele.segmentation.stability import fit_kmeans
 
@@ -180,8 +186,7 @@ def _folds(table: pd.DataFrame, study: Study, seed: int) -> pd.Series:
     newest = table.sort_values(["user_sk", "origin_date"]).drop_duplicates("user_sk", keep="last")
     newest = newest.iloc[hash_sample(newest["user_sk"].to_numpy(), study.max_users, seed + 2)]
     decile = (newest["n_events"].rank(method="first", pct=True) * 10).clip(upper=9.999).astype(int)
-    salt = pd.util.hash_array(np.array([seed + 3], dtype=np.uint64))
-    mixed = pd.util.hash_array(newest["user_sk"].to_numpy().astype(np.uint64) ^ salt)
+    mixed = salted_hashes(newest["user_sk"].to_numpy(), seed + 3)
     strata = pd.DataFrame(
         {"decile": decile.to_numpy(), "buyer": (newest["n_orders"] > 0).to_numpy(), "mixed": mixed}
     )

@@ -105,9 +105,13 @@ def hash_sample(user_sk: np.ndarray, size: int, seed: int) -> np.ndarray:
     """
     if len(user_sk) <= size:
         return np.arange(len(user_sk))
+    return np.sort(np.lexsort((user_sk, salted_hashes(user_sk, seed)))[:size])
+
+
+def salted_hashes(user_sk: np.ndarray, seed: int) -> np.ndarray:
+    """Return a hash of each user's key, another one for each seed; uint64, shape (n_users,)."""
     salt = pd.util.hash_array(np.array([seed], dtype=np.uint64))
-    hashes = pd.util.hash_array(user_sk.astype(np.uint64) ^ salt)
-    return np.sort(np.lexsort((user_sk, hashes))[:size])
+    return pd.util.hash_array(user_sk.astype(np.uint64) ^ salt)
 
 
 def measure_reliability(table: pd.DataFrame, values: np.ndarray) -> np.ndarray:

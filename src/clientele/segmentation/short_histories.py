@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from clientele.segmentation.preparation import round_significant
+from clientele.segmentation.preparation import round_significant, salted_hashes
 from clientele.segmentation.scoring import linear_rows, score
 from clientele.segmentation.stability import tabulate_by_margin
 
@@ -364,8 +364,7 @@ class _Frame:
         self.mature_events = int(whole["mature_events"].iloc[0])
         self.whole = score(whole, weights)["segment_id"].to_numpy()
         # A user's fold depends on nothing but the user.
-        salt = pd.util.hash_array(np.array([settings.seed], dtype=np.uint64))
-        hashes = pd.util.hash_array(self.users.astype(np.uint64) ^ salt)
+        hashes = salted_hashes(self.users, settings.seed)
         self.folds = (hashes % settings.n_folds).astype(int)
         self.halves = {
             half: score(parts[half], weights) if half in parts else None
