@@ -43,7 +43,7 @@
     {{ 'inner' if duplicates == 'only' else 'left' }} join {{ ref('stg_lake__duplicates') }} as duplicates
         on {{ clientele.line_id('lines') }} = duplicates.line_id
     where
-        lines.line_kind = 'event' and lines.event_at >= {{ clientele.kept_from('events') }}
+        lines.line_kind = 'event' and {{ clientele.is_kept('lines.event_at') }}
         {{ 'and duplicates.line_id is null' if duplicates != 'only' }}
 {% endmacro %}
 

@@ -16,7 +16,6 @@
         windows: user_sk, starts_after, ends_at. sessions: rows of core.user_sessions without bots, none after ends_at.
         events: rows of core.events without bots, none after ends_at. -#}
     {%- set gap_days = clientele.double('window_sessions.seconds_since_previous') ~ ' / 86400' -%}
-    {%- set price_z = clientele.double('price_z_millionths') ~ ' / 1000000' -%}
     {%- set latency_seconds = clientele.double(clientele.seconds_between('first_viewed_at', 'first_purchased_at')) -%}
     {%- set ln_latency = clientele.exact('ln(1 + ' ~ latency_seconds ~ ')') %}
 window_sessions as (
@@ -88,9 +87,10 @@ user_products as (
     select
         events.user_sk,
         events.product_id,
-        count(*) as n_events,
-        sum(case when events.event_type = 'view' then 1 else 0 end) as n_views,
-        sum(case when events.event_type = 'purchase' then 1 else 0 end) as n_purchases,
+        -- narrow: sums of bigints are of 128 bits on DuckDB, and there are nearly as many rows as events
+        cast(count(*) as integer) as n_events,
+        cast(sum(case when events.event_type = 'view' then 1 else 0 end) as integer) as n_views,
+        cast(sum(case when events.event_type = 'purchase' then 1 else 0 end) as integer) as n_purchases,
         min(case when events.event_type = 'view' then events.event_at end) as first_viewed_at,
         min(case when events.event_type = 'purchase' then events.event_at end) as first_purchased_at
     from {{ events }} as events
@@ -106,6 +106,8 @@ taxonomy as (
         family_rank,
         brand,
         cast(round(price_z * 1000000) as bigint) as price_z_millionths,
+        cast(round(power({{ clientele.double('round(price_z * 1000000)') }} / 1000000, 2) * 1000000000) as bigint)
+            as squared_price_z_billionths,
         case when price_tier = 'premium' then 1 else 0 end as is_premium
     from {{ ref('product_taxonomy') }}
 ),
@@ -117,6 +119,7 @@ user_product_traits as (
         taxonomy.family_rank,
         taxonomy.brand,
         taxonomy.price_z_millionths,
+        taxonomy.squared_price_z_billionths,
         taxonomy.is_premium
     from user_products
     inner join taxonomy on user_products.product_id = taxonomy.product_id
@@ -129,7 +132,7 @@ product_sums as (
         {{ clientele.double('sum(n_purchases)') }} as n_product_purchases,
         {{ clientele.double('sum(n_events * price_z_millionths)') }} / 1000000 as sum_price_z,
         {{ clientele.double('sum(n_purchases * price_z_millionths)') }} / 1000000 as sum_bought_z,
-        {{ clientele.double('sum(n_events * ' ~ clientele.exact('power(' ~ price_z ~ ', 2)') ~ ')') }} as sum_squared_price_z,
+        {{ clientele.double('sum(n_events * squared_price_z_billionths)') }} / 1000000000 as sum_squared_price_z,
         {{ clientele.double('sum(n_events * is_premium)') }} as n_premium_events,
         {{ clientele.double('sum(case when brand is null then n_events else 0 end)') }} as n_unbranded_events,
         {{ clientele.double('sum(case when n_views > 0 then 1 else 0 end)') }} as n_viewed_products,

@@ -241,3 +241,65 @@ persona_scores as (
         else 'active'
     end
 {%- endmacro %}
+
+
+{% macro kept_score_ctes(eligible, weights) %}
+    {#- CTEs that end in `kept_scores`: the scores of the rows of `eligible` (user_sk and the features of the catalog) with
+        one model's rows, for a model that is a table of nothing else. A score of the last build stays when it was given
+        to the same features by the same model: only who changed is scored. A full refresh scores everybody. -#}
+    {%- set columns = {
+        'user_sk': 'bigint', 'segment_id': 'integer', 'runner_up_segment_id': 'integer', 'margin': 'double precision'
+    } -%}
+    {%- for place in [1, 2, 3] -%}
+        {%- do columns.update({'reason_feature_' ~ place: 'varchar(64)', 'is_above_mean_' ~ place: 'boolean'}) -%}
+    {%- endfor -%}
+    {%- do columns.update({'features_hash': 'bigint', 'model_version': 'varchar(64)'}) -%}
+model as (
+    select max(model_version) as model_version from {{ ref(weights) }}
+),
+
+hashed as (
+    select
+        eligible_users.*,
+        {{ clientele.row_hash(clientele.feature_names()) }} as features_hash,
+        model.model_version
+    from {{ eligible }} as eligible_users
+    cross join model
+    where model.model_version is not null
+),
+
+earlier as (
+    {{ clientele.previous_rows(this.identifier, this.database, this.schema, columns, is_read=not flags.FULL_REFRESH) }}
+),
+
+unchanged as (
+    select {% for column in columns %}earlier.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    from earlier
+    inner join hashed
+        on
+            earlier.user_sk = hashed.user_sk
+            and earlier.features_hash = hashed.features_hash
+            and earlier.model_version = hashed.model_version
+),
+
+changed as (
+    select hashed.*
+    from hashed
+    left join unchanged on hashed.user_sk = unchanged.user_sk
+    where unchanged.user_sk is null
+),
+
+{{ clientele.persona_score_ctes('changed', weights) }},
+
+kept_scores as (
+    select {{ columns.keys() | join(', ') }} from unchanged
+    union all
+    select
+        {% for column, type in columns.items() -%}
+        cast({{ 'changed' if column in ['features_hash', 'model_version'] else 'persona_scores' }}.{{ column }} as {{ type }})
+            as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from persona_scores
+    inner join changed on persona_scores.user_sk = changed.user_sk
+)
+{% endmacro %}

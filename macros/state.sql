@@ -59,11 +59,11 @@
 {% endmacro %}
 
 
-{% macro previous_rows(relation_name, database, schema, columns) %}
-    {#- The rows of a table further down as the last run left them; nothing before its first build.
-        Not a ref: it is the earlier state of a downstream table and would close a circle. -#}
+{% macro previous_rows(relation_name, database, schema, columns, is_read=true) %}
+    {#- The rows of a table further down as the last run left them; nothing before its first build, or when is_read is
+        false. Not a ref: it is the earlier state of a downstream table and would close a circle. -#}
     {%- set relation = none -%}
-    {%- if execute -%}
+    {%- if execute and is_read -%}
         {%- set relation = adapter.get_relation(database=database, schema=schema, identifier=relation_name) -%}
     {%- endif -%}
     {%- if relation is none -%}
@@ -86,6 +86,12 @@
     coalesce(
         (select {{ what }}_kept_from from {{ ref('retention') }}), cast('{{ clientele.setting('earliest_event_date') }}' as timestamp)
     )
+{%- endmacro %}
+
+{% macro is_kept(event_at) -%}
+    {#- Whether an event is young enough to be kept. Not a bare comparison: DuckDB expects next to no row from one with a
+        subquery, and then builds its hash tables from the events instead of the users (eight times the time). -#}
+    coalesce({{ event_at }} >= {{ clientele.kept_from('events') }}, false)
 {%- endmacro %}
 
 {% macro forget_inactive_profiles() %}

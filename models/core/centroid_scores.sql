@@ -1,6 +1,5 @@
 {#- Grain: one user with enough events for a persona or for the fit, and where the champion's centroids put the user.
-    Scored whole in each run: a changed champion must never leave a mixture, and a pass over all users takes seconds.
--#}
+    Late data: who has changed is scored, or everybody when the champion has: a mixture of models cannot stand. -#}
 
 with
 
@@ -9,7 +8,7 @@ threshold as (
     from {{ ref('persona_threshold') }}
 ),
 
-features as (
+eligible as (
     select feature_values.*
     from {{ ref('user_feature_values') }} as feature_values
     cross join threshold
@@ -18,6 +17,6 @@ features as (
         and {{ clientele.may_be_profiled('feature_values.user_sk') }}
 ),
 
-{{ clientele.persona_score_ctes('features', 'segment_weights') }}
+{{ clientele.kept_score_ctes('eligible', 'segment_weights') }}
 
-select * from persona_scores
+select * from kept_scores

@@ -1,5 +1,6 @@
 {#- Grain: one user with enough events for a persona or for the fit and fewer than a long history has, and what the
-    champion's early classifier says. persona_scores takes it where it measured better than the centroids. -#}
+    champion's early classifier says. persona_scores takes it where it measured better than the centroids. Late data:
+    as in centroid_scores. -#}
 
 with
 
@@ -10,7 +11,7 @@ threshold as (
     from {{ ref('persona_threshold') }}
 ),
 
-features as (
+eligible as (
     select feature_values.*
     from {{ ref('user_feature_values') }} as feature_values
     cross join threshold
@@ -20,6 +21,6 @@ features as (
         and {{ clientele.may_be_profiled('feature_values.user_sk') }}
 ),
 
-{{ clientele.persona_score_ctes('features', 'early_weights') }}
+{{ clientele.kept_score_ctes('eligible', 'early_weights') }}
 
-select * from persona_scores
+select * from kept_scores

@@ -1,11 +1,13 @@
 {#- Grain: one product, with its canonical category, brand and price as on the first day it was seen. Pinned to that
     day, because shops move whole categories (REES46 in December 2019) and a product must not change family with them.
-    Late data: a product is looked at again when a day up to its first one has changed. -#}
+    Late data: a product is looked at again when a day up to its first one has changed. Each step reads the events again:
+    DuckDB keeps a common table expression that is used three times in memory, with every row. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
 {{ config(
     materialized='incremental', incremental_strategy='touched_products', post_hook='{{ clientele.mark_load() }}'
 ) }}
+{% set event_date = 'cast(events.event_at as date)' %}
 {% set ln_price = clientele.exact('ln(' ~ clientele.double('events.price') ~ ')') %}
 
 with
@@ -22,26 +24,14 @@ known as (
     {% endif %}
 ),
 
-events as (
-    select
-        product_id,
-        cast(event_at as date) as event_date,
-        event_at,
-        category_id,
-        category_code,
-        brand,
-        price
-    from {{ ref('events') }}
-),
-
 seen as (
-    select events.product_id, min(events.event_date) as first_seen_date
-    from events
+    select events.product_id, min({{ event_date }}) as first_seen_date
+    from {{ ref('events') }} as events
     {% if is_incremental() %}
     where
         events.event_at >= (select min(event_date) from touched)
         and events.event_at < (select {{ dbt.dateadd('day', 1, 'max(event_date)') }} from touched)
-        and events.event_date in (select event_date from touched)
+        and {{ event_date }} in (select event_date from touched)
     {% endif %}
     group by events.product_id
 ),
@@ -56,8 +46,8 @@ orphaned as (
 ),
 
 found_again as (
-    select events.product_id, min(events.event_date) as first_seen_date
-    from events
+    select events.product_id, min({{ event_date }}) as first_seen_date
+    from {{ ref('events') }} as events
     inner join orphaned on events.product_id = orphaned.product_id
     group by events.product_id
 ),
@@ -77,17 +67,16 @@ looked_at as (
 first_day_events as (
     select
         events.product_id,
-        events.event_date,
+        looked_at.first_seen_date as event_date,
         events.category_id,
         events.category_code,
         events.brand,
         count(*) as n_events,
         sum(case when events.price > 0 then 1 else 0 end) as n_priced,
         sum(case when events.price > 0 then {{ ln_price }} else 0 end) as sum_ln_price
-    from events
-    inner join looked_at
-        on events.product_id = looked_at.product_id and events.event_date = looked_at.first_seen_date
-    group by events.product_id, events.event_date, events.category_id, events.category_code, events.brand
+    from {{ ref('events') }} as events
+    inner join looked_at on events.product_id = looked_at.product_id and {{ event_date }} = looked_at.first_seen_date
+    group by events.product_id, looked_at.first_seen_date, events.category_id, events.category_code, events.brand
 ),
 
 measured as (

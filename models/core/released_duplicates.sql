@@ -26,7 +26,7 @@ lost_events as (
     select earlier_events.*
     from earlier_events
     left join accepted_files on earlier_events.file_id = accepted_files.file_id
-    where accepted_files.file_id is null and earlier_events.event_at >= {{ clientele.kept_from('events') }}
+    where accepted_files.file_id is null and {{ clientele.is_kept('earlier_events.event_at') }}
 ),
 
 copies as (

@@ -8,7 +8,7 @@ with
 lines as (
     select event_at, load_id
     from {{ ref('stg_lake__lines') }}
-    where line_kind = 'event' and event_at >= {{ clientele.kept_from('events') }}
+    where line_kind = 'event' and {{ clientele.is_kept('event_at') }}
 ),
 
 accepted_files as (
@@ -30,7 +30,7 @@ touched as (
     from earlier_events
     cross join this_load
     left join accepted_files on earlier_events.file_id = accepted_files.file_id
-    where accepted_files.file_id is null or earlier_events.event_at < {{ clientele.kept_from('events') }}
+    where accepted_files.file_id is null or not {{ clientele.is_kept('earlier_events.event_at') }}
     group by cast(earlier_events.event_at as date)
 ),
 

@@ -8,7 +8,7 @@ with
 lines as (
     select user_id, load_id
     from {{ ref('stg_lake__lines') }}
-    where line_kind = 'event' and event_at >= {{ clientele.kept_from('events') }}
+    where line_kind = 'event' and {{ clientele.is_kept('event_at') }}
 ),
 
 accepted_files as (
@@ -31,7 +31,7 @@ losing as (
     select distinct earlier_events.user_sk
     from earlier_events
     left join accepted_files on earlier_events.file_id = accepted_files.file_id
-    where accepted_files.file_id is null or earlier_events.event_at < {{ clientele.kept_from('events') }}
+    where accepted_files.file_id is null or not {{ clientele.is_kept('earlier_events.event_at') }}
 ),
 
 touched as (

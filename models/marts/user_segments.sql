@@ -23,6 +23,21 @@ confidence as (
     select * from {{ ref('segment_confidence') }}
 ),
 
+-- The ranges of margins that hold for a number of events: customers then join by equality, and look at one range or two
+-- dozen instead of all.
+confidence_ranges as (
+    select
+        lengths.n_events,
+        confidence.margin_lo,
+        confidence.margin_hi,
+        confidence.confidence
+    from (select distinct n_events from persona_scores) as lengths
+    inner join confidence
+        on
+            lengths.n_events >= confidence.n_events_lo
+            and (lengths.n_events < confidence.n_events_hi or confidence.n_events_hi is null)
+),
+
 phrases as (
     select * from {{ ref('reason_texts') }}
 ),
@@ -74,10 +89,9 @@ judged as (
     left join {{ ref('profiling_objections') }} as objections on feature_values.user_sk = objections.user_sk
     left join persona_scores on feature_values.user_sk = persona_scores.user_sk
     left join labels on persona_scores.segment_id = labels.segment_id
-    left join confidence
+    left join confidence_ranges as confidence
         on
-            persona_scores.n_events >= confidence.n_events_lo
-            and (persona_scores.n_events < confidence.n_events_hi or confidence.n_events_hi is null)
+            persona_scores.n_events = confidence.n_events
             and persona_scores.margin >= confidence.margin_lo
             and (persona_scores.margin < confidence.margin_hi or confidence.margin_hi is null)
     {% for place in [1, 2, 3] -%}

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
-from support import MATERIAL, ROOT, WITHOUT_TESTS, House
+from support import MATERIAL, ROOT, WITHOUT_TESTS, House, assert_same
 
 from clientele import keys, synthetic
 from clientele.segmentation import reasons, score
@@ -275,6 +275,9 @@ def test_new_data_keeps_the_model(built_shop, tmp_path):
     house.build()
     assert house.value("select max(model_version) from marts.user_segments") == version
     assert house.value("select count(*) from marts.user_segments") > n_users
+    scores = house.contents("core")
+    house.build("--select", "centroid_scores", "early_scores", "--full-refresh", *WITHOUT_TESTS)
+    assert_same(house.contents("core"), scores)
     labels = "select user_key, segment_id from marts.user_segments where segment_id is not null"
     before = dict(house.rows(labels))
     house.build(*WITHOUT_TESTS, variables={"refit": True})
@@ -398,3 +401,30 @@ def test_the_first_hours_of_rees46(house, capfd):
     told = capfd.readouterr().out
     assert "too short for an outcome month" in told
     assert "users are too few for personas" in told
+
+
+def test_only_who_has_changed_is_scored(built_shop, tmp_path):
+    """The scores of the last build are given a margin that no model gives: who keeps it was not scored."""
+    house = built_shop.copy(tmp_path)
+    (changed, cut, other_model, missing) = (
+        user for (user,) in house.rows("select user_sk from core.centroid_scores order by user_sk limit 4")
+    )
+    given = dict(house.rows("select user_sk, margin from core.centroid_scores"))
+    with house.connection(read_only=False) as connection:
+        connection.execute(
+            f"""
+            update core.centroid_scores set margin = 777;
+            update core.user_feature_values set weekend_logit = weekend_logit + 1 where user_sk = {changed};
+            update core.user_feature_values set n_events = 0 where user_sk = {cut};
+            update core.centroid_scores set model_version = 'another' where user_sk = {other_model};
+            delete from core.centroid_scores where user_sk = {missing};
+            """
+        )
+    house.build("--select", "centroid_scores", *WITHOUT_TESTS)
+    scored = dict(house.rows("select user_sk, margin from core.centroid_scores where margin != 777"))
+    assert scored.keys() == {changed, other_model, missing}
+    assert scored[changed] != given[changed]
+    assert (scored[other_model], scored[missing]) == (given[other_model], given[missing])
+    assert house.value("select count(*) from core.centroid_scores") == len(given) - 1, "who was cut has gone"
+    house.build("--select", "centroid_scores", "--full-refresh", *WITHOUT_TESTS)
+    assert house.value("select count(*) from core.centroid_scores where margin = 777") == 0

@@ -9,15 +9,14 @@ from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
 from clientele.segmentation import score
 from clientele.segmentation.short_histories import (
-    SCHEMA,
     StudySettings,
     calibration_deciles,
     choose_min_events,
     compare_early_classifiers,
     end_of_early_use,
-    study_rows,
     study_short_histories,
 )
+from clientele.segmentation.study_rows import SCHEMA, study_rows
 
 SETTINGS = StudySettings(n_bootstraps=100)
 LENGTHS = (1, 5, 10, 20, 40)

@@ -4,11 +4,15 @@
 dbt or a database.
 """
 
-from clientele.segmentation.fit import PersonaFit, fit_personas
-from clientele.segmentation.naming import name_segments, profile
-from clientele.segmentation.scoring import reasons, score
-from clientele.segmentation.settings import Settings
-from clientele.segmentation.stability import ChoiceOfK, choose_k
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clientele.segmentation.fit import PersonaFit, fit_personas
+    from clientele.segmentation.naming import name_segments, profile
+    from clientele.segmentation.scoring import reasons, score
+    from clientele.segmentation.settings import Settings
+    from clientele.segmentation.stability import ChoiceOfK, choose_k
 
 __all__ = [
     "ChoiceOfK",
@@ -21,3 +25,22 @@ __all__ = [
     "reasons",
     "score",
 ]
+
+_HOMES = {
+    "ChoiceOfK": "stability",
+    "PersonaFit": "fit",
+    "Settings": "settings",
+    "choose_k": "stability",
+    "fit_personas": "fit",
+    "name_segments": "naming",
+    "profile": "naming",
+    "reasons": "scoring",
+    "score": "scoring",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for (PEP 562): a build that fits nothing need not wait for scikit-learn."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -7,14 +7,17 @@ because one dbt Python model writes one table, and a fit must be kept or lost as
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clientele.evaluation import Verdict, cross_validate, judge
-from clientele.segmentation.description import description_rows
-from clientele.segmentation.fit import PersonaFit, fit_personas, no_personas
 from clientele.segmentation.scoring import WEIGHT_COLUMNS, score
 from clientele.segmentation.settings import Settings
+
+# What fits and judges is imported where it is used: scikit-learn takes two seconds, most builds fit nothing.
+if TYPE_CHECKING:
+    from clientele.evaluation import Verdict
+    from clientele.segmentation.fit import PersonaFit
 
 # One schema for all kinds; `item` is a feature, a metric, a criterion, a field of the card or a language. The
 # last five are of evaluations, criteria and lineage.
@@ -68,6 +71,8 @@ def fit_rows(
     has_model = earlier is not None and bool((earlier["row_kind"] == "weight").any())
     if has_model and not request["is_due"]:
         return _typed([])
+    from clientele.evaluation import judge
+
     before = _weights_before(earlier, request["champion_version"]) if has_model else None
     highest_id = int(earlier["segment_id"].max()) if has_model else 0
     fit = _fit(frames, max_segments, sample_users, before, highest_id)
@@ -133,6 +138,8 @@ def _fit(
     before: pd.DataFrame | None,
     highest_id: int,
 ) -> PersonaFit:
+    from clientele.segmentation.fit import fit_personas, no_personas
+
     training, features = frames["training"], frames["catalog"]["feature"].tolist()
     settings = _settings(frames, max_segments, sample_users)
     if len(frames["sample"]) and not frames["sample"]["n_orders"].any():
@@ -162,6 +169,8 @@ def _replicates(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
 
 def _evaluate(fit: PersonaFit, frames: Mapping[str, pd.DataFrame], max_segments: int) -> pd.DataFrame:
     """Figures of the persona model: its stability, and how it predicts."""
+    from clientele.evaluation import cross_validate
+
     settings = _settings(frames, max_segments)
     evaluations = cross_validate(frames["training"], frames["catalog"], _replicates(frames), fit.k, settings)
     if not fit.k:
@@ -238,6 +247,8 @@ def _rows(
             }
         )
     if verdict:
+        from clientele.segmentation.description import description_rows
+
         rows += _judgement_rows(fit, evaluations, verdict, before)
         version_before = None if before is None else str(before["model_version"].iloc[0])
         rows += description_rows(fit.labels, frames, earlier, version_before)
@@ -283,13 +294,18 @@ def _judgement_rows(
     return rows
 
 
-def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=list(SCHEMA))
-    for name, kind in SCHEMA.items():
+def typed(table: pd.DataFrame, schema: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table with just the columns of `schema`, which keep their types when there is no row."""
+    table = table.reindex(columns=list(schema))
+    for name, kind in schema.items():
         if kind == "int64":
             table[name] = pd.to_numeric(table[name]).fillna(0).astype("int64")
         elif kind == "float64":
             table[name] = pd.to_numeric(table[name]).astype("float64")
         else:
-            table[name] = table[name].astype("string")  # keeps its type when there is no row
+            table[name] = table[name].astype("string")
     return table
+
+
+def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
+    return typed(pd.DataFrame(rows, columns=list(SCHEMA)), SCHEMA)
