@@ -65,25 +65,31 @@ check-build:
 	    echo "  export CLIENTELE_PSEUDONYM_KEY=\$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(32))')" >&2; \
 	    exit 2; fi
 
+# On Redshift (DBT_TARGET=redshift) SQL cannot read the environment: who is meant goes into the vault first.
+DBT_TARGET ?=
+.PHONY: subjects
+subjects: $(RUN)
+	@$(if $(filter redshift,$(DBT_TARGET)),python -m clientele.redshift_subjects,:)
+
 # Who is meant: SUBJECT=<user_id>, or SUBJECTS_FILE=<path> with an id per line (keeps ids out of the shell's history).
 .PHONY: erase
-erase: $(RUN) ## Erase customers for good: make erase SUBJECT=<user_id> | SUBJECTS_FILE=<path> [HOME_DIR=…]
+erase: subjects ## Erase customers for good: make erase SUBJECT=<user_id> | SUBJECTS_FILE=<path> [HOME_DIR=…]
 	@dbt --quiet run-operation erase_subjects
 
 .PHONY: readmit
-readmit: $(RUN) ## Lift the block on erased customers, whom new files may then bring back
+readmit: subjects ## Lift the block on erased customers, whom new files may then bring back
 	@dbt --quiet run-operation readmit_subjects
 
 .PHONY: object
-object: $(RUN) ## Note that customers object to profiling
+object: subjects ## Note that customers object to profiling
 	@dbt --quiet run-operation object_to_profiling
 
 .PHONY: withdraw-objection
-withdraw-objection: $(RUN) ## Take such an objection back
+withdraw-objection: subjects ## Take such an objection back
 	@dbt --quiet run-operation withdraw_objection
 
 .PHONY: export-subject
-export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
+export-subject: subjects ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
 	@python -m clientele.rights
 
 .PHONY: rotate-key
@@ -179,7 +185,7 @@ lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
 
 .PHONY: clean
 clean: ## Remove everything that make has made, but not your warehouse
-	@rm -rf $(VENV) target logs build .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	@rm -rf $(VENV) target logs build .pytest_cache .ruff_cache .hypothesis src/*.egg-info packages/*/src/*.egg-info
 	@find src tests requirements -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN): requirements/run.lock requirements/installer.lock requirements/install.py pyproject.toml

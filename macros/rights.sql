@@ -63,7 +63,7 @@
 {% endmacro %}
 
 {% macro default__named_subjects() -%}
-    {#- Where no function can read the environment, whoever takes the request puts the ids into the register. -#}
+    {#- Where SQL cannot read the environment: `python -m clientele.redshift_subjects` has put the ids into the register. -#}
     (select user_id from {{ clientele.register('named_subjects') }})
 {%- endmacro %}
 
@@ -72,11 +72,22 @@
 {%- endmacro %}
 
 
+{% macro _forget_named_subjects() %}
+    {#- The end of each operation: who was named for one request must not be named for the next. -#}
+    {%- do run_query('delete from ' ~ clientele.register('named_subjects')) -%}
+{% endmacro %}
+
 {% macro _refuse_nobody(operation) %}
     {{ exceptions.raise_compiler_error(
         operation ~ ': nobody is named. Set CLIENTELE_SUBJECT=<user_id>, or CLIENTELE_SUBJECTS_FILE=<path> with an id per line '
-        ~ '(make: SUBJECT=… or SUBJECTS_FILE=…).'
+        ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run python -m clientele.redshift_subjects before.'
     ) }}
+{% endmacro %}
+
+{% macro _require_named(operation) %}
+    {%- if run_query('select count(*) from ' ~ clientele.named_subjects() ~ ' as named').columns[0].values()[0] == 0 -%}
+        {{ clientele._refuse_nobody(operation) }}
+    {%- endif -%}
 {% endmacro %}
 
 {% macro _begin_with_subjects(source) %}
@@ -143,12 +154,12 @@
 {% endmacro %}
 
 {% macro default__names_subject(line_text) %}
-    {%- set spaced -%}
-    ',' || translate({{ line_text }}, '";|' || chr(9) || ' ', ',,,,,') || ','
-    {%- endset -%}
+    {#- The line as its numbers between commas, leading zeros as one. -#}
+    {%- set numbers = "regexp_replace(regexp_replace(',' || lines." ~ line_text ~ " || ',', '[^0-9]+', ','), ',0+', ',0')" -%}
+    {%- set id = "cast(abs(subjects.user_id) as varchar(32)) || ',%'" -%}
     {{ return(
         line_text ~ ' in (select lines.' ~ line_text ~ ' from ' ~ clientele.built('vault', 'quarantined_lines') ~ ' as lines '
-        ~ 'inner join clientele_subjects as subjects on ' ~ spaced ~ " like '%,' || cast(subjects.user_id as varchar(32)) || ',%')"
+        ~ 'inner join clientele_subjects as subjects on ' ~ numbers ~ " like '%,' || " ~ id ~ ' or ' ~ numbers ~ " like '%,0' || " ~ id ~ ')'
     ) }}
 {% endmacro %}
 
@@ -242,11 +253,11 @@
     {%- set file_days = clientele.register('file_days') -%}
     {%- set file_lines = clientele.register('file_lines') -%}
     {%- do run_query(
-        'begin; update ' ~ file_days ~ ' set n_event_lines = ' ~ file_days ~ '.n_event_lines - gone.n_lines from ' ~ counts ~ ' as gone'
-        ~ ' where ' ~ file_days ~ '.file_id = gone.file_id and ' ~ file_days ~ '.event_date = gone.event_date;'
-        ~ ' update ' ~ file_lines ~ ' set n_erased = ' ~ file_lines ~ '.n_erased + gone.n_lines'
+        'begin; update ' ~ file_days ~ ' set n_event_lines = file_days.n_event_lines - gone.n_lines from ' ~ counts ~ ' as gone'
+        ~ ' where file_days.file_id = gone.file_id and file_days.event_date = gone.event_date;'
+        ~ ' update ' ~ file_lines ~ ' set n_erased = file_lines.n_erased + gone.n_lines'
         ~ ' from (select file_id, sum(n_lines) as n_lines from ' ~ counts ~ ' group by file_id) as gone'
-        ~ ' where ' ~ file_lines ~ '.file_id = gone.file_id;'
+        ~ ' where file_lines.file_id = gone.file_id;'
         ~ ' delete from ' ~ counts ~ '; commit'
     ) -%}
     {{ print('erased ' ~ n_subjects ~ ' customer(s) from ' ~ names | length ~ ' tables') }}
@@ -259,8 +270,12 @@
 {% endmacro %}
 
 {% macro default__finish_erasure() %}
-    {%- do run_query('delete from ' ~ clientele.register('named_subjects')) -%}
+    {%- do clientele._forget_named_subjects() -%}
     {%- do run_query('delete from ' ~ clientele.register('erasure_requests')) -%}
+    {{ print(
+        'what is counted per day, product or persona leaves them out from the next build on; until it has unloaded the marts anew and '
+        ~ 'the folders of earlier builds are gone from publish_to, these still hold their rows'
+    ) }}
     {{ print('the warehouse keeps the bytes of deleted rows until VACUUM DELETE ONLY has run on each table, and in its snapshots') }}
 {% endmacro %}
 
@@ -327,14 +342,13 @@
     {#- dbt run-operation: the customers named by the environment object to profiling, from the next build on. -#}
     {%- if execute -%}
         {%- do clientele.create_registers() -%}
-        {%- if run_query('select count(*) from ' ~ clientele.named_subjects() ~ ' as named').columns[0].values()[0] == 0 -%}
-            {{ clientele._refuse_nobody('object_to_profiling') }}
-        {%- endif -%}
+        {%- do clientele._require_named('object_to_profiling') -%}
         {%- set objections = clientele.register('objections') -%}
         {%- do run_query(
             'insert into ' ~ objections ~ ' select distinct user_id from ' ~ clientele.named_subjects() ~ ' as named'
             ~ ' where user_id not in (select user_id from ' ~ objections ~ ')'
         ) -%}
+        {%- do clientele._forget_named_subjects() -%}
         {{ print('objection to profiling noted; the next build gives no persona and fits nothing on them') }}
     {%- endif -%}
 {% endmacro %}
@@ -343,9 +357,11 @@
     {#- dbt run-operation: takes the objection of the customers named by the environment back. -#}
     {%- if execute -%}
         {%- do clientele.create_registers() -%}
+        {%- do clientele._require_named('withdraw_objection') -%}
         {%- do run_query(
             'delete from ' ~ clientele.register('objections') ~ ' where user_id in (select user_id from ' ~ clientele.named_subjects() ~ ' as named)'
         ) -%}
+        {%- do clientele._forget_named_subjects() -%}
         {{ print('objection to profiling withdrawn; the next build gives a persona again') }}
     {%- endif -%}
 {% endmacro %}
@@ -355,11 +371,13 @@
         on bring them back, their old events with them when an old file is delivered again or all is built anew. -#}
     {%- if execute -%}
         {%- do clientele.create_registers() -%}
+        {%- do clientele._require_named('readmit_subjects') -%}
         {%- do clientele._begin_with_subjects(clientele.named_subjects()) -%}
         {%- do run_query(
             'delete from ' ~ clientele.register('tombstones') ~ ' where erased_hash in (select '
             ~ clientele.erased_hash('cast(user_id as varchar(32))') ~ ' from clientele_subjects)'
         ) -%}
+        {%- do clientele._forget_named_subjects() -%}
         {{ print('readmitted: the next files may bring them back') }}
     {%- endif -%}
 {% endmacro %}
@@ -391,6 +409,7 @@
         {%- do run_query(
             'select user_id from ' ~ clientele.register('objections') ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
         ).to_json(folder ~ '/register.objections.json') -%}
+        {%- do clientele._forget_named_subjects() -%}
     {%- endif -%}
 {% endmacro %}
 
@@ -400,10 +419,6 @@
         the one in CLIENTELE_PSEUDONYM_KEY_NEW. All or nothing: new files take the place of the old ones in one step.
         docs/decisions/0015-key-rotation.md -#}
     {{ return(adapter.dispatch('rotate_key', 'clientele')()) }}
-{% endmacro %}
-
-{% macro default__rotate_key() %}
-    {{ exceptions.raise_compiler_error('rotate_key: this target cannot rotate in place; docs/decisions/0015-key-rotation.md says how.') }}
 {% endmacro %}
 
 {% macro duckdb__rotate_key() %}

@@ -65,6 +65,8 @@ def uv_environment(pip_settings: str, environment: Mapping[str, str]) -> dict[st
 def install(lock: Path) -> str:
     """Install one lock file and the project, editable, beside this Python.
 
+    With it comes the adapter of packages/, where the lock has the dbt-redshift that it extends.
+
     Parameters
     ----------
     lock : Path
@@ -84,6 +86,8 @@ def install(lock: Path) -> str:
     uv = [sys.executable, "-m", "uv", "--quiet", "pip"]
     packages = ["install", "--require-hashes", "--requirement"]
     project = ["install", "--no-deps", "--no-build-isolation", "--editable", str(HERE.parent)]
+    if "dbt-redshift==" in lock.read_text(encoding="utf-8"):
+        project += ["--editable", str(HERE.parent / "packages/dbt-redshift-python")]
     try:
         subprocess.run([*pip, *packages, str(HERE / "installer.lock")], check=True)
         listing = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)

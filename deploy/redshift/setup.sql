@@ -9,6 +9,12 @@ create user clientele_build password :build_password;
 create role clientele_analyst;
 create role clientele_reader;
 
+-- With it the build sees what was granted to anybody, and takes away what is none of ours. (It shows everybody's queries,
+-- too: another reason for a database of its own.)
+create role clientele_inspector;
+grant access system table to role clientele_inspector;
+grant role clientele_inspector to clientele_build;
+
 -- It owns the schemas, and so whatever a build makes anew. (dbt asks for a schema before it knows that there is one.)
 grant create on database :"database" to clientele_build;
 create schema vault authorization clientele_build;

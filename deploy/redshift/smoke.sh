@@ -8,7 +8,7 @@ for name in REDSHIFT_HOST REDSHIFT_DATABASE REDSHIFT_USER DBT_ENV_SECRET_REDSHIF
     if [ -z "${!name:-}" ]; then echo "smoke.sh: $name is not set (docs/redshift.md)" >&2; exit 2; fi
 done
 export PATH="$PWD/.venv/bin:$PATH" DBT_PROFILES_DIR=profiles DBT_SEND_ANONYMOUS_USAGE_STATS=false
-work=target/smoke
+work=${SMOKE_FOLDER:-target/smoke}
 ask() { python deploy/redshift/run.py "$1"; }
 say() { printf '\n== %s\n' "$1"; }
 
@@ -20,7 +20,7 @@ tables=$(ask "select count(*) from svv_tables where table_schema = 'core' and ta
 if [ "$tables" != 0 ]; then echo "smoke.sh: core.events exists here; use a database of its own" >&2; exit 2; fi
 
 say "3. A synthetic shop goes to the bucket, Spectrum counts its lines"
-python -m clientele.synthetic "$work" --users 3000 --months 4 --quiet
+python -m clientele.synthetic "$work" --users "${SMOKE_USERS:-3000}" --months 4 --quiet
 aws s3 cp --recursive --only-show-errors "$work/events" "s3://$BUCKET/events/"
 expected=$(cat "$work"/events/*.csv | wc -l)
 found=$(ask "select count(*) from lake.event_lines")

@@ -162,7 +162,7 @@
             case
                 when length(line) = 0 then null
                 when has_control_character then 'invalid_encoding'
-                when is_quoted and regexp_count(line, '^{{ field }}(,{{ field }})*$') = 0 then 'bad_quoting'
+                when is_badly_quoted then 'bad_quoting'
                 when
                     case
                         when is_quoted then regexp_count(',' || line, ',{{ field }}')
@@ -175,6 +175,7 @@
             {%- set place = "cast(split_part(column_positions, ',', " ~ loop.index ~ ") as integer) + 1" -%}
             {%- set quoted = "substring(regexp_substr(',' || line, '," ~ field ~ "', 1, " ~ place ~ "), 2)" -%}
             case
+                when is_badly_quoted then null
                 when not is_quoted then split_part(line, ',', {{ place }})
                 when {{ quoted }} like '"%'
                     then replace(substring({{ quoted }}, 2, length({{ quoted }}) - 2), '""', '"')
@@ -190,6 +191,9 @@
                 files.column_positions,
                 coalesce({{ clientele.redshift__clean_line('lines.line') }}, '') as line,
                 coalesce(lines.line, '') like '%"%' as is_quoted,
+                lines.line like '%"%'
+                and regexp_count({{ clientele.redshift__clean_line('lines.line') }}, '^{{ field }}(,{{ field }})*$') = 0
+                as is_badly_quoted,
                 -- what Spectrum puts where a byte is no character (deploy/redshift/lake.sql)
                 position(chr(26) in coalesce(lines.line, '')) > 0 as has_control_character
             from {{ clientele.redshift__lake_lines_table() }} as lines

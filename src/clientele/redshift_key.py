@@ -3,13 +3,17 @@
 The keys derived from ``CLIENTELE_PSEUDONYM_KEY`` become the one row of ``vault.pseudonym_key``, which nobody
 but its owner may read. They travel as bound parameters: the statement that Redshift logs names no value. Run
 it once per warehouse, as the role that builds it; with another key it refuses, because every customer would
-get a new pseudonym.
+get a new pseudonym. ``--next`` puts the key in ``CLIENTELE_PSEUDONYM_KEY_NEW`` beside it, for the operation
+``rotate_key`` (docs/decisions/0015-key-rotation.md).
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import secrets
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from clientele import keys
@@ -26,8 +30,17 @@ class KeyTableError(RuntimeError):
     """The key material cannot be stored; the message says why and what to do."""
 
 
+_COLUMNS = (
+    "user_inner varchar(64), user_outer varchar(64), session varchar(32), "
+    "erased_inner varchar(64), erased_outer varchar(64), session_mask bigint"
+)
+
+
 def store(connection: Any, material: keys.KeyMaterial) -> bool:
     """Store key material in ``vault.pseudonym_key``, in one transaction.
+
+    Beside it go what must outlive the key: keys of the tombstones, which are random, and the mask of session
+    keys, which is 0 until the key is rotated.
 
     Parameters
     ----------
@@ -47,20 +60,9 @@ def store(connection: Any, material: keys.KeyMaterial) -> bool:
         When the table holds other material.
     """
     cursor = connection.cursor()
-    cursor.execute("create schema if not exists vault")
-    cursor.execute(
-        "create table if not exists vault.pseudonym_key "
-        "(user_inner varchar(64), user_outer varchar(64), session varchar(32)) diststyle all"
-    )
-    cursor.execute("revoke all on vault.pseudonym_key from public")
-    wanted = [material.user_inner, material.user_outer, material.session]
-    held = [
-        list(row)
-        for row in cursor.execute(
-            "select user_inner, user_outer, session from vault.pseudonym_key"
-        ).fetchall()
-    ]
-    if held and held != [wanted]:
+    _create(cursor, "vault.pseudonym_key")
+    held = _held(cursor)
+    if held and not _is_of(held, material):
         connection.rollback()
         raise KeyTableError(
             f"vault.pseudonym_key holds other key material than {keys.ENVIRONMENT_VARIABLE} gives. Set the "
@@ -68,12 +70,73 @@ def store(connection: Any, material: keys.KeyMaterial) -> bool:
             "first, then build with --full-refresh."
         )
     if not held:
-        cursor.execute("insert into vault.pseudonym_key values (%s, %s, %s)", wanted)
+        ring = [secrets.token_hex(32), secrets.token_hex(32), 0]
+        _insert(cursor, "vault.pseudonym_key", [*_parts(material), *ring])
     connection.commit()
     return not held
 
 
-def _connect() -> Any:
+def store_next(connection: Any, material: keys.KeyMaterial) -> None:
+    """Store the material of the next epoch in ``vault.pseudonym_key_next``, in the place of any other.
+
+    Raises
+    ------
+    KeyTableError
+        When there is no key yet, or it is this one.
+    """
+    cursor = connection.cursor()
+    _create(cursor, "vault.pseudonym_key")
+    held = _held(cursor)
+    if not held or _is_of(held, material):
+        connection.rollback()
+        raise KeyTableError(
+            f"{keys.NEXT_ENVIRONMENT_VARIABLE} is the key that this warehouse has already: make another one."
+            if held
+            else "vault.pseudonym_key is empty: there is no key to rotate."
+        )
+    _create(cursor, "vault.pseudonym_key_next")
+    cursor.execute("delete from vault.pseudonym_key_next")
+    session, erased_inner, erased_outer, session_mask = held[2:]
+    mask = session_mask
+    while mask in (0, session_mask):
+        mask = secrets.randbits(60)
+    row = [material.user_inner, material.user_outer, session, erased_inner, erased_outer, mask]
+    _insert(cursor, "vault.pseudonym_key_next", row)
+    connection.commit()
+
+
+def _create(cursor: Any, table: str) -> None:
+    cursor.execute("create schema if not exists vault")
+    cursor.execute(f"create table if not exists {table} ({_COLUMNS}) diststyle all")
+    cursor.execute(f"revoke all on {table} from public")
+
+
+def _held(cursor: Any) -> list[Any]:
+    """Return the one row of ``vault.pseudonym_key``, or nothing."""
+    names = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
+    rows = cursor.execute(f"select {names} from vault.pseudonym_key").fetchall()
+    if len(rows) > 1:
+        raise KeyTableError(
+            "vault.pseudonym_key holds more than one row: leave the one that it was built with."
+        )
+    return list(rows[0]) if rows else []
+
+
+def _is_of(held: list[Any], material: keys.KeyMaterial) -> bool:
+    # not the session key: that one is of the first epoch
+    return held[:2] == _parts(material)[:2]
+
+
+def _parts(material: keys.KeyMaterial) -> list[str]:
+    return [material.user_inner, material.user_outer, material.session]
+
+
+def _insert(cursor: Any, table: str, values: list[Any]) -> None:
+    cursor.execute(f"insert into {table} values ({', '.join(['%s'] * len(values))})", values)
+
+
+def connect() -> Any:
+    """Return a connection with the settings of the target redshift; raises :class:`KeyTableError`."""
     missing = [name for name in SETTINGS.values() if not os.environ.get(name)]
     if missing:
         raise KeyTableError(
@@ -92,23 +155,34 @@ def _connect() -> Any:
     )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Store the material of the environment's key; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m clientele.redshift_key", description=main.__doc__)
+    parser.add_argument(
+        "--next",
+        action="store_true",
+        help=f"store {keys.NEXT_ENVIRONMENT_VARIABLE} for dbt run-operation rotate_key",
+    )
+    is_next = parser.parse_args(arguments).next
+    variable = keys.NEXT_ENVIRONMENT_VARIABLE if is_next else keys.ENVIRONMENT_VARIABLE
     try:
-        material = keys.from_environment()
-        with _connect() as connection:
-            is_new = store(connection, material)
+        material = keys.derive(keys.secret_from_environment(variable))
+        with connect() as connection:
+            if is_next:
+                store_next(connection, material)
+                said = "vault.pseudonym_key_next is filled: dbt run-operation rotate_key --target redshift"
+            elif store(connection, material):
+                said = "vault.pseudonym_key is filled"
+            else:
+                said = "vault.pseudonym_key held this key already: nothing to do"
     except (keys.MissingKeyError, KeyTableError) as problem:
-        print(f"clientele.redshift_key: {problem}", file=sys.stderr)
+        said = str(problem).replace(f"{keys.ENVIRONMENT_VARIABLE} is", f"{variable} is")
+        print(f"clientele.redshift_key: {said}", file=sys.stderr)
         return 2
     except Exception as problem:  # of the driver, whose exceptions share no other base
         print(f"clientele.redshift_key: the warehouse said: {problem}", file=sys.stderr)
         return 1
-    print(
-        "vault.pseudonym_key is filled"
-        if is_new
-        else "vault.pseudonym_key held this key already: nothing to do"
-    )
+    print(said)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ADAPTER = ROOT / "packages/dbt-redshift-python/src"
-for folder in (ROOT / "tests/redshift", ROOT / "tests/python", ADAPTER):
+for folder in (ROOT / "tests/redshift", ROOT / "tests/python"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-# dbt looks once for the folders of its adapters, and other tests may have it imported already.
-for name in ("dbt", "dbt.adapters", "dbt.include"):
-    if name in sys.modules:
-        sys.modules[name].__path__ = pkgutil.extend_path(sys.modules[name].__path__, name)
 
 from standin import MissingPostgresError, Postgres, Proxy  # noqa: E402
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from standin.postgres import DATABASE, PASSWORD, USER
-
-RUN = Path(__file__).resolve().parents[2] / "deploy/redshift/run.py"
+from warehouse import deploy_run
 
 
 @pytest.fixture
@@ -23,10 +19,7 @@ def run(proxy, monkeypatch):
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("run", RUN)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return deploy_run().main
 
 
 def test_statements_run_and_rows_come_back_as_csv(run, capsys, tmp_path):

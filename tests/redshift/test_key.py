@@ -31,6 +31,21 @@ def test_it_is_stored_once_and_another_is_refused(connection, postgres):
     assert held == f"{MATERIAL.user_inner}|{MATERIAL.user_outer}|{MATERIAL.session}\n"
 
 
+def test_the_next_key_takes_over_what_must_outlive_this_one(connection, postgres):
+    with pytest.raises(redshift_key.KeyTableError, match="no key to rotate"):
+        redshift_key.store_next(connection, OTHER)
+    redshift_key.store(connection, MATERIAL)
+    with pytest.raises(redshift_key.KeyTableError, match="has already"):
+        redshift_key.store_next(connection, MATERIAL)
+    for _ in range(2):
+        redshift_key.store_next(connection, OTHER)
+    kept = "session, erased_inner, erased_outer"
+    held = postgres.admin(f"select {kept}, session_mask from vault.pseudonym_key").strip().split("|")
+    new = postgres.admin(f"select user_inner, {kept}, session_mask from vault.pseudonym_key_next").strip()
+    inner, *rest, mask = new.split("|")
+    assert inner == OTHER.user_inner and rest == held[:3] and held[3] == "0" and 0 < int(mask) < 2**60
+
+
 def test_no_statement_names_a_value_and_nobody_else_may_read(connection, postgres, proxy):
     before = len(proxy.statements)
     redshift_key.store(connection, MATERIAL)
@@ -51,5 +66,5 @@ def test_what_is_missing_is_named(environment, words, monkeypatch, capsys):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert redshift_key.main() == 2
+    assert redshift_key.main([]) == 2
     assert words in capsys.readouterr().err

@@ -43,6 +43,7 @@ def value(cursor, expression):
         ("round(cast(2.5 as double precision), 0)", 3.0),
         ("'a\\\\tb'", "a\\tb"),
         ("split_part('a,b,,d', ',', 3)", ""),
+        ("regexp_replace('a1b22', '[^0-9]+', ',')", ",1,22"),
     ],
 )
 def test_it_computes_as_redshift_documents(cursor, expression, known):

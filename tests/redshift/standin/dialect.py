@@ -78,6 +78,8 @@ def translated(statement: str) -> str:
         return "select 1 where false"
     if tokens.at(0) == "create":
         note = _take_attributes(tokens)
+    if tokens.at(0) in ("grant", "revoke", "alter"):
+        _grant(tokens)
     _name_derived_tables(tokens)
     _keep_common_tables(tokens)
     place = 0
@@ -192,6 +194,16 @@ def _take_attributes(tokens: _Tokens) -> str:
     return "/*rs:" + ";".join(f"{name}={value}" for name, value in found.items()) + "*/" if found else ""
 
 
+def _grant(tokens: _Tokens) -> None:
+    """Redshift says ROLE where it means one, and has permissions on the system ("GRANT")."""
+    if [tokens.at(place) for place in range(1, 4)] == ["access", "system", "table"]:
+        tokens.blank(1, 4)
+        tokens.put(1, '"access system table"')  # redshift.psql
+    for place in range(1, len(tokens)):
+        if tokens.at(place) == "role" and tokens.at(place - 1) in ("grant", "revoke", "to", "from", ","):
+            tokens.put(place, " ")
+
+
 def _name_derived_tables(tokens: _Tokens) -> None:
     """Redshift lets a subquery in FROM go without a name; PostgreSQL before 16 does not."""
     number = 0
@@ -271,9 +283,21 @@ def _bare_decimal_type(tokens: _Tokens, place: int) -> None:
         tokens.put(place, "numeric(18, 0)")
 
 
+def _replace_all(tokens: _Tokens, place: int) -> None:
+    """REGEXP_REPLACE replaces every match, PostgreSQL the first ("REGEXP_REPLACE function")."""
+    if tokens.at(place + 1) == "(":
+        tokens.put(place, "redshift_regexp_replace")
+
+
 def _sysdate(tokens: _Tokens, place: int) -> None:
     if tokens.at(place - 1) != ".":
         tokens.put(place, "getdate()")
+
+
+def _version(tokens: _Tokens, place: int) -> None:
+    if [tokens.at(place + 1), tokens.at(place + 2)] == ["(", ")"]:
+        tokens.put(place, "'PostgreSQL 8.0.2 on a stand-in, Redshift 1.0'::text")
+        tokens.blank(place + 1, place + 3)
 
 
 _CHANGES: dict[str, Callable[[_Tokens, int], None]] = {
@@ -281,6 +305,8 @@ _CHANGES: dict[str, Callable[[_Tokens, int], None]] = {
     **dict.fromkeys(("varchar", "nvarchar", "text"), _bare_text_type),
     **dict.fromkeys(("numeric", "decimal"), _bare_decimal_type),
     "listagg": _listagg,
+    "regexp_replace": _replace_all,
     "try_cast": _try_cast,
     "sysdate": _sysdate,
+    "version": _version,
 }

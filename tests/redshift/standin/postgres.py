@@ -96,23 +96,14 @@ class Postgres:
 
     def admin(self, sql: str, database: str = DATABASE) -> str:
         """Run SQL past the proxy, as the owner of the server."""
-        return self._run(
-            "psql",
-            "-h",
-            self._folder,
-            "-p",
-            str(self.port),
-            "-U",
-            OWNER,
-            "-d",
-            database,
-            "-AtqX",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-f",
-            "-",
-            text=sql,
-        )
+        return self._run("psql", *self.psql(database)[1:], "-f", "-", text=sql)
+
+    def psql(self, database: str = DATABASE) -> list[object]:
+        """Return the call of psql as that owner."""
+        return [
+            self.programs / "psql", "-h", self._folder, "-p", self.port, "-U", OWNER, "-d", database,
+            "-AtqX", "-v", "ON_ERROR_STOP=1",
+        ]  # fmt: skip
 
     def _run(self, program: str, *arguments: object, text: str | None = None, attempts: int = 1) -> str:
         call = [str(self.programs / program), *map(str, arguments)]

@@ -1,0 +1,56 @@
+"""Tell Redshift whom a request is about: ``python -m clientele.redshift_subjects``.
+
+SQL on DuckDB asks this process for the ids that the environment names; SQL on Redshift cannot. They go into
+``vault.named_subjects`` before the operation of macros/rights.sql, which empties it, as bound parameters: no
+statement names an id. Whoever was named before and not dealt with is not named any more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from clientele import redshift_key, rights
+
+_ROWS = 1000  # a statement takes 32,767 parameters
+
+
+def name(connection: Any, user_ids: list[int]) -> None:
+    """Put these ids, and no others, into the register, in one transaction.
+
+    Parameters
+    ----------
+    connection : redshift_connector.Connection
+        Of the role that builds the warehouse, without autocommit.
+    user_ids : list of int
+        Raw ids; none empties the register.
+    """
+    cursor = connection.cursor()
+    cursor.execute("create schema if not exists vault")
+    cursor.execute("create table if not exists vault.named_subjects (user_id bigint)")
+    cursor.execute("delete from vault.named_subjects")
+    for start in range(0, len(user_ids), _ROWS):
+        batch = user_ids[start : start + _ROWS]
+        cursor.execute(f"insert into vault.named_subjects values {', '.join(['(%s)'] * len(batch))}", batch)
+    connection.commit()
+
+
+def main() -> int:
+    """Name the customers of the environment; return the exit code."""
+    try:
+        user_ids = rights.subjects(os.environ)
+        with redshift_key.connect() as connection:
+            name(connection, user_ids)
+    except (rights.RightsError, redshift_key.KeyTableError) as problem:
+        print(f"clientele.redshift_subjects: {problem}", file=sys.stderr)
+        return 2
+    except Exception as problem:  # of the driver, whose exceptions share no other base
+        print(f"clientele.redshift_subjects: the warehouse said: {type(problem).__name__}", file=sys.stderr)
+        return 1
+    print(f"named for the next operation: {len(user_ids)} customer(s)", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
