@@ -50,6 +50,8 @@ class Plugin(BasePlugin):
             # Files that an erasure or a rotation has written anew take their place while nothing is open.
             rewriting.finish(home)
             atexit.register(rewriting.finish, home)
+            # What is registered last runs first: by then the connection is closed (below).
+            atexit.register(rewriting.give_back, home / "batch.duckdb")
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
         """Open the warehouse before dbt-duckdb does: only here can it be explained when that fails."""

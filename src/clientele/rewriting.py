@@ -13,13 +13,16 @@ import fcntl
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
+
+import duckdb
 
 from clientele import publishing
 from clientele.publishing import MANIFEST
 
-__all__ = ["finish", "finish_publications", "mark_whole", "start", "start_publications"]
+__all__ = ["finish", "finish_publications", "give_back", "mark_whole", "start", "start_publications"]
 
 _FOLDER = ".rewritten"
 _MARKER = "whole.json"
@@ -144,6 +147,23 @@ def finish(home: Path) -> bool:
         marker.unlink()
         shutil.rmtree(folder, ignore_errors=True)
     return True
+
+
+def give_back(path: Path) -> None:
+    """Return the free blocks at the end of a database file to the file system.
+
+    DuckDB cuts a file when it writes a checkpoint, and never below the block that holds its own notes. Those
+    stay where they are while the file is open: after a table was emptied they stand behind the free blocks,
+    and only the first change of another opening puts them in front. So this opens the file and changes it.
+    Does nothing to a file that is missing, small, or in use; the next process may try again.
+    """
+    if not path.exists() or path.stat().st_size < 2**20:
+        return
+    with suppress(duckdb.Error), duckdb.connect(str(path)) as connection:
+        connection.execute("create table main.change (nothing boolean)")
+        connection.execute("checkpoint")
+        connection.execute("drop table main.change")
+        connection.execute("checkpoint")
 
 
 def _move_publications(home: Path, fresh: Path, plan: dict) -> None:

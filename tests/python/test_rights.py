@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import golden
 import pyarrow.parquet as pq
 import pytest
@@ -397,3 +398,21 @@ def test_nobody_clears_away_what_another_process_is_writing(tmp_path):
     said = subprocess.run([sys.executable, "-c", other, tmp_path], capture_output=True, text=True, check=True)
     assert said.stdout == "False\n" and (folder / "vault.duckdb").exists()
     assert not rewriting.finish(tmp_path) and not folder.exists()
+
+
+def test_an_emptied_database_gives_its_space_back(tmp_path):
+    path = tmp_path / "batch.duckdb"
+    with duckdb.connect() as other:
+        other.execute(f"attach '{path}' as batch")
+        other.execute("create table batch.lines as select hash(range) as line from range(1000000)")
+        other.execute("truncate batch.lines")
+        other.execute("checkpoint batch")
+        rewriting.give_back(path)  # in use: it stays as it is
+        assert other.execute("select count(*) from batch.lines").fetchall() == [(0,)]
+    assert path.stat().st_size > 2**22
+    rewriting.give_back(path)
+    assert path.stat().st_size < 2**20
+    with duckdb.connect(str(path)) as again:
+        assert again.execute("select table_name from duckdb_tables()").fetchall() == [("lines",)]
+    rewriting.give_back(tmp_path / "none.duckdb")
+    assert not (tmp_path / "none.duckdb").exists()
