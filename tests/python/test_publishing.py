@@ -1,4 +1,4 @@
-"""Publications: changed in one step whatever happens, kept, rolled back to, purged."""
+"""Publications: changed in one step whatever happens, kept, rolled back to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from clientele import publishing
-from clientele.publishing import PublicationError, publications, purge, rollback
+from clientele.publishing import PublicationError, publications, rollback
 
 MARTS = ("user_features", "user_segments")
 
@@ -90,18 +90,6 @@ def test_a_damaged_publication_is_not_published_again(home, fault):
     with pytest.raises(PublicationError, match="publication 3 is damaged, nothing was changed"):
         rollback(home)
     assert read(home / "published") == {4}
-
-
-def test_purging_leaves_the_published_one_or_nothing(home):
-    rollback(home, 3)
-    assert purge(home) == [2, 4]
-    assert state(home) == ([3], 3)
-    assert purge(home, keep_published=False) == [3]
-    assert state(home) == ([], None) and not os.path.lexists(home / "published")
-    with pytest.raises(PublicationError, match="nothing is published"):
-        publishing.current(home)
-    publish(home, 6)
-    assert read(home / "published") == {6}
 
 
 def test_nothing_of_others_is_touched(tmp_path):
