@@ -33,7 +33,6 @@ __all__ = [
     "current",
     "finish",
     "publications",
-    "purge",
     "rollback",
     "start",
 ]
@@ -204,27 +203,6 @@ def rollback(home: Path, to: int | None = None) -> Publication:
             )
         _point(home, chosen.folder)
     return next(one for one in publications(home) if one.number == chosen.number)
-
-
-def purge(home: Path, *, keep_published: bool = True) -> list[int]:
-    """Remove kept publications for good, as an erasure demands; returns their numbers.
-
-    Parameters
-    ----------
-    home : Path
-        The folder of the databases.
-    keep_published : bool
-        False removes the published one as well, the link first: readers then find nothing until the next
-        build publishes.
-    """
-    with _locked(home) as root:
-        if not keep_published:
-            (home / LINK).unlink(missing_ok=True)
-        published = os.path.realpath(home / LINK)
-        gone = [folder for folder in _folders(root) if os.path.realpath(folder) != published]
-        for folder in gone:
-            shutil.rmtree(folder)
-    return [int(folder.name) for folder in gone]
 
 
 def _folders(root: Path) -> list[Path]:

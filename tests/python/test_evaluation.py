@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 import clientele.evaluation.prediction as prediction
 from clientele.evaluation import Study, cross_validate, judge
-from clientele.evaluation.__main__ import main
+from clientele.evaluation.__main__ import _markdown, main
 from clientele.evaluation.comparators import compare
 from clientele.evaluation.gate import MIN_BUYERS
 from clientele.evaluation.metrics import auc_and_lift, bootstrap_weights, r_squared
@@ -287,3 +287,20 @@ def test_the_command_says_what_is_missing(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--home", str(tmp_path)])
     assert stopped.value.code == 2 and "run dbt build first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("home", [None, ""])
+def test_the_warehouse_is_in_its_usual_place_unless_another_is_named(monkeypatch, capsys, home):
+    if home is None:
+        monkeypatch.delenv("CLIENTELE_HOME", raising=False)
+    else:
+        monkeypatch.setenv("CLIENTELE_HOME", home)
+    monkeypatch.chdir("/")
+    with pytest.raises(SystemExit):
+        main([])
+    assert "warehouse/warehouse.duckdb is not there" in capsys.readouterr().err
+
+
+def test_a_figure_that_is_unknown_is_a_dash():
+    frame = pd.DataFrame({"metric": ["lift", "reach"], "value": [1.23456, None], "n_users": [3210, 7]})
+    assert _markdown(frame).splitlines()[2:] == ["| lift | 1.235 | 3,210 |", "| reach | - | 7 |"]

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from clientele import markdown
 from clientele.evaluation.comparators import compare
 from clientele.segmentation import Settings
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--home",
         type=Path,
-        default=Path(os.environ.get("CLIENTELE_HOME", "warehouse")),
+        default=Path(os.environ.get("CLIENTELE_HOME") or "warehouse"),
         help="folder of the warehouse (default: CLIENTELE_HOME, or warehouse)",
     )
     parser.add_argument("--users", type=int, default=10_000, help="users who are clustered, at most")
@@ -125,14 +126,9 @@ def _page(frames: dict[str, pd.DataFrame], comparators: pd.DataFrame) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    def cell(value: object) -> str:
-        if isinstance(value, float):
-            return "" if pd.isna(value) else f"{value:.3f}"
-        return str(value)
-
-    lines = [list(table.columns), ["---"] * table.shape[1], *table.itertuples(index=False)]
-    return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in lines)
+def _markdown(frame: pd.DataFrame) -> str:
+    known = frame.astype(object).where(frame.notna(), None)
+    return markdown.table(list(frame.columns), list(known.itertuples(index=False, name=None)))
 
 
 if __name__ == "__main__":
