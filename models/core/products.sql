@@ -1,7 +1,7 @@
 {#- Grain: one product, with its canonical category, brand and price as on the first day it was seen. Pinned to that
     day, because shops move whole categories (REES46 in December 2019) and a product must not change family with them.
-    Late data: a product is looked at again when a day up to its first one has changed. Each step reads the events again:
-    DuckDB keeps a common table expression that is used three times in memory, with every row. -#}
+    Late data: a product is looked at again when a day up to its first one has changed. Each step reads the events
+    again: DuckDB keeps a common table expression that is used three times in memory, with every row. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
 {{ config(
