@@ -49,14 +49,16 @@
         {%- set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node') | map(attribute='unique_id') | list -%}
         {%- set tables = {} -%}
         {%- for node in clientele._tables() if node.unique_id in built -%}
-            {%- do tables.update({(node.schema ~ '.' ~ node.alias) | lower: node}) -%}
+            {%- do tables.update({
+                (node.schema ~ '.' ~ node.alias) | lower: {'node': node, 'columns': clientele._classified_columns(node)}
+            }) -%}
         {%- endfor -%}
         {%- set problems = [] -%}
         {%- if tables -%}
-            {%- for row in run_query(clientele.held_columns(tables.values() | map(attribute='schema') | unique | sort)).rows -%}
-                {%- set node = tables.get(row[0] ~ '.' ~ row[1]) -%}
-                {%- if node and row[2] not in clientele._classified_columns(node) -%}
-                    {%- do problems.append(clientele._column_problem(node, row[2], 'is in the database but not in the yml')) -%}
+            {%- for row in run_query(clientele.held_columns(tables.values() | map(attribute='node.schema') | unique | sort)).rows -%}
+                {%- set table = tables.get(row[0] ~ '.' ~ row[1]) -%}
+                {%- if table and row[2] not in table.columns -%}
+                    {%- do problems.append(clientele._column_problem(table.node, row[2], 'is in the database but not in the yml')) -%}
                 {%- endif -%}
             {%- endfor -%}
         {%- endif -%}
@@ -163,9 +165,11 @@
 {% macro _classified_columns(node) %}
     {#- A table that repeats the columns of another, as the features are repeated, names it in meta.columns_from. -#}
     {%- set names = node.columns.keys() | map('lower') | list -%}
-    {%- for other in clientele._tables() if other.name == node.config.meta.get('columns_from') -%}
-        {%- do names.extend(other.columns.keys() | map('lower')) -%}
-    {%- endfor -%}
+    {%- if node.config.meta.get('columns_from') -%}
+        {%- for other in clientele._tables() if other.name == node.config.meta['columns_from'] -%}
+            {%- do names.extend(other.columns.keys() | map('lower')) -%}
+        {%- endfor -%}
+    {%- endif -%}
     {{ return(names) }}
 {% endmacro %}
 

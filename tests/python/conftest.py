@@ -7,9 +7,10 @@ import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from support import House
+from support import PARSED, House
 
 from clientele import synthetic
 
@@ -18,6 +19,14 @@ from clientele import synthetic
 def _end_quietly() -> None:
     """Mute what DuckDB's bindings call leaks after pytest's last line: what failed builds keep alive."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let all workers share what one has parsed of the project."""
+    if PARSED not in os.environ:
+        folder = TemporaryDirectory(prefix="parsed-")
+        os.environ[PARSED] = folder.name
+        config.add_cleanup(lambda: (os.environ.pop(PARSED), folder.cleanup()))
 
 
 @pytest.fixture

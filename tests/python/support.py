@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import gzip
+import hashlib
 import io
 import json
 import os
+import pickle
 import random
 import shutil
 import subprocess
@@ -35,6 +38,8 @@ ROOT = Path(__file__).resolve().parents[2]
 KEY = "for tests only, and no secret: 9f3c1d77"
 MATERIAL = keys.derive(KEY)
 HEADER = ",".join(COLUMNS)
+# The environment variable that names the folder where processes of one test run share what they have parsed.
+PARSED = "TESTS_PARSED"
 
 # Where a row came from, which depends on how the files were delivered, and a hash of floats, which depends on
 # the engine; nothing else may depend on either.
@@ -357,8 +362,23 @@ def _only_environment(environment: dict[str, str]) -> Iterator[None]:
 
 
 @cache
-def _manifest(variables: str):
-    """Parse the project, once for each set of vars: it takes longer than a build of a few events."""
+def _manifest(variables: str) -> Manifest:
+    """Parse the project, once for each set of vars: it takes longer than a build of a few events.
+
+    Processes of one test run share what they parse, in the folder that conftest.py has made for it.
+    """
+    folder = os.environ.get(PARSED)
+    if not folder:
+        return _parse(variables)
+    path = Path(folder) / hashlib.sha256(variables.encode()).hexdigest()
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            path.write_bytes(pickle.dumps(_parse(variables)))
+    return pickle.loads(path.read_bytes())
+
+
+def _parse(variables: str) -> Manifest:
     with TemporaryDirectory() as folder, _only_environment(House(Path(folder)).environment()):
         parsed = dbtRunner().invoke(["--quiet", "parse", "--vars", variables])
         assert parsed.success, parsed.exception

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -214,7 +215,7 @@ def test_a_database_in_use_is_named_with_who_uses_it(breaker, half_way, database
 def test_of_two_builds_at_once_one_wins_and_the_other_says_so(breaker, half_way, reference):
     first = breaker.start(half_way, *UP_TO_FEATURES, wait_at_node=["users", 1])
     while not (half_way.folder / "waiting").exists():
-        pass
+        time.sleep(0.01)
     second = House(half_way.folder / "second", variables=VARIABLES)
     second.lake, second.home = half_way.lake, half_way.home
     home = {"CLIENTELE_HOME": str(half_way.home)}
