@@ -131,7 +131,7 @@ def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
     log = os.open(folder / "breaking.log", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    house = House(folder, variables=variables)
+    house = House(folder, variables=variables, papers=False)
     house.lake = Path(request["lake"])
     changed = request.get("environment", {})
     for name, value in changed.items():

@@ -29,15 +29,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: (os.environ.pop(PARSED), folder.cleanup()))
 
 
+@pytest.fixture(scope="module")
+def papers(request: pytest.FixtureRequest) -> bool:
+    """Whether dbt writes of its runs: yes, unless a module says PAPERS = False: no test in it reads that."""
+    return getattr(request.module, "PAPERS", True)
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def house(tmp_path: Path, papers: bool) -> House:
+    return House(tmp_path, papers=papers)
 
 
 @pytest.fixture(scope="module")
-def new_house(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., House]:
+def new_house(tmp_path_factory: pytest.TempPathFactory, papers: bool) -> Callable[..., House]:
     """Return a maker of houses that last as long as a module's tests."""
-    return lambda **settings: House(tmp_path_factory.mktemp("house"), **settings)
+    return lambda **settings: House(tmp_path_factory.mktemp("house"), papers=papers, **settings)
 
 
 @pytest.fixture(scope="session")

@@ -134,10 +134,14 @@ class Table:
 
 @dataclass
 class House:
-    """A lake of files and the warehouse that is built from it, in a folder of its own."""
+    """A lake of files and the warehouse that is built from it, in a folder of its own.
+
+    Without `papers` dbt writes no manifest, no results and no log: a sixth of a small build's time.
+    """
 
     folder: Path
     variables: dict[str, object] = field(default_factory=dict)
+    papers: bool = True
 
     def __post_init__(self) -> None:
         self.lake = self.folder / "lake"
@@ -148,7 +152,7 @@ class House:
 
     def copy(self, folder: Path) -> House:
         """Return a house with a copy of this one's warehouse and the same lake."""
-        other = House(folder, dict(self.variables))
+        other = House(folder, dict(self.variables), self.papers)
         other.lake = self.lake
         shutil.copytree(self.home, other.home, symlinks=True)
         return other
@@ -179,7 +183,10 @@ class House:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "DBT_USE_COLORS": "false",
             "PYTHONPATH": str(ROOT / "src"),
-        } | changed
+        }
+        if not self.papers:
+            ours |= {"DBT_WRITE_JSON": "false", "DBT_LOG_LEVEL_FILE": "none"}
+        ours |= changed
         kept = {name: value for name, value in self.plain_environment().items() if name not in changed}
         return kept | {name: value for name, value in ours.items() if value is not None}
 

@@ -20,6 +20,7 @@ from clientele.lake import COLUMNS
 from clientele.synthetic import generate
 
 NEXT = iter(range(100_000, 200_000))
+PAPERS = False  # no test here reads what dbt writes about its runs
 
 
 def fresh(**changed: str) -> Event:

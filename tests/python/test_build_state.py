@@ -25,6 +25,7 @@ from support import (
 
 # A reference window that ends in the middle of the shop's days, so that it can be touched and left alone.
 VARIABLES = {"reference_days": 10}
+PAPERS = False  # no test here reads what dbt writes about its runs
 SHOP = little_shop()
 NOVEMBER = "2019-11"
 
@@ -78,7 +79,7 @@ def reference(new_house) -> dict[str, Table]:
 
 @pytest.fixture
 def house(tmp_path) -> House:
-    return House(tmp_path, variables=VARIABLES)
+    return House(tmp_path, variables=VARIABLES, papers=PAPERS)
 
 
 def assert_adds_up(house: House) -> None:
@@ -211,7 +212,7 @@ def interrupted(new_house) -> House:
 @pytest.fixture
 def half_way(interrupted, tmp_path) -> House:
     """Return that house with a warehouse of its own: the lake is the same, the paths in the ledger hold."""
-    house = House(tmp_path, variables=VARIABLES)
+    house = House(tmp_path, variables=VARIABLES, papers=PAPERS)
     house.lake = interrupted.lake
     shutil.copytree(interrupted.home, house.home)
     return house

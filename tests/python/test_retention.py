@@ -13,6 +13,7 @@ from clientele import keys
 SHOP = little_shop(seed=5, n_users=25, n_days=45)
 LAST_DAY = max(event.event_time for event in SHOP)[:10]
 SETTINGS = {"reference_days": 10, "events_retention_months": 1}
+PAPERS = False  # no test here reads what dbt writes about its runs
 
 
 def day(text: str) -> str:
