@@ -133,7 +133,7 @@ privacy-docs: $(RUN) ## Write the record of processing from the tags of the mode
 
 .PHONY: test
 test: lint ## Check everything: lint, then pytest, which also runs the dbt builds
-	@pytest -n auto --dist loadfile
+	@pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-image
 test-image: $(DEV) ## Build the container image and run a build in it; without a builder, follow its recipe by hand
