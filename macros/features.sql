@@ -16,6 +16,8 @@
         windows: user_sk, starts_after, ends_at. sessions: rows of core.user_sessions without bots, none after ends_at.
         events: rows of core.events without bots, none after ends_at. -#}
     {%- set gap_days = clientele.double('window_sessions.seconds_since_previous') ~ ' / 86400' -%}
+    {%- set squared_price_z =
+        clientele.exact('power(' ~ clientele.double('cast(round(price_z * 1000000) as bigint)') ~ ' / 1000000, 2)') -%}
     {%- set latency_seconds = clientele.double(clientele.seconds_between('first_viewed_at', 'first_purchased_at')) -%}
     {%- set ln_latency = clientele.exact('ln(1 + ' ~ latency_seconds ~ ')') %}
 window_sessions as (
@@ -106,8 +108,7 @@ taxonomy as (
         family_rank,
         brand,
         cast(round(price_z * 1000000) as bigint) as price_z_millionths,
-        cast(round(power({{ clientele.double('round(price_z * 1000000)') }} / 1000000, 2) * 1000000000) as bigint)
-            as squared_price_z_billionths,
+        {{ squared_price_z }} as squared_price_z,
         case when price_tier = 'premium' then 1 else 0 end as is_premium
     from {{ ref('product_taxonomy') }}
 ),
@@ -119,7 +120,7 @@ user_product_traits as (
         taxonomy.family_rank,
         taxonomy.brand,
         taxonomy.price_z_millionths,
-        taxonomy.squared_price_z_billionths,
+        taxonomy.squared_price_z,
         taxonomy.is_premium
     from user_products
     inner join taxonomy on user_products.product_id = taxonomy.product_id
@@ -132,7 +133,7 @@ product_sums as (
         {{ clientele.double('sum(n_purchases)') }} as n_product_purchases,
         {{ clientele.double('sum(n_events * price_z_millionths)') }} / 1000000 as sum_price_z,
         {{ clientele.double('sum(n_purchases * price_z_millionths)') }} / 1000000 as sum_bought_z,
-        {{ clientele.double('sum(n_events * squared_price_z_billionths)') }} / 1000000000 as sum_squared_price_z,
+        {{ clientele.double('sum(n_events * squared_price_z)') }} as sum_squared_price_z,
         {{ clientele.double('sum(n_events * is_premium)') }} as n_premium_events,
         {{ clientele.double('sum(case when brand is null then n_events else 0 end)') }} as n_unbranded_events,
         {{ clientele.double('sum(case when n_views > 0 then 1 else 0 end)') }} as n_viewed_products,
