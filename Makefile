@@ -177,9 +177,10 @@ format: $(DEV) ## Mend what the style checks can mend by themselves
 	@ruff format .
 	@python tests/lint_sql.py fix $(SQL)
 
+FLAGS ?=
 .PHONY: bench
-bench: $(DEV) ## Measure time, memory and disk, beside a bare scan and other tools, into docs/performance.md (an hour)
-	@python -m clientele.bench
+bench: $(DEV) ## Measure time, memory and disk, beside other tools, into docs/performance.md [FLAGS='--huge --spark'] (35 minutes)
+	@python -m clientele.bench $(FLAGS)
 
 .PHONY: lock
 lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock

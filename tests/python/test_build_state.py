@@ -55,7 +55,7 @@ def wrong_version(events: list[Event], seed: int = 1) -> list[Event]:
         found.append(event)
     for number, day in enumerate(["2019-09-20", "2019-10-04", "2019-11-29"]):
         ghost = replace(
-            events[number],
+            events[number % len(events)],
             event_time=f"{day} 10:00:00 UTC",
             product_id=str(3000 + number),
             user_id=str(700_000_000 + number),

@@ -59,14 +59,18 @@ def keyed_events(database: str, *files: str) -> None:
         from {typed(files)}
         """
     )
+    # In a table of its own, else the condition on the hash is tried on each line, before users are distinct.
+    opened.execute("create temp table users as select distinct user_id from lines")
     opened.execute(
         f"""
+        create temp table keyed as
+        select user_id, {keyed("user")} as user_key, {keyed("erased")} as erased_hash from users
+        """
+    )
+    opened.execute(
+        """
         create table kept.user_keys as
-        select user_id, cast('0x' || left(user_key, 15) as bigint) as user_sk, user_key
-        from (
-            select user_id, {keyed("user")} as user_key, {keyed("erased")} as erased_hash
-            from (select distinct user_id from lines)
-        )
+        select user_id, cast('0x' || left(user_key, 15) as bigint) as user_sk, user_key from keyed
         where erased_hash <> ''
         """
     )
