@@ -132,7 +132,11 @@ privacy-docs: $(RUN) ## Write the record of processing from the tags of the mode
 	@python -m clientele.privacy_docs measure
 
 .PHONY: test
-test: lint ## Check everything: lint, then pytest, which also runs the dbt builds
+test: lint-style ## Check everything: lint, and pytest, which also runs the dbt builds
+	@$(MAKE) --jobs 2 lint-sql pytest
+
+.PHONY: pytest
+pytest: $(DEV)
 	@pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-image
@@ -149,11 +153,13 @@ test-faults: $(DEV) ## Kill builds at every statement and replay many random del
 	@CLIENTELE_TEST_FAULTS=long pytest -n auto tests/python/test_order.py tests/python/test_faults.py
 
 .PHONY: lint
-lint: $(DEV) ## Check the style of Python, YAML and SQL
+lint: lint-style lint-sql ## Check the style of Python, YAML and SQL
+
+.PHONY: lint-style
+lint-style: $(DEV)
 	@ruff check .
 	@ruff format --check .
 	@yamllint --strict .
-	@$(MAKE) lint-sql
 
 # dbt connects while it renders: to an empty warehouse of its own, never to yours. tests/generic has macros, which dbt
 # does not render by themselves.
@@ -163,7 +169,7 @@ lint-sql format: export CLIENTELE_HOME := target/lint
 lint-sql format: export DBT_TARGET_PATH := target/lint
 lint-sql: $(DEV)
 	@! grep -rnE --include='*.sql' '^.{121,}' models tests || { echo "SQL: longer than 120 characters" >&2; exit 1; }
-	@python tests/lint_sql.py lint --processes 0 $(SQL)
+	@python tests/lint_sql.py lint $(SQL)
 
 .PHONY: format
 format: $(DEV) ## Mend what the style checks can mend by themselves

@@ -17,7 +17,7 @@ import sqlfluff_templater_dbt
 from sqlfluff.cli.commands import cli
 from sqlfluff_templater_dbt.templater import DbtTemplater
 
-if TYPE_CHECKING:  # every process of sqlfluff's imports this file, and only the first one needs dbt
+if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 N_FEATURES = 3
