@@ -6,7 +6,7 @@
 {% endmacro %}
 
 {% macro duckdb__user_key(user_id) -%}
-    left(sha256(getvariable('clientele_user_outer') || sha256(getvariable('clientele_user_inner') || 'user:v1:' || {{ user_id }})), 32)
+    left(sha256(getvariable('clientele_keys').user_outer || sha256(getvariable('clientele_keys').user_inner || 'user:v1:' || {{ user_id }})), 32)
 {%- endmacro %}
 
 
@@ -17,8 +17,8 @@
 {% macro duckdb__session_sk(user_session) -%}
     {#- the mask is 0 until the key is rotated -#}
     xor(
-        {{ clientele.hex_to_integer("sha256(getvariable('clientele_session') || 'session:v1:' || " ~ user_session ~ ")") }},
-        getvariable('clientele_session_mask')
+        {{ clientele.hex_to_integer("sha256(getvariable('clientele_keys').session || 'session:v1:' || " ~ user_session ~ ")") }},
+        getvariable('clientele_keys').session_mask
     )
 {%- endmacro %}
 
@@ -29,7 +29,7 @@
 {% endmacro %}
 
 {% macro duckdb__erased_hash(user_id) -%}
-    left(sha256(getvariable('clientele_erased_outer') || sha256(getvariable('clientele_erased_inner') || 'erased:v1:' || {{ user_id }})), 32)
+    left(sha256(getvariable('clientele_keys').erased_outer || sha256(getvariable('clientele_keys').erased_inner || 'erased:v1:' || {{ user_id }})), 32)
 {%- endmacro %}
 
 

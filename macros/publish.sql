@@ -74,6 +74,12 @@
 {% endmacro %}
 
 
+{% macro published_format() %}
+    {#- The first level of zstd: a quarter less work than the default one, for files that are a hundredth larger. -#}
+    {{ return('format parquet, compression zstd, compression_level 1') }}
+{% endmacro %}
+
+
 {% macro publish_marts(marts, tests) %}
     {{ return(adapter.dispatch('publish_marts', 'clientele')(marts, tests)) }}
 {% endmacro %}
@@ -92,10 +98,16 @@
         ~ ")) as varchar)) from " ~ clientele.built('marts', 'user_segments') ~ ")"
     ) -%}
     {%- for mart in marts -%}
-        {%- do run_query(
+        {#- The same rows are the same file, as long as the same DuckDB writes it. -#}
+        {%- set is_unchanged = run_query(
+            "select clientele_publication_take_over(getvariable('clientele_publication'), '" ~ mart ~ ".parquet', ("
+            ~ "select count(*) || ' ' || coalesce(sum(hash(mart)), 0) || ' ' || md5(coalesce(any_value(typeof(mart)), '') || version()) "
+            ~ "from " ~ clientele.built("marts", mart) ~ " as mart))"
+        ).columns[0].values()[0] == 'true' -%}
+        {%- if not is_unchanged -%}{%- do run_query(
             "copy (select * from " ~ clientele.built("marts", mart) ~ " order by " ~ order.get(mart, 'all')
-            ~ ") to (getvariable('clientele_publication') || '/" ~ mart ~ ".parquet') (format parquet, compression zstd)"
-        ) -%}
+            ~ ") to (getvariable('clientele_publication') || '/" ~ mart ~ ".parquet') (" ~ clientele.published_format() ~ ")"
+        ) -%}{%- endif -%}
     {%- endfor -%}
     {%- set published = run_query(
         "select clientele_publication_finish(getvariable('clientele_publication'))"

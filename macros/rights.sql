@@ -292,7 +292,7 @@
         {%- set published = "read_parquet('" ~ file['old'] | replace("'", "''") ~ "')" -%}
         {%- do run_query(
             'copy (with published as (select * from ' ~ published ~ ') ' ~ query ~ ' order by user_key) to '
-            ~ "'" ~ file['new'] | replace("'", "''") ~ "' (format parquet, compression zstd)"
+            ~ "'" ~ file['new'] | replace("'", "''") ~ "' (" ~ clientele.published_format() ~ ")"
         ) -%}
     {%- endfor -%}
     {%- do run_query('select clientele_republication_finish()') -%}
@@ -304,8 +304,6 @@
         old ones when this process ends, or before the next one opens them. `replaced`: expressions by column, for every
         table that has the column; `emptied`: tables that come without their rows, as what a build reads anew does. -#}
     {%- set folder = run_query('select clientele_rewrite_start()').columns[0].values()[0] -%}
-    {#- DuckDB tries it on every column of text and takes it for none of ours: a tenth of the time of a copy. -#}
-    {%- do run_query("set disabled_compression_methods = 'zstd'") -%}
     {%- for database in [target.database, clientele.vault_database()] -%}
         {%- do run_query("attach '" ~ folder | replace("'", "''") ~ "/" ~ database ~ ".duckdb' as clientele_rewritten") -%}
         {%- do run_query('copy from database ' ~ database ~ ' to clientele_rewritten (schema)') -%}

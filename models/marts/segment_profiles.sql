@@ -17,9 +17,9 @@ segments as (
     select
         cast('{{ feature.name }}' as varchar(64)) as feature,
         segment_id,
-        {{ clientele.double('count(*)') }} as n_users,
-        {{ clientele.double('sum(' ~ clientele.exact(feature.name) ~ ')') }} as sum_value,
-        {{ clientele.double('sum(' ~ clientele.exact('power(' ~ feature.name ~ ', 2)') ~ ')') }} as sum_squared,
+        count(*) as n_users,
+        sum({{ clientele.exact(feature.name) }}) as sum_value,
+        sum({{ clientele.exact(feature.name ~ ' * ' ~ feature.name) }}) as sum_squared,
         cast(percentile_cont(0.5) within group (order by {{ feature.name }}) as double precision) as segment_median
     from personas
     {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
@@ -28,13 +28,10 @@ segments as (
     {% endfor %}
 ),
 
-everybody as (
+quartiles as (
     {% for feature in features -%}
     select
         cast('{{ feature.name }}' as varchar(64)) as feature,
-        {{ clientele.double('count(*)') }} as n_users,
-        {{ clientele.double('sum(' ~ clientele.exact(feature.name) ~ ')') }} as sum_value,
-        {{ clientele.double('sum(' ~ clientele.exact('power(' ~ feature.name ~ ', 2)') ~ ')') }} as sum_squared,
         cast(percentile_cont(0.25) within group (order by {{ feature.name }}) as double precision) as lower_quartile,
         cast(percentile_cont(0.5) within group (order by {{ feature.name }}) as double precision) as population_median,
         cast(percentile_cont(0.75) within group (order by {{ feature.name }}) as double precision) as upper_quartile
@@ -44,17 +41,31 @@ everybody as (
     {% endfor %}
 ),
 
+everybody as (
+    select
+        segment_sums.*,
+        quartiles.lower_quartile,
+        quartiles.population_median,
+        quartiles.upper_quartile
+    from (
+        select feature, sum(n_users) as n_users, sum(sum_value) as sum_value, sum(sum_squared) as sum_squared
+        from segments
+        group by feature
+    ) as segment_sums
+    inner join quartiles on segment_sums.feature = quartiles.feature
+),
+
 -- sums of the persona and of the rest
 compared as (
     select
         segments.feature,
         segments.segment_id,
-        segments.n_users,
-        segments.sum_value,
-        segments.sum_squared,
-        everybody.n_users - segments.n_users as rest_users,
-        everybody.sum_value - segments.sum_value as rest_value,
-        everybody.sum_squared - segments.sum_squared as rest_squared
+        {{ clientele.double('segments.n_users') }} as n_users,
+        {{ clientele.double('segments.sum_value') }} as sum_value,
+        {{ clientele.double('segments.sum_squared') }} as sum_squared,
+        {{ clientele.double('everybody.n_users - segments.n_users') }} as rest_users,
+        {{ clientele.double('everybody.sum_value - segments.sum_value') }} as rest_value,
+        {{ clientele.double('everybody.sum_squared - segments.sum_squared') }} as rest_squared
     from segments
     inner join everybody on segments.feature = everybody.feature
 ),

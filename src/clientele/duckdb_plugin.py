@@ -4,7 +4,8 @@ dbt-duckdb loads :class:`Plugin` because the profile names this module. SQL reac
 
 * session variables with the derived keys, so that no statement, log or artefact carries them;
 * functions: ``clientele_key_problem()``, ``clientele_inventory(known)``,
-  ``clientele_publication_start(facts)`` and ``clientele_publication_finish(folder)``; for erasure and key
+  ``clientele_publication_start(facts)``, ``clientele_publication_take_over(folder, file, contents)`` and
+  ``clientele_publication_finish(folder)``; for erasure and key
   rotation (macros/rights.sql) those on the ring, the subjects, the rewritten files and the next key.
 """
 
@@ -80,6 +81,7 @@ class Plugin(BasePlugin):
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text]),
             ("clientele_publication_start", self._start_publication, [text]),
+            ("clientele_publication_take_over", _take_over_publication, [text, text, text]),
             ("clientele_publication_finish", _finish_publication, [text]),
             ("clientele_new_ring", _new_ring, []),
             ("clientele_ring_opens", _ring_opens, [text]),
@@ -95,16 +97,18 @@ class Plugin(BasePlugin):
             conn.create_function(name, function, arguments, text, null_handling="special", side_effects=True)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Hand the derived keys to this cursor; variables are not shared between cursors."""
+        """Hand the derived keys to this cursor, in one variable; cursors do not share theirs."""
         try:
             material = keys.from_environment()
         except keys.MissingKeyError:
             return  # models that need a key are stopped by require_pseudonym_key()
-        values: dict[str, str | int] = {
+        values: dict[str, str | int | None] = {
             "user_inner": material.user_inner,
             "user_outer": material.user_outer,
             "session": material.session,
             "session_mask": 0,
+            "erased_inner": None,
+            "erased_outer": None,
         }
         ring = _ring_of(cursor)
         if ring is not None:
@@ -114,8 +118,7 @@ class Plugin(BasePlugin):
                 "erased_inner": ring.erased_inner,
                 "erased_outer": ring.erased_outer,
             }
-        for name, value in values.items():
-            cursor.execute(f"set variable clientele_{name} = $value", {"value": value})
+        cursor.execute("set variable clientele_keys = $values", {"values": values})
 
     @property
     def _home(self) -> Path:
@@ -158,6 +161,10 @@ def _explained(path: str) -> Iterator[None]:
     else:
         return
     raise DbtRuntimeError(sentence)
+
+
+def _take_over_publication(folder: str, name: str, contents: str) -> str:
+    return "true" if publishing.take_over(Path(folder), name, contents) else "false"
 
 
 def _finish_publication(folder: str) -> str:

@@ -35,6 +35,7 @@ __all__ = [
     "publications",
     "rollback",
     "start",
+    "take_over",
 ]
 
 KEPT = 3
@@ -60,8 +61,8 @@ class Publication:
     folder : Path
         Where its files and its manifest are.
     manifest : dict
-        `run_id`, `as_of`, `model_version`, `tests`, `published_at` (UTC) and `files`: `rows`, `bytes` and
-        `sha256` by name.
+        `run_id`, `as_of`, `model_version`, `tests`, `published_at` (UTC) and `files`: `rows`, `bytes`,
+        `sha256` and, where it was told, `contents` by name.
     is_current : bool
         Whether ``published`` leads to it.
     """
@@ -104,6 +105,33 @@ def start(home: Path, facts: Mapping[str, object]) -> Path:
     return folder
 
 
+def take_over(folder: Path, name: str, contents: str) -> bool:
+    """Copy a file of what is published now into `folder`, if it holds the same; returns whether it did.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the publication that `start` has begun.
+    name : str
+        The file.
+    contents : str
+        What tells its contents from others. It is noted in the manifest, and compared with the note there.
+    """
+    draft = folder / _UNFINISHED
+    facts = json.loads(draft.read_text())
+    facts["contents"] = facts.get("contents", {}) | {name: contents}
+    draft.write_text(json.dumps(facts))
+    try:
+        published = current(folder.parent.parent)
+        held = json.loads((published / MANIFEST).read_text())["files"][name]
+        if held.get("contents") != contents or _sha256(published / name) != held["sha256"]:
+            return False
+        shutil.copyfile(published / name, folder / name)  # no link: damage to one must not reach the other
+    except (PublicationError, OSError, KeyError):
+        return False
+    return True
+
+
 def finish(folder: Path) -> Path:
     """Write the manifest of `folder`, publish it, and drop all but the last three; returns the link."""
     import pyarrow.parquet as pq  # here: it takes a third of a second, and not every run of dbt publishes
@@ -112,7 +140,8 @@ def finish(folder: Path) -> Path:
     with _locked(home) as root:
         facts = json.loads((folder / _UNFINISHED).read_text())
         (folder / _UNFINISHED).unlink()
-        files = {}
+        contents = facts.pop("contents", {})
+        files: dict[str, dict[str, object]] = {}
         for path in sorted(folder.iterdir()):
             _sync(path)
             files[path.name] = {
@@ -120,6 +149,8 @@ def finish(folder: Path) -> Path:
                 "bytes": path.stat().st_size,
                 "sha256": _sha256(path),
             }
+            if path.name in contents:
+                files[path.name]["contents"] = contents[path.name]
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         # The manifest says that the publication is whole, so it appears at once or not at all.
         draft = folder / f".{MANIFEST}"

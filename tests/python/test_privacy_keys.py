@@ -32,7 +32,7 @@ def write(name: str, text: str):
 
 
 SQL_READERS = {
-    "variable": "select 1 as month, getvariable('clientele_user_inner') as key",
+    "variable": "select 1 as month, getvariable('clientele_keys').user_inner as key",
     "all variables": "select * from duckdb_variables()",
     "macro": "select {{ clientele.user_key('1') }} as key",
     "session macro": "select {{ clientele.session_sk(\"'x'\") }} as key",
@@ -86,7 +86,7 @@ def test_not_even_through_a_macro_of_a_macro(house: House):
 def test_comments_may_speak_of_it(house: House):
     def change(manifest) -> None:
         (node,) = [node for node in manifest.nodes.values() if node.name == "calendar"]
-        node.raw_code = "{#- Never reads\n getvariable('clientele_session'). -#}\n" + node.raw_code
+        node.raw_code = "{#- Never reads\n getvariable('clientele_keys').session. -#}\n" + node.raw_code
 
     assert house.run("--select", "shop_calendar", "calendar", change=change).succeeded
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clientele import publishing
+from clientele import publishing, rewriting
 from clientele.publishing import PublicationError, publications, rollback
 
 MARTS = ("user_features", "user_segments")
@@ -90,6 +90,57 @@ def test_a_damaged_publication_is_not_published_again(home, fault):
     with pytest.raises(PublicationError, match="publication 3 is damaged, nothing was changed"):
         rollback(home)
     assert read(home / "published") == {4}
+
+
+def begin_taking_over(home: Path, contents: str) -> tuple[Path, bool]:
+    """Begin a publication; whether it takes over user_features, and its folder."""
+    folder = publishing.start(home, {"run_id": "run"})
+    return folder, publishing.take_over(folder, "user_features.parquet", contents)
+
+
+def test_what_holds_the_same_is_taken_over(tmp_path):
+    folder, is_taken = begin_taking_over(tmp_path, "one")
+    assert not is_taken, "nothing is published yet"
+    pq.write_table(pa.table({"version": [1]}), folder / "user_features.parquet")
+    publishing.finish(folder)
+    for contents, expected in (("one", True), ("another", False)):
+        folder, is_taken = begin_taking_over(tmp_path, contents)
+        assert is_taken == expected and (folder / "user_features.parquet").exists() == expected
+        if not expected:
+            pq.write_table(pa.table({"version": [2]}), folder / "user_features.parquet")
+        publishing.finish(folder)
+    files = [one.folder / "user_features.parquet" for one in publications(tmp_path)]
+    versions = [pq.read_table(file)["version"].to_pylist() for file in files]
+    assert versions == [[1], [1], [2]], "compared with what is published, not with what was before"
+    assert [one.problem() for one in publications(tmp_path)] == [None] * 3
+    rollback(tmp_path, 1)
+    assert begin_taking_over(tmp_path, "one")[1] and not begin_taking_over(tmp_path, "another")[1]
+    with files[0].open("r+b") as file:
+        file.write(b"damaged")
+    assert not begin_taking_over(tmp_path, "one")[1]
+    assert publications(tmp_path)[1].problem() is None, "a copy, no link: the other one is whole"
+
+
+def test_publications_written_anew_share_their_work_and_forget_what_they_held(tmp_path):
+    for version in (1, 1, 2):
+        folder, is_taken = begin_taking_over(tmp_path, f"contents {version}")
+        if not is_taken:
+            table = pa.table({"user_key": ["a", "b"], "version": [version] * 2})
+            pq.write_table(table, folder / "user_features.parquet")
+        publishing.finish(folder)
+    pairs = rewriting.start_publications(tmp_path)
+    assert [Path(pair["old"]).parent.name for pair in pairs] == ["000001", "000003"]
+    for pair in pairs:
+        pq.write_table(pq.read_table(pair["old"]).slice(1), pair["new"])
+    rewriting.finish_publications(tmp_path)
+    rewriting.mark_whole(tmp_path)
+    assert rewriting.finish(tmp_path)
+    found = publications(tmp_path)
+    assert [pq.read_table(one.folder / "user_features.parquet").to_pylist() for one in found] == [
+        [{"user_key": "b", "version": version}] for version in (1, 1, 2)
+    ]
+    assert [one.problem() for one in found] == [None] * 3 and found[-1].is_current
+    assert not begin_taking_over(tmp_path, "contents 2")[1], "with a customer who has come back, say"
 
 
 def test_nothing_of_others_is_touched(tmp_path):
