@@ -150,7 +150,7 @@ test-redshift: $(DEV) ## Build on DuckDB and on the Redshift stand-in, and compa
 
 .PHONY: test-faults
 test-faults: $(DEV) ## Kill builds at every statement and replay many random deliveries: the long form of two tests, an hour
-	@CLIENTELE_TEST_FAULTS=long pytest -n auto tests/python/test_order.py tests/python/test_faults.py
+	@CLIENTELE_TEST_FAULTS=long pytest -n auto --dist worksteal tests/python/test_order.py tests/python/test_faults.py
 
 .PHONY: lint
 lint: lint-style lint-sql ## Check the style of Python, YAML and SQL

@@ -11,6 +11,62 @@
 {% endmacro %}
 
 
+{% macro human_event_ctes(users=none) %}
+bot_sessions as (
+    select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
+),
+
+human_events as (
+    select events.user_sk, events.event_at, events.event_type, events.product_id
+    from {{ ref('events') }} as events
+    {% if users %}
+    inner join {{ users }} as chosen on events.user_sk = chosen.user_sk
+    {% endif %}
+    left join bot_sessions on events.user_sk = bot_sessions.user_sk and events.session_sk = bot_sessions.session_sk
+    where bot_sessions.user_sk is null
+)
+{% endmacro %}
+
+
+{% macro subject_feature_ctes(subjects, sessions, users) %}
+    {#- CTEs that end in `user_features_as_of`, one row per subject: a user as of an earlier moment, under a key of its own,
+        so that one pass gives the features of all moments. What had not ended by then is not looked at. -#}
+windows as (
+    select
+        subject_sk as user_sk,
+        {{ dbt.dateadd('day', -clientele.setting('window_days'), 'last_event_at') }} as starts_after,
+        last_event_at as ends_at
+    from {{ subjects }}
+),
+
+past_sessions as (
+    select
+        subjects.subject_sk as user_sk,
+        {% for column in clientele.session_columns() %}
+        sessions.{{ column }}{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from {{ sessions }} as sessions
+    inner join {{ subjects }} as subjects
+        on sessions.user_sk = subjects.user_sk and sessions.ended_at <= subjects.last_event_at
+),
+
+{{ clientele.human_event_ctes(users) }},
+
+past_events as (
+    select
+        subjects.subject_sk as user_sk,
+        human_events.event_at,
+        human_events.event_type,
+        human_events.product_id
+    from human_events
+    inner join {{ subjects }} as subjects
+        on human_events.user_sk = subjects.user_sk and human_events.event_at <= subjects.last_event_at
+),
+
+{{ clientele.user_feature_ctes('windows', 'past_sessions', 'past_events') }}
+{% endmacro %}
+
+
 {% macro user_feature_ctes(windows, sessions, events) %}
     {#- CTEs that end in `user_features_as_of`, one row per row of `windows`.
         windows: user_sk, starts_after, ends_at. sessions: rows of core.user_sessions without bots, none after ends_at.

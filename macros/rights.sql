@@ -22,11 +22,9 @@
 {% macro create_registers() %}
     {%- do adapter.create_schema(clientele.register('tombstones').without_identifier()) -%}
     {%- do adapter.create_schema(clientele.built('core', 'key_epoch').without_identifier()) -%}
-    {%- do run_query('create table if not exists ' ~ clientele.built('core', 'key_epoch') ~ ' (key_epoch integer)') -%}
+    {%- do clientele.create_if_missing(clientele.built('core', 'key_epoch'), {'key_epoch': 'integer'}) -%}
     {%- for name, columns in clientele.registers().items() -%}
-        {%- set definitions = [] -%}
-        {%- for column, type in columns.items() -%}{%- do definitions.append(column ~ ' ' ~ type) -%}{%- endfor -%}
-        {%- do run_query('create table if not exists ' ~ clientele.register(name) ~ ' (' ~ definitions | join(', ') ~ ')') -%}
+        {%- do clientele.create_if_missing(clientele.register(name), columns) -%}
     {%- endfor -%}
 {% endmacro %}
 

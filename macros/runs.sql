@@ -26,10 +26,8 @@
 
 {% macro record_run_start() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
-        {%- set columns = [] -%}
-        {%- for name, type in clientele.run_log_columns().items() -%}{%- do columns.append(name ~ ' ' ~ type) -%}{%- endfor -%}
         {%- do adapter.create_schema(clientele.run_log().without_identifier()) -%}
-        {%- do run_query('create table if not exists ' ~ clientele.run_log() ~ ' (' ~ columns | join(', ') ~ ')') -%}
+        {%- do clientele.create_if_missing(clientele.run_log(), clientele.run_log_columns()) -%}
         {{ clientele.tell_about_unclean_stop() }}
         {%- do clientele._log_entries([{
             'entry': 'started', 'name': flags.WHICH, 'status': 'full refresh' if flags.FULL_REFRESH else 'incremental',

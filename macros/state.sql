@@ -5,8 +5,15 @@
 {% macro create_load_marks() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
         {%- do adapter.create_schema(clientele.load_marks().without_identifier()) -%}
-        {%- do run_query('create table if not exists ' ~ clientele.load_marks() ~ ' (model_name varchar(128), load_id bigint)') -%}
+        {%- do clientele.create_if_missing(clientele.load_marks(), {'model_name': 'varchar(128)', 'load_id': 'bigint'}) -%}
     {%- endif -%}
+{% endmacro %}
+
+{% macro create_if_missing(relation, columns) %}
+    {#- A table that outlives every build. `columns`: {name: type}. -#}
+    {%- set definitions = [] -%}
+    {%- for name, type in columns.items() -%}{%- do definitions.append(name ~ ' ' ~ type) -%}{%- endfor -%}
+    {%- do run_query('create table if not exists ' ~ relation ~ ' (' ~ definitions | join(', ') ~ ')') -%}
 {% endmacro %}
 
 {% macro load_marks() %}

@@ -58,7 +58,7 @@ histories as (
     having sum(sessions.n_events) >= {{ clientele.setting('fit_min_events') }}
 ),
 
--- The features of all origins in one pass: a user at an origin is a subject with a key of its own.
+-- A user at an origin.
 subjects as (
     select
         histories.*,
@@ -66,48 +66,7 @@ subjects as (
     from histories
 ),
 
-windows as (
-    select
-        subject_sk as user_sk,
-        {{ dbt.dateadd('day', -clientele.setting('window_days'), 'last_event_at') }} as starts_after,
-        last_event_at as ends_at
-    from subjects
-),
-
-past_sessions as (
-    select
-        subjects.subject_sk as user_sk,
-        {% for column in clientele.session_columns() %}
-        sessions.{{ column }}{% if not loop.last %},{% endif %}
-        {% endfor %}
-    from sampled_sessions as sessions
-    inner join subjects on sessions.user_sk = subjects.user_sk and sessions.ended_at < subjects.origin_at
-),
-
-bot_sessions as (
-    select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
-),
-
-human_events as (
-    select events.user_sk, events.event_at, events.event_type, events.product_id
-    from {{ ref('events') }} as events
-    inner join sampled on events.user_sk = sampled.user_sk
-    left join bot_sessions on events.user_sk = bot_sessions.user_sk and events.session_sk = bot_sessions.session_sk
-    where bot_sessions.user_sk is null
-),
-
-past_events as (
-    select
-        subjects.subject_sk as user_sk,
-        human_events.event_at,
-        human_events.event_type,
-        human_events.product_id
-    from human_events
-    inner join subjects
-        on human_events.user_sk = subjects.user_sk and human_events.event_at <= subjects.last_event_at
-),
-
-{{ clientele.user_feature_ctes('windows', 'past_sessions', 'past_events') }},
+{{ clientele.subject_feature_ctes('subjects', 'sampled_sessions', users='sampled') }},
 
 local_sessions as (
     select

@@ -44,19 +44,7 @@ human_sessions as (
     where not user_sessions.is_bot
 ),
 
-bot_sessions as (
-    select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
-),
-
-human_events as (
-    select events.user_sk, events.event_at, events.event_type, events.product_id
-    from {{ ref('events') }} as events
-    {% if is_incremental() %}
-    inner join touched_users on events.user_sk = touched_users.user_sk
-    {% endif %}
-    left join bot_sessions on events.user_sk = bot_sessions.user_sk and events.session_sk = bot_sessions.session_sk
-    where bot_sessions.user_sk is null
-),
+{{ clientele.human_event_ctes(users='touched_users' if is_incremental() else none) }},
 
 lifetimes as (
     select

@@ -55,7 +55,7 @@ histories as (
     from months
 ),
 
--- A user in a month is a subject with a key of its own, so that one pass gives the features of all months.
+-- A user as of the last event of a month.
 subjects as (
     select
         histories.user_sk,
@@ -67,41 +67,7 @@ subjects as (
     where histories.n_events_so_far >= threshold.min_events
 ),
 
-windows as (
-    select
-        subject_sk as user_sk,
-        {{ dbt.dateadd('day', -clientele.setting('window_days'), 'last_event_at') }} as starts_after,
-        last_event_at as ends_at
-    from subjects
-),
-
-past_sessions as (
-    select
-        subjects.subject_sk as user_sk,
-        {% for column in clientele.session_columns() %}
-        sessions.{{ column }}{% if not loop.last %},{% endif %}
-        {% endfor %}
-    from sampled_sessions as sessions
-    inner join subjects on sessions.user_sk = subjects.user_sk and sessions.ended_at <= subjects.last_event_at
-),
-
-bot_sessions as (
-    select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
-),
-
-past_events as (
-    select
-        subjects.subject_sk as user_sk,
-        events.event_at,
-        events.event_type,
-        events.product_id
-    from {{ ref('events') }} as events
-    inner join subjects on events.user_sk = subjects.user_sk and events.event_at <= subjects.last_event_at
-    left join bot_sessions on events.user_sk = bot_sessions.user_sk and events.session_sk = bot_sessions.session_sk
-    where bot_sessions.user_sk is null
-),
-
-{{ clientele.user_feature_ctes('windows', 'past_sessions', 'past_events') }},
+{{ clientele.subject_feature_ctes('subjects', 'sampled_sessions', users='sampled') }},
 
 {{ clientele.persona_score_ctes('user_features_as_of') }},
 

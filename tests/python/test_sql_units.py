@@ -487,8 +487,8 @@ def sql_with_keys(
 ) -> object:
     """Return the value of an expression as the build would have it, in the first epoch unless told."""
     connection = duckdb.connect()
-    for name, value in (asdict(material) | {"session_mask": 0} | of_ring).items():
-        connection.execute(f"set variable clientele_{name} = $value", {"value": value})
+    values = asdict(material) | {"session_mask": 0} | of_ring
+    connection.execute("set variable clientele_keys = $values", {"values": values})
     return connection.execute(f"select {expression} from (select {given})").fetchall()[0][0]
 
 
