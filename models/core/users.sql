@@ -48,13 +48,25 @@ latest as (
     select user_sk, max(load_id) as last_load_id from touched group by user_sk
 ),
 
-final as (
+-- A full refresh that was stopped has made the keys anew, without those whose every event is gone: they are known here.
+keyed as (
     select
         latest.user_sk,
+        {% if is_incremental() %}
+        coalesce(user_keys.user_key, earlier.user_key) as user_key,
+        {% else %}
         user_keys.user_key,
+        {% endif %}
         latest.last_load_id
     from latest
-    inner join {{ ref('user_keys') }} as user_keys on latest.user_sk = user_keys.user_sk
+    left join {{ ref('user_keys') }} as user_keys on latest.user_sk = user_keys.user_sk
+    {% if is_incremental() %}
+    left join {{ this }} as earlier on latest.user_sk = earlier.user_sk
+    {% endif %}
+),
+
+final as (
+    select user_sk, user_key, last_load_id from keyed where user_key is not null
 )
 
 select * from final

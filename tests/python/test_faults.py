@@ -106,6 +106,13 @@ def test_killed_in_one_model_after_another(breaker, half_way, reference):
     assert entries == {"started": len(nodes) + 2, "ended": 2, "model": 2}
 
 
+def test_a_full_refresh_killed_between_keys_and_users_forgets_who_is_gone(breaker, half_way, reference):
+    """The keys are made anew by then, without the users whom a corrected file took away; users are not."""
+    outcome = breaker.build(half_way, *UP_TO_FEATURES, "--full-refresh", at_node=["users", 4])
+    assert outcome.killed
+    ends_like(breaker, half_way, reference)
+
+
 @pytest.mark.skipif(not IS_LONG, reason="make test-faults: kills at every statement")
 @pytest.mark.parametrize("mode", [(), ("--full-refresh",)], ids=["increment", "full refresh"])
 def test_killed_at_every_statement(breaker, interrupted, reference, tmp_path, mode):
