@@ -72,8 +72,8 @@ past_events as (
         windows: user_sk, starts_after, ends_at. sessions: rows of core.user_sessions without bots, none after ends_at.
         events: rows of core.events without bots, none after ends_at. -#}
     {%- set gap_days = clientele.double('window_sessions.seconds_since_previous') ~ ' / 86400' -%}
-    {%- set squared_price_z =
-        clientele.exact('power(' ~ clientele.double('cast(round(price_z * 1000000) as bigint)') ~ ' / 1000000, 2)') -%}
+    {%- set price_z_millionths = 'cast(round(price_z * 1000000) as bigint)' -%}
+    {%- set squared_price_z = clientele.exact('power(' ~ clientele.double(price_z_millionths) ~ ' / 1000000, 2)') -%}
     {%- set latency_seconds = clientele.double(clientele.seconds_between('first_viewed_at', 'first_purchased_at')) -%}
     {%- set ln_latency = clientele.exact('ln(1 + ' ~ latency_seconds ~ ')') %}
 window_sessions as (
@@ -163,7 +163,7 @@ taxonomy as (
         category_family,
         family_rank,
         brand,
-        cast(round(price_z * 1000000) as bigint) as price_z_millionths,
+        {{ price_z_millionths }} as price_z_millionths,
         {{ squared_price_z }} as squared_price_z,
         case when price_tier = 'premium' then 1 else 0 end as is_premium
     from {{ ref('product_taxonomy') }}

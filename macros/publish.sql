@@ -98,16 +98,19 @@
         ~ ")) as varchar)) from " ~ clientele.built('marts', 'user_segments') ~ ")"
     ) -%}
     {%- for mart in marts -%}
+        {%- set rows = clientele.built('marts', mart) -%}
         {#- The same rows are the same file, as long as the same DuckDB writes it. -#}
         {%- set is_unchanged = run_query(
             "select clientele_publication_take_over(getvariable('clientele_publication'), '" ~ mart ~ ".parquet', ("
             ~ "select count(*) || ' ' || coalesce(sum(hash(mart)), 0) || ' ' || md5(coalesce(any_value(typeof(mart)), '') || version()) "
-            ~ "from " ~ clientele.built("marts", mart) ~ " as mart))"
+            ~ "from " ~ rows ~ " as mart))"
         ).columns[0].values()[0] == 'true' -%}
-        {%- if not is_unchanged -%}{%- do run_query(
-            "copy (select * from " ~ clientele.built("marts", mart) ~ " order by " ~ order.get(mart, 'all')
-            ~ ") to (getvariable('clientele_publication') || '/" ~ mart ~ ".parquet') (" ~ clientele.published_format() ~ ")"
-        ) -%}{%- endif -%}
+        {%- if not is_unchanged -%}
+            {%- do run_query(
+                "copy (select * from " ~ rows ~ " order by " ~ order.get(mart, 'all')
+                ~ ") to (getvariable('clientele_publication') || '/" ~ mart ~ ".parquet') (" ~ clientele.published_format() ~ ")"
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- set published = run_query(
         "select clientele_publication_finish(getvariable('clientele_publication'))"

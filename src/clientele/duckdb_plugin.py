@@ -2,11 +2,11 @@
 
 dbt-duckdb loads :class:`Plugin` because the profile names this module. SQL reaches it in two ways only:
 
-* session variables with the derived keys, so that no statement, log or artefact carries them;
+* a session variable with the derived keys, so that no statement, log or artefact carries them;
 * functions: ``clientele_key_problem()``, ``clientele_inventory(known)``,
   ``clientele_publication_start(facts)``, ``clientele_publication_take_over(folder, file, contents)`` and
-  ``clientele_publication_finish(folder)``; for erasure and key
-  rotation (macros/rights.sql) those on the ring, the subjects, the rewritten files and the next key.
+  ``clientele_publication_finish(folder)``; for erasure and key rotation (macros/rights.sql) those on the
+  ring, the subjects, the rewritten files and the next key.
 """
 
 from __future__ import annotations
