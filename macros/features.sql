@@ -11,6 +11,12 @@
 {% endmacro %}
 
 
+{% macro window_start(ends_at) %}
+    {#- Features look at what came after this moment. -#}
+    {{ dbt.dateadd('day', -clientele.setting('window_days'), ends_at) }}
+{%- endmacro %}
+
+
 {% macro human_event_ctes(users=none) %}
 bot_sessions as (
     select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
@@ -34,7 +40,6 @@ human_events as (
 windows as (
     select
         subject_sk as user_sk,
-        {{ dbt.dateadd('day', -clientele.setting('window_days'), 'last_event_at') }} as starts_after,
         last_event_at as ends_at
     from {{ subjects }}
 ),
@@ -69,20 +74,27 @@ past_events as (
 
 {% macro user_feature_ctes(windows, sessions, events) %}
     {#- CTEs that end in `user_features_as_of`, one row per row of `windows`.
-        windows: user_sk, starts_after, ends_at. sessions: rows of core.user_sessions without bots, none after ends_at.
+        windows: user_sk, ends_at. sessions: rows of core.user_sessions without bots, none after ends_at.
         events: rows of core.events without bots, none after ends_at. -#}
     {%- set gap_days = clientele.double('window_sessions.seconds_since_previous') ~ ' / 86400' -%}
     {%- set price_z_millionths = 'cast(round(price_z * 1000000) as bigint)' -%}
     {%- set squared_price_z = clientele.exact('power(' ~ clientele.double(price_z_millionths) ~ ' / 1000000, 2)') -%}
     {%- set latency_seconds = clientele.double(clientele.seconds_between('first_viewed_at', 'first_purchased_at')) -%}
     {%- set ln_latency = clientele.exact('ln(1 + ' ~ latency_seconds ~ ')') %}
+feature_windows as (
+    select
+        user_sk,
+        {{ clientele.window_start('ends_at') }} as starts_after
+    from {{ windows }}
+),
+
 window_sessions as (
     select
         sessions.*,
         {{ clientele.local_time('sessions.started_at') }} as local_started_at
     from {{ sessions }} as sessions
-    inner join {{ windows }} as windows on sessions.user_sk = windows.user_sk
-    where sessions.started_at > windows.starts_after
+    inner join feature_windows on sessions.user_sk = feature_windows.user_sk
+    where sessions.started_at > feature_windows.starts_after
 ),
 
 session_timing as (
@@ -152,8 +164,8 @@ user_products as (
         min(case when events.event_type = 'view' then events.event_at end) as first_viewed_at,
         min(case when events.event_type = 'purchase' then events.event_at end) as first_purchased_at
     from {{ events }} as events
-    inner join {{ windows }} as windows on events.user_sk = windows.user_sk
-    where events.event_at > windows.starts_after
+    inner join feature_windows on events.user_sk = feature_windows.user_sk
+    where events.event_at > feature_windows.starts_after
     group by events.user_sk, events.product_id
 ),
 

@@ -45,7 +45,6 @@ numbered as (
 {{ half }}_windows as (
     select
         user_sk,
-        {{ dbt.dateadd('day', -clientele.setting('window_days'), 'max(ended_at)') }} as starts_after,
         max(ended_at) as ends_at
     from {{ half }}_sessions
     group by user_sk

@@ -124,7 +124,6 @@ part_sessions as (
 windows as (
     select
         user_sk,
-        {{ dbt.dateadd('day', -clientele.setting('window_days'), 'max(ended_at)') }} as starts_after,
         max(ended_at) as ends_at,
         sum(n_events) as n_events
     from part_sessions

@@ -63,7 +63,6 @@ lifetimes as (
 windows as (
     select
         user_sk,
-        {{ dbt.dateadd('day', -clientele.setting('window_days'), 'last_event_at') }} as starts_after,
         last_event_at as ends_at
     from lifetimes
 ),

@@ -1,58 +1,25 @@
 {#- Grain: one persona and feature: the persona's median beside everybody's, and its mean against the rest, over users
     who have a persona, as far as macros/disclosure.sql lets it be published. Features of the basis `buyers` are
-    compared among users with an order: others hold the shop's prior. One sort per feature and none shared, as Redshift
-    wants it. -#}
-{% set features = clientele.feature_catalog() %}
-
+    compared among users with an order. Late data: built anew. -#}
 with
 
-personas as (
-    select persona_scores.segment_id, feature_values.*
-    from {{ ref('persona_scores') }} as persona_scores
-    inner join {{ ref('user_feature_values') }} as feature_values on persona_scores.user_sk = feature_values.user_sk
-),
-
 segments as (
-    {% for feature in features -%}
-    select
-        cast('{{ feature.name }}' as varchar(64)) as feature,
-        segment_id,
-        count(*) as n_users,
-        sum({{ clientele.exact(feature.name) }}) as sum_value,
-        sum({{ clientele.exact(feature.name ~ ' * ' ~ feature.name) }}) as sum_squared,
-        cast(percentile_cont(0.5) within group (order by {{ feature.name }}) as double precision) as segment_median
-    from personas
-    {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
-    group by segment_id
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-),
-
-quartiles as (
-    {% for feature in features -%}
-    select
-        cast('{{ feature.name }}' as varchar(64)) as feature,
-        cast(percentile_cont(0.25) within group (order by {{ feature.name }}) as double precision) as lower_quartile,
-        cast(percentile_cont(0.5) within group (order by {{ feature.name }}) as double precision) as population_median,
-        cast(percentile_cont(0.75) within group (order by {{ feature.name }}) as double precision) as upper_quartile
-    from personas
-    {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select * from {{ ref('feature_statistics') }} where segment_id is not null
 ),
 
 everybody as (
     select
         segment_sums.*,
         quartiles.lower_quartile,
-        quartiles.population_median,
+        quartiles.median_value,
         quartiles.upper_quartile
     from (
         select feature, sum(n_users) as n_users, sum(sum_value) as sum_value, sum(sum_squared) as sum_squared
         from segments
         group by feature
     ) as segment_sums
-    inner join quartiles on segment_sums.feature = quartiles.feature
+    inner join {{ ref('feature_statistics') }} as quartiles
+        on segment_sums.feature = quartiles.feature and quartiles.segment_id is null
 ),
 
 -- sums of the persona and of the rest
@@ -98,13 +65,13 @@ final as (
         feature_catalog.basis,
         feature_catalog.meaning,
         cast(segments.n_users as bigint) as n_users,
-        segments.segment_median,
-        everybody.population_median,
-        {{ clientele.natural('segments.segment_median', 'feature_catalog.scale') }} as segment_value,
-        {{ clientele.natural('everybody.population_median', 'feature_catalog.scale') }} as population_value,
+        segments.median_value as segment_median,
+        everybody.median_value as population_median,
+        {{ clientele.natural('segments.median_value', 'feature_catalog.scale') }} as segment_value,
+        {{ clientele.natural('everybody.median_value', 'feature_catalog.scale') }} as population_value,
         case
             when everybody.upper_quartile > everybody.lower_quartile
-                then (segments.segment_median - everybody.population_median)
+                then (segments.median_value - everybody.median_value)
                     / ((everybody.upper_quartile - everybody.lower_quartile) / 1.349)
             else 0
         end as robust_z,

@@ -64,7 +64,7 @@ met as (
     inner join sampled on events.user_sk = sampled.user_sk
     inner join members on events.user_sk = members.user_sk
     inner join {{ ref('product_taxonomy') }} as taxonomy on events.product_id = taxonomy.product_id
-    where events.event_at > {{ dbt.dateadd('day', -clientele.setting('window_days'), 'members.last_event_at') }}
+    where events.event_at > {{ clientele.window_start('members.last_event_at') }}
 ),
 
 {% for trait in ['category_family', 'brand'] %}

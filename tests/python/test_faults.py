@@ -23,6 +23,7 @@ from test_build_privacy import INJECTIONS
 from test_build_state import assert_adds_up, wrong_version
 
 IS_LONG = os.environ.get("CLIENTELE_TEST_FAULTS") == "long"
+SHARES = 15  # of the statements: the workers of pytest divide them. Odd: half are killed within one
 VARIABLES = {"reference_days": 10, "min_events": 3, "fit_min_events": 3}
 SHOP = little_shop(seed=5, n_users=260)
 STOPPED = "stopped before its end"
@@ -115,17 +116,19 @@ def test_a_full_refresh_killed_between_keys_and_users_forgets_who_is_gone(breake
 
 @pytest.mark.skipif(not IS_LONG, reason="make test-faults: kills at every statement")
 @pytest.mark.parametrize("mode", [(), ("--full-refresh",)], ids=["increment", "full refresh"])
-def test_killed_at_every_statement(breaker, interrupted, reference, tmp_path, mode):
-    chance = random.Random(2)
+@pytest.mark.parametrize("share", range(SHARES))
+def test_killed_at_every_statement(breaker, interrupted, reference, tmp_path, mode, share):
+    chance = random.Random(share)
     whole = copied(interrupted, tmp_path / "whole")
     statements = built(breaker.build(whole, *UP_TO_FEATURES, *mode)).statements
-    for number, node in enumerate(statements):
+    for number in range(share, len(statements), SHARES):
         house = copied(interrupted, tmp_path / str(number))
         when = {"after": chance.random() / 50} if number % 2 else {}
         breaker.build(house, *UP_TO_FEATURES, *mode, at_statement=number, **when)
         try:
             ends_like(breaker, house, reference)
         except AssertionError as problem:
+            node = statements[number]
             raise AssertionError(f"killed at statement {number} of {node}, {when}: {problem}") from None
         shutil.rmtree(house.folder)
 

@@ -9,6 +9,7 @@ import csv
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -33,6 +34,9 @@ MACROS = {
     "{{ name }} {{ type }}{{ ', ' if not loop.last }}{% endfor %}",
     "features": "with {{ clientele.user_feature_ctes('windows', 'sessions', 'events') }} "
     "select * from user_features_as_of",
+    "feature_statistics": "create table statistics as "
+    "{{ clientele.feature_statistics(clientele.feature_catalog()[:clientele.features_at_once()]) }};"
+    "{{ clientele.insert_other_features('statistics') }}",
     "user_key": "{{ clientele.user_key('cast(user_id as varchar(32))') }}",
     "user_sk": "{{ clientele.hex_to_integer('user_key') }}",
     "session_sk": "{{ clientele.session_sk('user_session') }}",
@@ -53,7 +57,9 @@ def statements(tmp_path_factory) -> dict[str, str]:
 
     with mock.patch.dict(os.environ, house.environment(), clear=True):
         try:
-            (macros,) = compiled("--inline", CUT.join(MACROS.values())).values()
+            (macros,) = compiled(
+                "--inline", CUT.join(MACROS.values()), "--vars", "{window_days: 10}"
+            ).values()
             found = dict(zip(MACROS, macros.split(CUT), strict=True))
             # The ledger reads itself, if it is there when dbt looks.
             _close_databases()
@@ -372,7 +378,6 @@ def features(statements, sessions: Iterable[tuple], events: Iterable[tuple]) -> 
         create schema warehouse.core;
         create table windows as select
             1 as user_sk,
-            timestamp '2019-09-01 10:01:00' as starts_after,
             timestamp '2019-09-11 10:01:00' as ends_at;
         create table sessions (
             user_sk bigint, started_at timestamp, duration_seconds bigint, n_events bigint, n_views bigint,
@@ -518,3 +523,39 @@ def test_calendar_knows_every_day_and_its_seasons(statements):
         f"select {columns} from ({statements['calendar']}) order by calendar_date"
     ).fetchall()
     assert found == expected
+
+
+# --- statistics of features
+
+
+def test_statistics_of_features_need_memory_for_a_few_of_them(statements, tmp_path):
+    """With room for all medians at once there would be no limit to it: so there is not, here."""
+    names = sorted(set(re.findall(r"'(\w+)' as varchar", statements["feature_statistics"])))
+    values = ", ".join(f"hash(user_sk, {number}) / 1e18 as {name}" for number, name in enumerate(names))
+    with duckdb.connect(config={"memory_limit": "180MB", "threads": 2}) as connection:
+        connection.execute(f"set temp_directory = '{tmp_path}'")
+        connection.execute(
+            f"""
+            attach '{tmp_path / "warehouse.duckdb"}' as warehouse;
+            create schema warehouse.core;
+            create table warehouse.core.persona_scores as
+                select range as user_sk, cast(range % 3 + 1 as integer) as segment_id from range(400000);
+            create table warehouse.core.user_feature_values as
+                select user_sk, user_sk % 2 as n_orders, {values} from warehouse.core.persona_scores;
+            """
+        )
+        connection.execute(statements["feature_statistics"])
+        found = connection.table("statistics").df()
+        table = connection.table("warehouse.core.user_feature_values").df()
+    assert len(found) == 4 * len(names) == 4 * len(EXPECTED)
+    everybody = found[found["segment_id"].isna()].set_index("feature")
+    personas = found.dropna(subset="segment_id").set_index(["feature", "segment_id"])
+    buyers = table[table["n_orders"] > 0]
+    for name in names:
+        of = buyers if personas.loc[name]["n_users"].sum() == len(buyers) else table
+        assert personas.loc[name]["n_users"].sum() == len(of)
+        quartiles = everybody.loc[name, ["lower_quartile", "median_value", "upper_quartile"]]
+        assert list(quartiles) == pytest.approx(list(of[name].quantile([0.25, 0.5, 0.75])))
+        first = of[of["user_sk"] % 3 == 0][name]
+        assert personas.loc[(name, 1), "median_value"] == pytest.approx(first.median())
+        assert personas.loc[(name, 1), "sum_squared"] == pytest.approx((first**2).sum())

@@ -41,10 +41,11 @@ FEATURES = (
 def by_lean_query(*files: str) -> pa.Table:
     """Return the features by DuckDB, written for speed.
 
-    The files are read once, seven columns of them, into a table of narrow integers: a common table
-    expression in its place costs more. A session is 64 bits of its hash; the first day of all is a Thursday.
-    Ids of users and products have to fit into 32 bits, as those of the public files do: others end it with an
-    error. What is to be counted once is made distinct first: ``count(distinct)`` would do so per customer.
+    The files are read once, seven columns of them, into a table of narrow numbers: a common table expression
+    in its place costs more. A session is 64 bits of its hash; the first day of all is a Thursday. Ids of
+    users and products have to fit into 32 bits and prices to be below ten million, as those of the public
+    files do: others end it with an error. What is to be counted once is made distinct first:
+    ``count(distinct)`` would do so per customer.
     """
     opened = connection()
     opened.execute("set preserve_insertion_order = false")
@@ -62,7 +63,7 @@ def by_lean_query(*files: str) -> pa.Table:
             product_id,
             category_id,
             price
-        from {typed(files, user_id="UINTEGER", product_id="UINTEGER")}
+        from {typed(files, user_id="UINTEGER", product_id="UINTEGER", price="DECIMAL(9, 2)")}
         """
     )
     return opened.sql(

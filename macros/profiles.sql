@@ -1,0 +1,89 @@
+{#- What personas are profiled by. Medians are exact, so an engine may keep every value until it has the last one:
+    DuckDB does, in memory, whatever its limit. It is therefore given a few features at a time. -#}
+
+{% macro feature_statistics(features) %}
+    {#- Sums and medians of each persona, and quartiles of everybody with a persona. -#}
+with
+
+personas as (
+    select
+        persona_scores.segment_id,
+        {% for feature in features %}
+        feature_values.{{ feature.name }},
+        {% endfor %}
+        feature_values.n_orders
+    from {{ ref('persona_scores') }} as persona_scores
+    inner join {{ ref('user_feature_values') }} as feature_values on persona_scores.user_sk = feature_values.user_sk
+),
+
+final as (
+    {% for feature in features -%}
+    select
+        cast('{{ feature.name }}' as varchar(64)) as feature,
+        segment_id,
+        cast(count(*) as bigint) as n_users,
+        cast(sum({{ clientele.exact(feature.name) }}) as decimal(38, 9)) as sum_value,
+        cast(sum({{ clientele.exact(feature.name ~ ' * ' ~ feature.name) }}) as decimal(38, 9)) as sum_squared,
+        cast(null as double precision) as lower_quartile,
+        {{ clientele.quartile(2, feature.name) }} as median_value,
+        cast(null as double precision) as upper_quartile
+    from personas
+    {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
+    group by segment_id
+    union all
+    select
+        cast('{{ feature.name }}' as varchar(64)) as feature,
+        cast(null as integer) as segment_id,
+        cast(null as bigint) as n_users,
+        cast(null as decimal(38, 9)) as sum_value,
+        cast(null as decimal(38, 9)) as sum_squared,
+        {{ clientele.quartile(1, feature.name) }} as lower_quartile,
+        {{ clientele.quartile(2, feature.name) }} as median_value,
+        {{ clientele.quartile(3, feature.name) }} as upper_quartile
+    from personas
+    {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select * from final
+{% endmacro %}
+
+
+{% macro quartile(number, value) %}
+    {{- return(adapter.dispatch('quartile', 'clientele')(number, value)) -}}
+{% endmacro %}
+
+{% macro default__quartile(number, value) -%}
+    cast(percentile_cont({{ number / 4 }}) within group (order by {{ value }}) as double precision)
+{%- endmacro %}
+
+{% macro duckdb__quartile(number, value) -%}
+    {#- All three in one list: the same call, written three times, is worked out once. -#}
+    cast(quantile_cont({{ value }}, [0.25, 0.5, 0.75])[{{ number }}] as double precision)
+{%- endmacro %}
+
+
+{% macro features_at_once() %}
+    {{- return(adapter.dispatch('features_at_once', 'clientele')()) -}}
+{% endmacro %}
+
+{% macro default__features_at_once() %}
+    {#- All of them; there are none yet while dbt parses. -#}
+    {{ return([1, clientele.feature_catalog() | length] | max) }}
+{% endmacro %}
+
+{% macro duckdb__features_at_once() %}
+    {{ return(6) }}
+{% endmacro %}
+
+
+{% macro insert_other_features(relation) %}
+    {#- post_hook, in the transaction of the model that holds the first `features_at_once`. -#}
+    {%- set features = clientele.feature_catalog() -%}
+    {%- set size = clientele.features_at_once() -%}
+    {%- for start in range(size, features | length, size) %}
+    insert into {{ relation }}
+    {{ clientele.feature_statistics(features[start:start + size]) }};
+    {%- endfor %}
+{% endmacro %}
