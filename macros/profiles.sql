@@ -1,10 +1,9 @@
 {#- What personas are profiled by. Medians are exact, so an engine may keep every value until it has the last one:
     DuckDB does, in memory, whatever its limit. It is therefore given a few features at a time. -#}
 
-{% macro feature_statistics(features) %}
-    {#- Sums and medians of each persona, and quartiles of everybody with a persona. -#}
-with
-
+{% macro feature_statistics_ctes(features, state) %}
+    {#- CTEs that end in `statistics`: sums and medians of each persona, and quartiles of everybody with a persona.
+        `state`: a CTE with one row and its `fingerprint`, or with no row, when there is nothing to work out. -#}
 personas as (
     select
         persona_scores.segment_id,
@@ -14,9 +13,10 @@ personas as (
         feature_values.n_orders
     from {{ ref('persona_scores') }} as persona_scores
     inner join {{ ref('user_feature_values') }} as feature_values on persona_scores.user_sk = feature_values.user_sk
+    where exists (select 1 from {{ state }})
 ),
 
-final as (
+all_statistics as (
     {% for feature in features -%}
     select
         cast('{{ feature.name }}' as varchar(64)) as feature,
@@ -44,9 +44,30 @@ final as (
     {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}
-)
+),
 
-select * from final
+statistics as (
+    select all_statistics.*, state.fingerprint
+    from all_statistics
+    cross join {{ state }} as state
+)
+{% endmacro %}
+
+
+{% macro statistics_fingerprint_ctes() %}
+    {#- CTEs that end in `fingerprints`, one row: who has which persona with which features, in any order. Two populations
+        share one about once in 10^19 pairs. -#}
+{%- set columns = ['persona_scores.user_sk', 'persona_scores.segment_id', 'feature_values.n_orders'] -%}
+{%- for name in clientele.feature_names() -%}{%- do columns.append('feature_values.' ~ name) -%}{%- endfor -%}
+hashes as (
+    select {{ clientele.row_hash(columns) }} as row_hash
+    from {{ ref('persona_scores') }} as persona_scores
+    inner join {{ ref('user_feature_values') }} as feature_values on persona_scores.user_sk = feature_values.user_sk
+),
+
+fingerprints as (
+    select cast(coalesce(sum(row_hash), 0) as varchar(64)) as fingerprint from hashes
+)
 {% endmacro %}
 
 
@@ -79,11 +100,17 @@ select * from final
 
 
 {% macro insert_other_features(relation) %}
-    {#- post_hook, in the transaction of the model that holds the first `features_at_once`. -#}
+    {#- post_hook, in the transaction of the model that holds the first `features_at_once`: the others, where they are not
+        kept. -#}
     {%- set features = clientele.feature_catalog() -%}
     {%- set size = clientele.features_at_once() -%}
     {%- for start in range(size, features | length, size) %}
     insert into {{ relation }}
-    {{ clientele.feature_statistics(features[start:start + size]) }};
+    with state as (
+        select distinct fingerprint from {{ relation }}
+        where not exists (select 1 from {{ relation }} as kept where kept.feature = '{{ features[start].name }}')
+    ),
+    {{ clientele.feature_statistics_ctes(features[start:start + size], 'state') }}
+    select * from statistics;
     {%- endfor %}
 {% endmacro %}

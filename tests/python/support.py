@@ -43,7 +43,15 @@ PARSED = "TESTS_PARSED"
 
 # Where a row came from, which depends on how the files were delivered, and a hash of floats, which depends on
 # the engine; nothing else may depend on either.
-PROVENANCE = {"file_id", "load_id", "last_load_id", "changed_load_id", "line_number", "features_hash"}
+PROVENANCE = {
+    "file_id",
+    "load_id",
+    "last_load_id",
+    "changed_load_id",
+    "line_number",
+    "features_hash",
+    "fingerprint",
+}
 BOOKKEEPING = {"load_marks", "key_epoch", "touched_days", "duplicate_events", "released_duplicates"}
 
 # What most builds of these tests need. dbt's own tests take longer than tables of so few events.

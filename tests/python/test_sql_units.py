@@ -9,7 +9,6 @@ import csv
 import json
 import math
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -34,9 +33,11 @@ MACROS = {
     "{{ name }} {{ type }}{{ ', ' if not loop.last }}{% endfor %}",
     "features": "with {{ clientele.user_feature_ctes('windows', 'sessions', 'events') }} "
     "select * from user_features_as_of",
-    "feature_statistics": "create table statistics as "
-    "{{ clientele.feature_statistics(clientele.feature_catalog()[:clientele.features_at_once()]) }};"
-    "{{ clientele.insert_other_features('statistics') }}",
+    "fingerprint": "with {{ clientele.statistics_fingerprint_ctes() }} select fingerprint from fingerprints",
+    "feature_statistics": "create or replace table feature_statistics as "
+    "{% set first = clientele.feature_catalog()[:clientele.features_at_once()] %}"
+    "with state as (select 'these' as fingerprint), {{ clientele.feature_statistics_ctes(first, 'state') }} "
+    "select * from statistics; {{ clientele.insert_other_features('feature_statistics') }}",
     "user_key": "{{ clientele.user_key('cast(user_id as varchar(32))') }}",
     "user_sk": "{{ clientele.hex_to_integer('user_key') }}",
     "session_sk": "{{ clientele.session_sk('user_session') }}",
@@ -528,30 +529,34 @@ def test_calendar_knows_every_day_and_its_seasons(statements):
 # --- statistics of features
 
 
+def people(connection: duckdb.DuckDBPyConnection, place: str, n_users: int) -> None:
+    """Make users with a persona, with an order or without, and with random features."""
+    values = ", ".join(f"hash(user_sk, '{name}') / 1e18 as {name}" for name in EXPECTED)
+    connection.execute(
+        f"""
+        attach '{place}' as warehouse;
+        create schema warehouse.core;
+        create table warehouse.core.persona_scores as
+            select range as user_sk, cast(range % 3 + 1 as integer) as segment_id from range({n_users});
+        create table warehouse.core.user_feature_values as
+            select user_sk, user_sk % 2 as n_orders, {values} from warehouse.core.persona_scores;
+        """
+    )
+
+
 def test_statistics_of_features_need_memory_for_a_few_of_them(statements, tmp_path):
     """With room for all medians at once there would be no limit to it: so there is not, here."""
-    names = sorted(set(re.findall(r"'(\w+)' as varchar", statements["feature_statistics"])))
-    values = ", ".join(f"hash(user_sk, {number}) / 1e18 as {name}" for number, name in enumerate(names))
     with duckdb.connect(config={"memory_limit": "180MB", "threads": 2}) as connection:
         connection.execute(f"set temp_directory = '{tmp_path}'")
-        connection.execute(
-            f"""
-            attach '{tmp_path / "warehouse.duckdb"}' as warehouse;
-            create schema warehouse.core;
-            create table warehouse.core.persona_scores as
-                select range as user_sk, cast(range % 3 + 1 as integer) as segment_id from range(400000);
-            create table warehouse.core.user_feature_values as
-                select user_sk, user_sk % 2 as n_orders, {values} from warehouse.core.persona_scores;
-            """
-        )
+        people(connection, tmp_path / "warehouse.duckdb", 400_000)
         connection.execute(statements["feature_statistics"])
-        found = connection.table("statistics").df()
+        found = connection.table("feature_statistics").df()
         table = connection.table("warehouse.core.user_feature_values").df()
-    assert len(found) == 4 * len(names) == 4 * len(EXPECTED)
+    assert len(found) == 4 * len(EXPECTED)
     everybody = found[found["segment_id"].isna()].set_index("feature")
     personas = found.dropna(subset="segment_id").set_index(["feature", "segment_id"])
     buyers = table[table["n_orders"] > 0]
-    for name in names:
+    for name in EXPECTED:
         of = buyers if personas.loc[name]["n_users"].sum() == len(buyers) else table
         assert personas.loc[name]["n_users"].sum() == len(of)
         quartiles = everybody.loc[name, ["lower_quartile", "median_value", "upper_quartile"]]
@@ -559,3 +564,23 @@ def test_statistics_of_features_need_memory_for_a_few_of_them(statements, tmp_pa
         first = of[of["user_sk"] % 3 == 0][name]
         assert personas.loc[(name, 1), "median_value"] == pytest.approx(first.median())
         assert personas.loc[(name, 1), "sum_squared"] == pytest.approx((first**2).sum())
+
+
+def test_statistics_are_kept_only_while_nobody_has_changed(statements):
+    with duckdb.connect() as connection:
+        people(connection, ":memory:", 1000)
+        seen = [connection.sql(statements["fingerprint"]).fetchall()]
+        changes = {
+            "persona_scores": ["segment_id = segment_id % 3 + 1", "user_sk = -1"],
+            "user_feature_values": ["n_orders = 7", *(f"{name} = {name} + 1e-9" for name in EXPECTED)],
+        }
+        for table, changed in changes.items():
+            for change in changed:
+                connection.execute("begin")
+                connection.execute(f"update warehouse.core.{table} set {change} where user_sk = 77")
+                seen.append(connection.sql(statements["fingerprint"]).fetchall())
+                connection.execute("rollback")
+        connection.execute("create table other as from warehouse.core.persona_scores order by hash(user_sk)")
+        connection.execute("create or replace table warehouse.core.persona_scores as from other")
+        assert connection.sql(statements["fingerprint"]).fetchall() == seen[0]
+    assert len({str(fingerprint) for fingerprint in seen}) == len(seen)

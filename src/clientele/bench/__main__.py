@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from clientele import bench
 from clientele.bench import page
-from clientele.bench.measuring import Plan, measure
+from clientele.bench.measuring import PARTS, Plan
 from clientele.bench.tasks import TASKS
 
 HUGE = 100_000_000
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--large", type=float, default=20e6, help="events of the large shop (default 20M)")
     parser.add_argument("--small", type=float, default=5e6, help="events of a month (default 5M)")
     parser.add_argument("--huge", action="store_true", help="also build a shop of 100M events, once")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part anew (repeatable)")
     parser.add_argument("--spark", action="store_true", help="also PySpark; needs pyspark and Java")
     parser.add_argument("--scratch", type=Path, help="where the shops go (default: the folder of the system)")
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
@@ -32,13 +33,14 @@ def main() -> None:
         TASKS[options.task](*options.arguments)
         print(time.monotonic() - started)
         return
-    plan = Plan(
-        options.runs, int(options.large), int(options.small), HUGE if options.huge else 0, options.spark
-    )
-    with TemporaryDirectory(prefix="clientele-bench-", dir=options.scratch) as scratch:
-        measured = measure(plan, Path(scratch))
-    page.write(measured, options.runs)
-    print(f"Written: {page.PATH}")
+    plan = Plan(options.runs, int(options.large), int(options.small), HUGE, options.spark)
+    parts = options.only or [part for part in PARTS if part != "huge" or options.huge]
+    for part in parts:
+        measured = page.Page()
+        with TemporaryDirectory(prefix="clientele-bench-", dir=options.scratch) as scratch:
+            PARTS[part](measured, plan, Path(scratch))
+        page.write(part, measured, 1 if part == "huge" else options.runs)
+        print(f"Written: {part} in {page.PATH}")
 
 
 if __name__ == "__main__":

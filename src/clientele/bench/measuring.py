@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,7 +42,7 @@ class Plan:
     large, small : int
         Events of the large shop, and of a month of the small one.
     huge : int
-        Events of a shop that is read and built once; 0 for none.
+        Events of a shop that is read and built once.
     spark : bool
         Whether PySpark takes part, if it is installed.
     """
@@ -50,19 +50,8 @@ class Plan:
     n_runs: int
     large: int
     small: int
-    huge: int = 0
+    huge: int
     spark: bool = False
-
-
-def measure(plan: Plan, scratch: Path) -> Page:
-    """Measure everything in `scratch`, which has room for four times the largest shop."""
-    page = Page()
-    _measure_large(page, plan, scratch)
-    _measure_month(page, plan, scratch)
-    _measure_small(page, plan, scratch)
-    if plan.huge:
-        _measure_huge(page, plan, scratch)
-    return page
 
 
 def privacy_nodes(graph: dict) -> set[str]:
@@ -88,22 +77,22 @@ def _measure_large(page: Page, plan: Plan, scratch: Path) -> None:
     names = [str(path) for path in shop]
     csv_bytes = sum(path.stat().st_size for path in shop)
 
-    floor = page.cost(f"bare typed scan, {size}", [run_task("scan", *names) for _ in range(n_runs)])
-    tables = {
-        task: [_run_writing(task, scratch, names) for _ in range(n_runs)]
-        for task in ("typed_table", "plain_events", "keyed_events")
-    }
-    typed = page.cost(f"typed read into a table, {size}", tables["typed_table"])
-    plain = page.cost(f"events under plain integers, {size}", tables["plain_events"])
-    keyed = page.cost(f"events under keyed pseudonyms, {size}", tables["keyed_events"])
-
-    fulls, disk = [], 0
-    for number in range(n_runs):
+    scans, fulls, disk = [], [], 0
+    tables: dict[str, list[Cost]] = {"typed_table": [], "plain_events": [], "keyed_events": []}
+    for number in range(n_runs):  # in turn, so that an hour in which the machine is slow is slow for all
+        scans.append(run_task("scan", *names))
+        for task, costs in tables.items():
+            costs.append(_run_writing(task, scratch, names))
         home = scratch / f"full_{number}"
         fulls.append(build(home, names))
         disk = sum(path.stat().st_size for path in home.glob("*.duckdb"))
         if number:
             shutil.rmtree(home)
+    floor = page.cost(f"bare typed scan, {size}", scans)
+    typed = page.cost(f"typed read into a table, {size}", tables["typed_table"])
+    plain = page.cost(f"events under plain integers, {size}", tables["plain_events"])
+    keyed = page.cost(f"events under keyed pseudonyms, {size}", tables["keyed_events"])
+
     home = scratch / "full_0"
     page.cost(f"full build, {size}, with the fit", fulls)
     full = page.cost(f"full build, {size}, without dbt's start and the fit", fulls, without_fit)
@@ -235,10 +224,13 @@ def _measure_peers(
     floor: float,
 ) -> None:
     """Compare a tool with a lean query for the same features, and with our models up to all features."""
-    costs: dict[str, list[Cost]] = {}
+    tools = ("lean_query", "duckdb", tool)
+    costs: dict[str, list[Cost]] = {each: [] for each in tools}
+    for _ in range(plan.n_runs):  # in turn, as above
+        for each in tools:
+            costs[each].append(run_task(f"features_by_{each}", *names))
     seconds = {}
-    for each in ("lean_query", "duckdb", tool):
-        costs[each] = [run_task(f"features_by_{each}", *names) for _ in range(plan.n_runs)]
+    for each in tools:
         label = {"lean_query": "a lean DuckDB query", "duckdb": "a plain DuckDB query"}.get(each, each)
         seconds[each] = page.cost(f"fifteen features by {label}, {size}", costs[each])
     peak = {each: median(cost.peak_bytes for cost in found) / 2**30 for each, found in costs.items()}
@@ -291,3 +283,12 @@ def _sum(cost: Cost, nodes: Iterable[str]) -> float:
 
 def _millions(n_events: int) -> str:
     return f"{n_events / 1e6:g}M events"
+
+
+# Each part has a place of its own in docs/performance.md, and needs room for four times its shop.
+PARTS: dict[str, Callable[[Page, Plan, Path], None]] = {
+    "large": _measure_large,
+    "month": _measure_month,
+    "small": _measure_small,
+    "huge": _measure_huge,
+}
