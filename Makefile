@@ -179,7 +179,7 @@ format: $(DEV) ## Mend what the style checks can mend by themselves
 
 FLAGS ?=
 .PHONY: bench
-bench: $(DEV) ## Measure time, memory and disk, beside other tools, into docs/performance.md [FLAGS='--huge --spark'] (35 minutes)
+bench: $(DEV) ## Measure time, memory and disk, beside other tools, into docs/performance.md [FLAGS='--huge --spark --only large'] (40 minutes)
 	@python -m clientele.bench $(FLAGS)
 
 .PHONY: lock
