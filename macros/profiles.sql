@@ -57,16 +57,19 @@ statistics as (
 {% macro statistics_fingerprint_ctes() %}
     {#- CTEs that end in `fingerprints`, one row: who has which persona with which features, in any order. Two populations
         share one about once in 10^19 pairs. -#}
-{%- set columns = ['persona_scores.user_sk', 'persona_scores.segment_id', 'feature_values.n_orders'] -%}
-{%- for name in clientele.feature_names() -%}{%- do columns.append('feature_values.' ~ name) -%}{%- endfor -%}
-hashes as (
-    select {{ clientele.row_hash(columns) }} as row_hash
+{%- set columns = ['user_sk', 'segment_id', 'n_orders'] + clientele.feature_names() -%}
+profiled as (
+    select persona_scores.segment_id, feature_values.*
     from {{ ref('persona_scores') }} as persona_scores
     inner join {{ ref('user_feature_values') }} as feature_values on persona_scores.user_sk = feature_values.user_sk
 ),
 
+hashed_users as (
+    select {{ clientele.row_hash(columns) }} as row_hash from profiled
+),
+
 fingerprints as (
-    select cast(coalesce(sum(row_hash), 0) as varchar(64)) as fingerprint from hashes
+    select cast(coalesce(sum(row_hash), 0) as varchar(64)) as fingerprint from hashed_users
 )
 {% endmacro %}
 
