@@ -3,8 +3,6 @@
     data: built anew when any persona or feature of anybody has changed, else kept. One sort per feature and none
     shared, as Redshift wants it; on DuckDB a few features at a time, the others by the post-hook, so that memory
     does not grow with their number (macros/profiles.sql). -#}
--- depends_on: {{ ref('persona_scores') }}
--- depends_on: {{ ref('user_feature_values') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='all_or_nothing',

@@ -64,7 +64,7 @@ final as (
         feature_catalog.unit,
         feature_catalog.basis,
         feature_catalog.meaning,
-        cast(segments.n_users as bigint) as n_users,
+        segments.n_users,
         segments.median_value as segment_median,
         everybody.median_value as population_median,
         {{ clientele.natural('segments.median_value', 'feature_catalog.scale') }} as segment_value,
