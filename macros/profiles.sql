@@ -25,7 +25,7 @@ all_statistics as (
         cast(sum({{ clientele.exact(feature.name) }}) as decimal(38, 9)) as sum_value,
         cast(sum({{ clientele.exact(feature.name ~ ' * ' ~ feature.name) }}) as decimal(38, 9)) as sum_squared,
         cast(null as double precision) as lower_quartile,
-        {{ clientele.quartile(2, feature.name) }} as median_value,
+        {{ clientele.median(feature.name) }} as median_value,
         cast(null as double precision) as upper_quartile
     from personas
     {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
@@ -72,6 +72,11 @@ fingerprints as (
     select cast(coalesce(sum(row_hash), 0) as varchar(64)) as fingerprint from hashed_users
 )
 {% endmacro %}
+
+
+{% macro median(value) -%}
+    cast(percentile_cont(0.5) within group (order by {{ value }}) as double precision)
+{%- endmacro %}
 
 
 {% macro quartile(number, value) %}

@@ -76,8 +76,24 @@
         {%- set n_failed = results | rejectattr('status', 'in', ['success', 'pass', 'warn', 'no-op']) | list | length -%}
         {%- do clientele._log_entries([{
             'entry': 'ended', 'name': flags.WHICH, 'status': 'failed' if n_failed else 'succeeded', 'n_failed': n_failed,
-            'load_id': clientele._load_taken_in(), 'n_rows_in': clientele._lines_taken_in(),
+            'load_id': clientele._load_taken_in(),
+            'n_rows_in': clientele._lines_taken_in() if 'events' in results
+                | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list else 0,
         }]) -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro tell_about_invalid_rows(results) %}
+    {#- What is broken in a table, and how often: dbt itself says no more than the name of the test. -#}
+    {%- if execute -%}
+        {%- for result in results if result.status in ['fail', 'warn'] and result.node.test_metadata -%}
+            {%- if result.node.test_metadata.name == 'valid_rows' -%}
+                {%- for row in run_query(result.node.compiled_code).rows -%}
+                    {{ print(result.node.name ~ ': ' ~ row['n_rows'] ~ ' row(s) break: ' ~ row['broken']) }}
+                {%- endfor -%}
+            {%- endif -%}
+        {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
 
@@ -132,11 +148,10 @@
 
 
 {% macro _lines_taken_in() %}
-    {#- Lines of the files that core.events took in during this run. -#}
-    {%- set ledger = adapter.get_relation(
+    {#- Lines of the files that core.events took in during this run, which it ended well. -#}
+    {%- set ledger = api.Relation.create(
         database=clientele.vault_database(), schema='vault', identifier='event_files'
     ) -%}
-    {%- if ledger is none -%}{{ return(0) }}{%- endif -%}
     {{ return(run_query(
         "select coalesce(sum(n_lines), 0) from " ~ ledger ~ " where status = 'accepted' and load_id <= "
         ~ clientele.taken_in('events') ~ " and load_id > (select coalesce(max(load_id), 0) from " ~ clientele.run_log()

@@ -45,7 +45,7 @@ sizes as (
 median_events as (
     select
         segment_id,
-        cast(percentile_cont(0.5) within group (order by n_events) as double precision) as median_events
+        {{ clientele.median('n_events') }} as median_events
     from members
     group by segment_id
 ),

@@ -466,6 +466,16 @@ def test_refused_files_stop_the_build_and_change_nothing(house):
     assert house.events()[canary.row()] == 1
 
 
+def test_a_first_delivery_that_is_refused_ends_with_its_sentence(house):
+    """The end of the run looks for a ledger that the failed model has taken back."""
+    house.deliver("wrong.csv", b"no header\n")
+    stopped = house.run(*UP_TO_EVENTS)
+    assert not stopped.succeeded
+    assert "Nothing was loaded." in stopped.said and "does not exist" not in stopped.said
+    ended = house.rows("select status, n_rows_in from monitor.run_log where entry = 'ended'")
+    assert ended == [("failed", 0)]
+
+
 def test_a_broken_redelivery_keeps_what_the_path_held(house):
     house.deliver("x.csv", [fresh(), fresh()])
     house.build(*UP_TO_EVENTS)

@@ -225,7 +225,8 @@ def test_a_person_names_a_persona(shop):
         override(("*", 2, before[0][1], "Lunes"))
         refused = shop.run(*renamed)
         assert not refused.succeeded
-        assert refused.status["unique_segment_labels_segment_name"] == "fail"
+        assert refused.status["valid_segment_labels"] == "fail"
+        assert "valid_segment_labels: 1 row(s) break: segment_name is unique" in refused.said
     finally:
         override()
         shop.build(*renamed)

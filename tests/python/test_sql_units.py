@@ -38,6 +38,9 @@ MACROS = {
     "{% set first = clientele.feature_catalog()[:clientele.features_at_once()] %}"
     "with state as (select 'these' as fingerprint), {{ clientele.feature_statistics_ctes(first, 'state') }} "
     "select * from statistics; {{ clientele.insert_other_features('feature_statistics') }}",
+    "valid_rows": "{{ clientele.test_valid_rows('tested', not_null=['a'], "
+    "keys=[['a', 'b'], {'columns': ['c'], 'where': 'd = 1'}], codes={'e': 'event_types'}, "
+    "expressions=[\"d >= 0 and e != 'it''s'\"]) }}",
     "user_key": "{{ clientele.user_key('cast(user_id as varchar(32))') }}",
     "user_sk": "{{ clientele.hex_to_integer('user_key') }}",
     "session_sk": "{{ clientele.session_sk('user_session') }}",
@@ -584,3 +587,31 @@ def test_statistics_are_kept_only_while_nobody_has_changed(statements):
         connection.execute("create or replace table warehouse.core.persona_scores as from other")
         assert connection.sql(statements["fingerprint"]).fetchall() == seen[0]
     assert len({str(fingerprint) for fingerprint in seen}) == len(seen)
+
+
+# --- what the generic test finds
+
+SOUND = [(1, 1, 7, 1, "view"), (1, 2, 8, 1, None), (2, 1, 7, 0, "cart"), (2, 2, None, 0, "view")]
+EXPRESSION = "d >= 0 and e != 'it''s'"
+
+
+@pytest.mark.parametrize(
+    ("more", "broken"),
+    [
+        pytest.param([], {EXPRESSION: 1}, id="an unknown expression is no true one"),
+        pytest.param([(3, 1, 9, -1, "view"), (3, 2, 9, -2, "view")], {EXPRESSION: 3}, id="false"),
+        pytest.param([(None, 1, 9, 0, "view")], {"a is not null": 1, EXPRESSION: 1}, id="empty"),
+        pytest.param(
+            [(3, 1, 9, 0, "shout")], {"e is one of the event types": 1, EXPRESSION: 1}, id="a code of no list"
+        ),
+        pytest.param([SOUND[0]] * 2, {"a, b is unique": 2, "c is unique": 2, EXPRESSION: 1}, id="twice more"),
+        pytest.param([(3, 1, 8, 1, "view")], {"c is unique": 1, EXPRESSION: 1}, id="a key of some rows"),
+    ],
+)
+def test_valid_rows_says_what_is_broken_and_how_often(statements, more, broken):
+    with duckdb.connect() as connection:
+        connection.execute("create table tested (a integer, b integer, c integer, d integer, e varchar)")
+        assert connection.sql(statements["valid_rows"]).fetchall() == []
+        insert(connection, "tested", [*SOUND, *more])
+        found = dict(connection.sql(statements["valid_rows"]).fetchall())
+    assert found == broken

@@ -21,7 +21,7 @@ from clientele.bench.processes import (
     run_task,
     without_fit,
 )
-from clientele.bench.shops import Days, split_into_days, write_shop
+from clientele.bench.shops import split_into_days, write_shop
 from clientele.rights import SUBJECTS_FILE
 
 READING_NODES = ("stg_lake__lines", "file_lines", "quarantined_lines", "reconciliation")
@@ -156,48 +156,42 @@ def _measure_month(page: Page, plan: Plan, scratch: Path) -> None:
 def _measure_small(page: Page, plan: Plan, scratch: Path) -> None:
     """Measure a new day after one month and after three, and the tool that holds all events in memory."""
     n_runs, size = plan.n_runs, _millions(plan.small)
-    home = scratch / "home"
-    after, floor = {}, 0.0
-    for n_months in (1, 3):
-        files = write_shop(scratch / f"{n_months}", n_months * plan.small, n_months)
-        names = [str(path) for path in files]
-        days = split_into_days(files, scratch / f"days_{n_months}")
-        text = f"{n_months} month{'s' if n_months > 1 else ''} of {size}"
-        # The full build after three months is in no ratio: one is enough to put the new day on.
-        befores, afters = _new_days(home, days, n_runs, n_builds=n_runs if n_months == 1 else 1)
-        before = page.cost(f"full build, {text}, before the new day", befores, without_fit)
-        after[n_months] = page.cost(f"one new day after {text}", afters, without_fit)
-        if n_months == 1:
-            page.ratio(f"one new day / full build, {text}", after[1] / before, 0.12)
-            floor = page.cost(f"bare typed scan, {size}", [run_task("scan", *names) for _ in range(n_runs)])
-            features = ancestors(manifest(home), "user_feature_values")
-            everything = page.seconds(
-                f"models from files to all 36 features in the full build, {size}",
-                [_sum(cost, features) for cost in befores],
-            )
-            peak = median(cost.peak_bytes for cost in befores) / 2**30
-            _measure_peers(page, plan, names, size, "pandas", (0.1, 0.3), (everything, peak), floor)
+    home, kept = scratch / "home", scratch / "kept"
+    shops = {n: write_shop(scratch / f"{n}", n * plan.small, n) for n in (1, 3)}
+    days = {n: split_into_days(files, scratch / f"days_{n}") for n, files in shops.items()}
+    text = {1: f"1 month of {size}", 3: f"3 months of {size}"}
+
+    # The full build after three months is in no ratio: one is enough to put the new days on.
+    befores: dict[int, list[Cost]] = {1: [], 3: [build(home, [days[3].history])]}
+    afters: dict[int, list[Cost]] = {1: [], 3: []}
+    features = ancestors(manifest(home), "user_feature_values")
+    home.rename(kept)
+    for _ in range(n_runs):  # in turn, as above
+        befores[1].append(build(home, [days[1].history]))
+        afters[1].append(build(home, [days[1].history, days[1].new_day]))
         shutil.rmtree(home)
-        shutil.rmtree(scratch / f"{n_months}")
-        shutil.rmtree(scratch / f"days_{n_months}")
+        shutil.copytree(kept, home, symlinks=True)
+        afters[3].append(build(home, [days[3].history, days[3].new_day]))
+        shutil.rmtree(home)
+    shutil.rmtree(kept)
+    before, after = {}, {}
+    for n, costs in befores.items():
+        before[n] = page.cost(f"full build, {text[n]}, before the new day", costs, without_fit)
+        after[n] = page.cost(f"one new day after {text[n]}", afters[n], without_fit)
+    page.ratio(f"one new day / full build, {text[1]}", after[1] / before[1], 0.12)
     page.ratio("one new day after three months / after one", after[3] / after[1], 1.3)
 
-
-def _new_days(home: Path, days: Days, n_runs: int, n_builds: int) -> tuple[list[Cost], list[Cost]]:
-    """Return the costs of builds of the history, and of a new day on it; the last build's home stays."""
-    kept = home.with_suffix(".kept")
-    befores, afters = [], []
-    for number in range(n_runs):
-        shutil.rmtree(home, ignore_errors=True)
-        if number < n_builds:
-            befores.append(build(home, [days.history]))
-            if number == n_builds - 1 < n_runs - 1:
-                shutil.copytree(home, kept, symlinks=True)
-        else:
-            shutil.copytree(kept, home, symlinks=True)
-        afters.append(build(home, [days.history, days.new_day]))
-    shutil.rmtree(kept, ignore_errors=True)
-    return befores, afters
+    names = [str(path) for path in shops[1]]
+    floor = page.cost(f"bare typed scan, {size}", [run_task("scan", *names) for _ in range(n_runs)])
+    everything = page.seconds(
+        f"models from files to all 36 features in the full build, {size}",
+        [_sum(cost, features) for cost in befores[1]],
+    )
+    peak = median(cost.peak_bytes for cost in befores[1]) / 2**30
+    _measure_peers(page, plan, names, size, "pandas", (0.1, 0.3), (everything, peak), floor)
+    for n in shops:
+        shutil.rmtree(scratch / f"{n}")
+        shutil.rmtree(scratch / f"days_{n}")
 
 
 def _measure_huge(page: Page, plan: Plan, scratch: Path) -> None:
