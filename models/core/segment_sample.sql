@@ -4,7 +4,7 @@
 with
 
 eligible as (
-    select *
+    select user_sk
     from {{ ref('user_feature_values') }}
     where n_events >= {{ clientele.setting('fit_min_events') }} and {{ clientele.may_be_profiled('user_sk') }}
 ),
@@ -15,14 +15,14 @@ sampled as (
 
 final as (
     select
-        eligible.user_sk,
-        eligible.n_orders,
-        eligible.revenue,
+        feature_values.user_sk,
+        feature_values.n_orders,
+        feature_values.revenue,
         {% for feature in clientele.feature_names() %}
-        eligible.{{ feature }}{% if not loop.last %},{% endif %}
+        feature_values.{{ feature }}{% if not loop.last %},{% endif %}
         {% endfor %}
-    from eligible
-    inner join sampled on eligible.user_sk = sampled.user_sk
+    from {{ ref('user_feature_values') }} as feature_values
+    inner join sampled on feature_values.user_sk = sampled.user_sk
 )
 
 select * from final
