@@ -76,9 +76,7 @@
         {%- set n_failed = results | rejectattr('status', 'in', ['success', 'pass', 'warn', 'no-op']) | list | length -%}
         {%- do clientele._log_entries([{
             'entry': 'ended', 'name': flags.WHICH, 'status': 'failed' if n_failed else 'succeeded', 'n_failed': n_failed,
-            'load_id': clientele._load_taken_in(),
-            'n_rows_in': clientele._lines_taken_in() if 'events' in results
-                | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list else 0,
+            'load_id': clientele._load_taken_in(), 'n_rows_in': clientele._lines_taken_in(results),
         }]) -%}
     {%- endif -%}
 {% endmacro %}
@@ -88,7 +86,7 @@
     {#- What is broken in a table, and how often: dbt itself says no more than the name of the test. -#}
     {%- if execute -%}
         {%- for result in results if result.status in ['fail', 'warn'] and result.node.test_metadata -%}
-            {%- if result.node.test_metadata.name == 'valid_rows' -%}
+            {%- if result.node.test_metadata.name in ['valid_rows', 'features_are_finite'] -%}
                 {%- for row in run_query(result.node.compiled_code).rows -%}
                     {{ print(result.node.name ~ ': ' ~ row['n_rows'] ~ ' row(s) break: ' ~ row['broken']) }}
                 {%- endfor -%}
@@ -147,13 +145,13 @@
 {% endmacro %}
 
 
-{% macro _lines_taken_in() %}
-    {#- Lines of the files that core.events took in during this run, which it ended well. -#}
-    {%- set ledger = api.Relation.create(
-        database=clientele.vault_database(), schema='vault', identifier='event_files'
-    ) -%}
+{% macro _lines_taken_in(results) %}
+    {#- Lines of the files that core.events took in during this run. Not when it failed: a ledger that a failed model took
+        back is still in dbt's cache. -#}
+    {%- set succeeded = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list -%}
+    {%- if 'events' not in succeeded -%}{{ return(0) }}{%- endif -%}
     {{ return(run_query(
-        "select coalesce(sum(n_lines), 0) from " ~ ledger ~ " where status = 'accepted' and load_id <= "
+        "select coalesce(sum(n_lines), 0) from " ~ clientele.register('event_files') ~ " where status = 'accepted' and load_id <= "
         ~ clientele.taken_in('events') ~ " and load_id > (select coalesce(max(load_id), 0) from " ~ clientele.run_log()
         ~ " where entry = 'started' and run_id = '" ~ invocation_id ~ "')"
     ).columns[0].values()[0] | int) }}

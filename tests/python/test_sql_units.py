@@ -41,6 +41,7 @@ MACROS = {
     "valid_rows": "{{ clientele.test_valid_rows('tested', not_null=['a'], "
     "keys=[['a', 'b'], {'columns': ['c'], 'where': 'd = 1'}], codes={'e': 'event_types'}, "
     "expressions=[\"d >= 0 and e != 'it''s'\"]) }}",
+    "features_are_finite": "{{ clientele.test_features_are_finite('warehouse.core.user_feature_values') }}",
     "user_key": "{{ clientele.user_key('cast(user_id as varchar(32))') }}",
     "user_sk": "{{ clientele.hex_to_integer('user_key') }}",
     "session_sk": "{{ clientele.session_sk('user_session') }}",
@@ -615,3 +616,18 @@ def test_valid_rows_says_what_is_broken_and_how_often(statements, more, broken):
         insert(connection, "tested", [*SOUND, *more])
         found = dict(connection.sql(statements["valid_rows"]).fetchall())
     assert found == broken
+
+
+@pytest.mark.parametrize("value", ["null", "'nan'", "'inf'", "'-inf'", "1000"])
+def test_a_feature_without_a_finite_value_is_found(statements, value):
+    with duckdb.connect() as connection:
+        people(connection, ":memory:", 100)
+        assert connection.sql(statements["features_are_finite"]).fetchall() == []
+        for name in EXPECTED:
+            connection.execute("begin")
+            connection.execute(
+                f"update warehouse.core.user_feature_values set {name} = {value} where user_sk = 7"
+            )
+            broken = connection.sql(statements["features_are_finite"]).fetchall()
+            assert broken == [(f"abs({name}) < 1000", 1)]
+            connection.execute("rollback")

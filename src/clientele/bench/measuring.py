@@ -132,7 +132,6 @@ def _measure_large(page: Page, plan: Plan, scratch: Path) -> None:
     shutil.rmtree(home)
     _measure_peers(page, plan, names, size, "polars", (0.8, 0.6), (everything, peak), floor)
     _measure_spark(page, plan, names, size)
-    shutil.rmtree(scratch / "large")
 
 
 def _measure_month(page: Page, plan: Plan, scratch: Path) -> None:
@@ -150,7 +149,6 @@ def _measure_month(page: Page, plan: Plan, scratch: Path) -> None:
         subjects = _name_subjects(home, scratch / f"subjects_{number}.txt")
         erasures.append(operate(home, "erase_subjects", **{SUBJECTS_FILE: str(subjects)}))
         shutil.rmtree(home)
-    shutil.rmtree(scratch / "month_days")
     before = page.cost(f"full build, a month of {size}, before the new day", befores, without_fit)
     new = page.cost(f"one new day after a month of {size}", news, without_fit)
     page.ratio(f"one new day / full build, a month of {size}", new / before, 0.12)
@@ -180,7 +178,6 @@ def _measure_small(page: Page, plan: Plan, scratch: Path) -> None:
         shutil.copytree(kept, home, symlinks=True)
         afters[3].append(build(home, [days[3].history, days[3].new_day]))
         shutil.rmtree(home)
-    shutil.rmtree(kept)
     before, after = {}, {}
     for n, costs in befores.items():
         before[n] = page.cost(f"full build, {text[n]}, before the new day", costs, without_fit)
@@ -196,9 +193,6 @@ def _measure_small(page: Page, plan: Plan, scratch: Path) -> None:
     )
     peak = median(cost.peak_bytes for cost in befores[1]) / 2**30
     _measure_peers(page, plan, names, size, "pandas", (0.1, 0.3), (everything, peak), floor)
-    for n in shops:
-        shutil.rmtree(scratch / f"{n}")
-        shutil.rmtree(scratch / f"days_{n}")
 
 
 def _measure_huge(page: Page, plan: Plan, scratch: Path) -> None:
@@ -210,8 +204,6 @@ def _measure_huge(page: Page, plan: Plan, scratch: Path) -> None:
     full = page.cost(f"full build, {size}, without dbt's start and the fit", costs, without_fit)
     page.ratio(f"full build / bare typed scan, {size}, one run", full / floor, 4.0)
     page.ratio(f"peak memory of that build, {size}", costs[0].peak_bytes / 2**30, 8, " GB")
-    shutil.rmtree(scratch / "home")
-    shutil.rmtree(scratch / "huge")
 
 
 def _measure_peers(
