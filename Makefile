@@ -69,7 +69,7 @@ check-build:
 DBT_TARGET ?=
 .PHONY: subjects
 subjects: $(RUN)
-	@$(if $(filter redshift,$(DBT_TARGET)),python -m clientele.redshift_subjects,:)
+	@$(if $(filter redshift,$(DBT_TARGET)),python -m clientele.privacy.redshift_subjects,:)
 
 # Who is meant: SUBJECT=<user_id>, or SUBJECTS_FILE=<path> with an id per line (keeps ids out of the shell's history).
 .PHONY: erase
@@ -90,7 +90,7 @@ withdraw-objection: subjects ## Take such an objection back
 
 .PHONY: export-subject
 export-subject: subjects ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
-	@python -m clientele.rights
+	@python -m clientele.privacy.rights
 
 .PHONY: rotate-key
 rotate-key: $(RUN) ## Give everybody a new pseudonym: from CLIENTELE_PSEUDONYM_KEY to CLIENTELE_PSEUDONYM_KEY_NEW
@@ -98,12 +98,12 @@ rotate-key: $(RUN) ## Give everybody a new pseudonym: from CLIENTELE_PSEUDONYM_K
 
 .PHONY: evaluate
 evaluate: $(RUN) ## Judge the personas of a built warehouse and compare other ways to cluster [HOME_DIR=directory]
-	@python -m clientele.evaluation
+	@python -m clientele.personas.evaluate
 
 .PHONY: rollback
 rollback: $(RUN) ## Publish the marts before these once more: make rollback [TO=number] [HOME_DIR=warehouse]
-	@python -m clientele.publishing rollback $(if $(value TO),--to '$(value TO)')
-	@python -m clientele.publishing list
+	@python -m clientele.runtime.publishing rollback $(if $(value TO),--to '$(value TO)')
+	@python -m clientele.runtime.publishing list
 
 .PHONY: docs
 docs: $(RUN) ## Write the documentation of all tables as one page: target/static_index.html

@@ -421,7 +421,7 @@ user_features_as_of as (
 
 {% macro natural(value, scale) -%}
     {#- A feature's value in natural units, by its scale in the catalog (both expressions): a share of 0 to 1 for a logit,
-        and so on. clientele.segmentation.wording does the same. -#}
+        and so on. clientele.personas.wording does the same. -#}
     case {{ scale }}
         when 'logit' then 1 / (1 + exp(-({{ value }})))
         when 'ln1p' then exp({{ value }}) - 1

@@ -23,7 +23,7 @@
     {#- The first words of a text that reach for key material, or nothing. -#}
     {%- set found = modules.re.search(
         '(?i)getvariable|duckdb_variables|pseudonym_key|env_var|getenv|[^a-z_]environ[^a-z_]'
-        ~ '|clientele[.]keys|clientele import .*keys|[.](user_key|session_sk|erased_hash) *[(]|clientele_[a-z_]*ring',
+        ~ '|clientele[.]privacy[.]keys|clientele[.]privacy import .*keys|[.](user_key|session_sk|erased_hash) *[(]|clientele_[a-z_]*ring',
         text
     ) -%}
     {{ return(found.group(0) | trim if found else none) }}

@@ -1,5 +1,5 @@
 {#- Keyed pseudonyms. The key material is a session variable (DuckDB) or a column of a restricted table (Redshift):
-    no statement carries it. Construction and golden vectors: src/clientele/keys.py. -#}
+    no statement carries it. Construction and golden vectors: src/clientele/privacy/keys.py. -#}
 
 {% macro user_key(user_id) %}
     {{- return(adapter.dispatch('user_key', 'clientele')(user_id)) -}}
@@ -34,7 +34,7 @@
 
 
 {% macro new_key_ring() %}
-    {#- An SQL expression: a ring for a new warehouse, sealed with the key of this build (src/clientele/keys.py). -#}
+    {#- An SQL expression: a ring for a new warehouse, sealed with the key of this build (src/clientele/privacy/keys.py). -#}
     {{ return(adapter.dispatch('new_key_ring', 'clientele')()) }}
 {% endmacro %}
 

@@ -1,6 +1,6 @@
 {#- Scoring in plain SQL. Everything after the clip is affine, so a persona's score is an intercept plus a weighted sum;
     the lowest wins, ties go to the lowest id. The sum runs in the order of the features: floats are added in the same
-    order in clientele.segmentation.score, so that both give the same bits. -#}
+    order in clientele.personas.score, so that both give the same bits. -#}
 
 {% macro weights_of(flag) %}
     {#- CTEs that end in `weights_of_model`: the weights of the fit that segment_models marks with `flag`. Ids are for

@@ -27,7 +27,7 @@ found=$(ask "select count(*) from lake.event_lines")
 if [ "$found" != "$expected" ]; then echo "smoke.sh: $expected lines in the files, Spectrum gives $found" >&2; exit 1; fi
 
 say "4. Everything is built, Python models too, and tested"
-python -m clientele.redshift_key
+python -m clientele.privacy.redshift_key
 dbt build --target redshift
 
 say "5. The same run again changes nothing"
@@ -52,7 +52,7 @@ say "9. No key material in what the cluster remembers of queries"
 ask "select text from sys_query_text where start_time > dateadd(hour, -2, getdate())" > "$work/queries.csv"
 python - "$work/queries.csv" <<'PYTHON'
 import os, sys
-from clientele import keys
+from clientele.privacy import keys
 material = keys.derive(os.environ["CLIENTELE_PSEUDONYM_KEY"])
 text = open(sys.argv[1]).read().lower()
 held = [name for name in ("user_inner", "user_outer", "session") if getattr(material, name)[:24].lower() in text]

@@ -1,6 +1,6 @@
 {#- A table filled file by file from stg_lake__files, in the order of the lines: progress can be shown, memory is
     bounded by one file's buffers, and a row's place in the table is its line's place in the file. After each file
-    rows + rejected lines must equal the lines counted by clientele.lake; a reader that loses a line is used again
+    rows + rejected lines must equal the lines counted by clientele.intake.lake; a reader that loses a line is used again
     without parallelism, and if that does not mend it the build stops. Each file is a transaction of its own: DuckDB 2.0
     loses every row of a large insert that follows a large and an empty one in the same transaction. -#}
 
@@ -101,7 +101,7 @@
 
 
 {% macro _mark_header(relation, file_id) %}
-    {#- The first line is the header: clientele.lake refuses a file in which it is not. -#}
+    {#- The first line is the header: clientele.intake.lake refuses a file in which it is not. -#}
     update {{ relation }} set line_kind = 'header', reason = null
     where file_id = {{ file_id }} and rowid = (select min(rowid) from {{ relation }} where file_id = {{ file_id }})
 {% endmacro %}

@@ -1,5 +1,5 @@
 {#- Grain: one figure of one model version: model, what it is compared with, month, fold and metric. Measured when the
-    model was fitted (clientele.evaluation), and kept with it. -#}
+    model was fitted (clientele.personas.prediction), and kept with it. -#}
 
 with
 

@@ -1,6 +1,6 @@
-"""Grain: one row of one fit, of several kinds (see clientele.segmentation.rows). Every fit so far is kept."""
+"""Grain: one row of one fit, of several kinds (see clientele.personas.rows). Every fit so far is kept."""
 
-from clientele.segmentation.rows import fit_rows
+from clientele.personas.rows import fit_rows
 
 
 def model(dbt, session):

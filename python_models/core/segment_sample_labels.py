@@ -1,6 +1,6 @@
 """Grain: one user of a sample, with a label from Python, for the test that SQL gives the same labels."""
 
-from clientele.segmentation.rows import label_rows
+from clientele.personas.rows import label_rows
 
 
 def model(dbt, session):

@@ -1,6 +1,6 @@
 """Grain: one row of one model's study of short histories, of several kinds (see _python.yml)."""
 
-from clientele.segmentation.study_rows import study_rows
+from clientele.personas.study_rows import study_rows
 
 
 def model(dbt, session):

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import duckdb
 
-from clientele import keys, synthetic
+from clientele import synthetic
+from clientele.privacy import keys
 
 STEP = re.compile(r" \d+ of \d+ (START|OK|PASS|NO-OP) |^\d\d:\d\d:\d\d\s*$")
 MODEL = re.compile(r" \d+ of \d+ OK created ")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clientele import keys
+from clientele.privacy import keys
 
 RECORD = Path("docs/privacy/record-of-processing.md")
 PAPER = Path("docs/privacy.md")

@@ -31,8 +31,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from clientele import keys, rewriting
-from clientele.lake import COLUMNS
+from clientele.intake.lake import COLUMNS
+from clientele.privacy import keys
+from clientele.runtime import rewriting
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "for tests only, and no secret: 9f3c1d77"

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from support import HEADER, UP_TO_EVENTS, WITHOUT_TESTS, Account, Event, House, assert_same, csv_text, packed
 
-from clientele.lake import COLUMNS
+from clientele.intake.lake import COLUMNS
 from clientele.synthetic import generate
 
 NEXT = iter(range(100_000, 200_000))

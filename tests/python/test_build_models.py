@@ -9,7 +9,7 @@ import pytest
 from support import WITHOUT_TESTS, House, assert_same
 
 from clientele import synthetic
-from clientele.segmentation import score
+from clientele.personas import score
 from clientele.synthetic.catalogue import SWITCHED_TO
 
 

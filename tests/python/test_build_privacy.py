@@ -23,7 +23,7 @@ from support import (
     parsed,
 )
 
-from clientele import keys
+from clientele.privacy import keys
 
 SHOP = little_shop(seed=11, n_users=90)
 RAW_IDS = {event.user_id for event in SHOP} | {event.user_session for event in SHOP if event.user_session}

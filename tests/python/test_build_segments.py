@@ -15,9 +15,10 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from support import MATERIAL, ROOT, WITHOUT_TESTS, House, assert_same
 
-from clientele import keys, synthetic
-from clientele.segmentation import reasons, score
-from clientele.segmentation.wording import natural
+from clientele import synthetic
+from clientele.personas import reasons, score
+from clientele.personas.wording import natural
+from clientele.privacy import keys
 
 REAL = ROOT.parent / "shared" / "data"
 MARTS = (

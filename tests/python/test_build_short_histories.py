@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from support import MATERIAL, UP_TO_FEATURES, WITHOUT_TESTS, Event, House
 
-from clientele import keys, synthetic
-from clientele.evaluation.__main__ import main
+from clientele import synthetic
+from clientele.personas.evaluate import main
+from clientele.privacy import keys
 
 # The reference window ends early, so that histories can be cut after it without moving what is pinned to it.
 VARIABLES = {"reference_days": 7}

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-import clientele.evaluation.prediction as prediction
-from clientele.evaluation import Study, cross_validate, judge
-from clientele.evaluation.__main__ import _markdown, main
-from clientele.evaluation.comparators import compare
-from clientele.evaluation.gate import MIN_BUYERS
-from clientele.evaluation.metrics import auc_and_lift, bootstrap_weights, r_squared
-from clientele.segmentation import Settings
+import clientele.personas.prediction as prediction
+from clientele.learning.metrics import auc_and_lift, bootstrap_weights, r_squared
+from clientele.personas import Settings
+from clientele.personas.comparators import compare
+from clientele.personas.evaluate import _markdown, main
+from clientele.personas.gate import MIN_BUYERS, judge
+from clientele.personas.prediction import Study, cross_validate
 
 SETTINGS = Settings(as_of=date(2020, 1, 31), min_outcome_users=200)
 STUDY = Study(max_users=3000, n_bootstraps=40, n_trees=5, n_init=1)

@@ -152,7 +152,7 @@ def published(house: House) -> dict[str, bytes]:
 
 @pytest.mark.skipif(not IS_LONG, reason="make test-faults: builds that fit (test_publishing has kills too)")
 def test_killed_during_the_fit_and_while_publishing(breaker, half_way, everything):
-    fit = {"in_function": "clientele.segmentation.rows:fit_rows", "when_done": IS_LONG}
+    fit = {"in_function": "clientele.personas.rows:fit_rows", "when_done": IS_LONG}
     assert breaker.build(half_way, *WITHOUT_TESTS, **fit).killed
     assert not published(half_way)
     # Files are written and not published; then published, and the run is not on record as ended.

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clientele import lake
-from clientele.lake import COLUMNS, FileFacts, LakeError, inventory, known_from_json
+from clientele.intake import lake
+from clientele.intake.lake import COLUMNS, FileFacts, LakeError, inventory, known_from_json
 
 HEADER = ",".join(COLUMNS).encode()
 EVENT = b"2019-10-01 00:00:00 UTC,view,1,2,,,3.5,4,5a"

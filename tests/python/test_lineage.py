@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from test_segmentation import CATALOG, SETTINGS, make_users
+from test_persona_fit import CATALOG, SETTINGS, make_users
 
-from clientele.segmentation import choose_k, fit_personas, score
-from clientele.segmentation.lineage import give_ids, label_before, trace
-from clientele.segmentation.stability import fit_final_kmeans
+from clientele.personas import choose_k, fit_personas, score
+from clientele.personas.lineage import give_ids, label_before, trace
+from clientele.personas.stability import fit_final_kmeans
 
 
 def ids_of(before: list[int], labels: list[int], highest: int = 0, points=None) -> list[int]:

@@ -42,8 +42,8 @@ SQL_READERS = {
 PYTHON_READERS = {
     "environment": "import os\ndef model(dbt, session):\n    return session.sql(os.environ['X'])\n",
     "getenv": "from os import getenv\ndef model(dbt, session):\n    return session.sql(getenv('X'))\n",
-    "package": "from clientele import keys\ndef model(dbt, session):\n    return keys.from_environment()\n",
-    "module": "import clientele.keys as k\ndef model(dbt, session):\n    return k.from_environment()\n",
+    "package": "from clientele.privacy import keys\ndef model(dbt, session):\n    return keys.derive()\n",
+    "module": "import clientele.privacy.keys as k\ndef model(dbt, session):\n    return k.derive()\n",
     "variable": "def model(dbt, session):\n    return session.sql('from duckdb_variables()')\n",
 }
 
@@ -139,13 +139,13 @@ def test_no_python_model_reaches_the_key_through_the_package():
     assert models
     for model in models:
         files = reachable(model)
-        assert SOURCE / "clientele/segmentation/preparation.py" in files, "imports of imports are followed"
-        assert SOURCE / "clientele/keys.py" not in files
+        assert SOURCE / "clientele/personas/preparation.py" in files, "imports of imports are followed"
+        assert SOURCE / "clientele/privacy/keys.py" not in files
         secretive = {
             file for file in files if re.search(r"\benviron\b|getenv|PSEUDONYM_KEY", file.read_text())
         }
         assert not secretive, model
-    assert SOURCE / "clientele/keys.py" in reachable(SOURCE / "clientele/duckdb_plugin.py")
+    assert SOURCE / "clientele/privacy/keys.py" in reachable(SOURCE / "clientele/runtime/duckdb_plugin.py")
 
 
 @pytest.mark.parametrize("key", [None, "", "x" * 31, "é" * 15, " " * 31])

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clientele import publishing, rewriting
-from clientele.publishing import PublicationError, publications, rollback
+from clientele.runtime import publishing, rewriting
+from clientele.runtime.publishing import PublicationError, publications, rollback
 
 MARTS = ("user_features", "user_segments")
 

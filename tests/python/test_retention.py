@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support import MATERIAL, UP_TO_FEATURES, House, assert_same, little_shop
 
-from clientele import keys
+from clientele.privacy import keys
 
 # The shop's days are October and November 2019; events are kept for a month before the last one's day.
 SHOP = little_shop(seed=5, n_users=25, n_days=45)

@@ -28,7 +28,8 @@ from support import (
     little_shop,
 )
 
-from clientele import keys, rewriting, rights
+from clientele.privacy import keys, rights
+from clientele.runtime import rewriting
 
 SHOP = little_shop(seed=11, n_users=40, n_days=30)
 SETTINGS = {"reference_days": 10, "min_events": 5}

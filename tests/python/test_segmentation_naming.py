@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from clientele.segmentation import name_segments, profile
+from clientele.personas import name_segments, profile
 
 ROOT = Path(__file__).parents[2]
 DICTIONARY = pd.read_csv(ROOT / "seeds" / "segment_names.csv")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clientele.segmentation.rules import fit_rules
-from clientele.segmentation.wording import SCALES, from_natural, natural, round_as_said, say_value
+from clientele.personas.rules import fit_rules
+from clientele.personas.wording import SCALES, from_natural, natural, round_as_said, say_value
 
 CATALOG = pd.DataFrame(
     {

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
-from clientele.segmentation import score
-from clientele.segmentation.short_histories import (
+from clientele.personas import score
+from clientele.personas.short_histories import (
     StudySettings,
     calibration_deciles,
     choose_min_events,
@@ -16,7 +16,7 @@ from clientele.segmentation.short_histories import (
     end_of_early_use,
     study_short_histories,
 )
-from clientele.segmentation.study_rows import SCHEMA, study_rows
+from clientele.personas.study_rows import SCHEMA, study_rows
 
 SETTINGS = StudySettings(n_bootstraps=100)
 LENGTHS = (1, 5, 10, 20, 40)

@@ -24,8 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import MATERIAL, ROOT, House, parsed
 
-from clientele import keys
-from clientele.lake import FileFacts
+from clientele.intake.lake import FileFacts
+from clientele.privacy import keys
 
 CUT = "-- next statement"
 MACROS = {

@@ -6,7 +6,7 @@ import pytest
 import redshift_connector
 from standin.postgres import DATABASE, PASSWORD, USER
 
-from clientele import keys, redshift_key
+from clientele.privacy import keys, redshift_key
 
 MATERIAL = keys.derive("k" * 40)
 OTHER = keys.derive("o" * 40)

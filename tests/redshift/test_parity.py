@@ -30,7 +30,7 @@ from standin import Proxy
 from support import HEADER, MATERIAL, PROVENANCE, ROOT, WITHOUT_TESTS, House
 from warehouse import USER, Warehouse
 
-from clientele import keys, redshift_key, rights
+from clientele.privacy import keys, redshift_key, rights
 from clientele.redshift_lint import refusals
 from clientele.synthetic.__main__ import main as synthesize
 

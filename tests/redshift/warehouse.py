@@ -20,7 +20,7 @@ from standin import Postgres, Proxy
 from standin.postgres import DATABASE, OWNER, PASSWORD
 from support import MATERIAL, ROOT, Build
 
-from clientele import redshift_key, redshift_subjects
+from clientele.privacy import redshift_key, redshift_subjects
 
 SETUP = ROOT / "deploy/redshift/setup.sql"
 USER = "clientele_build"

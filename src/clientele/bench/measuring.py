@@ -22,7 +22,7 @@ from clientele.bench.processes import (
     without_fit,
 )
 from clientele.bench.shops import split_into_days, write_shop
-from clientele.rights import SUBJECTS_FILE
+from clientele.privacy.rights import SUBJECTS_FILE
 
 READING_NODES = ("stg_lake__lines", "file_lines", "quarantined_lines", "reconciliation")
 SCORING_NODES = ("centroid_scores", "early_scores", "persona_scores")

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from clientele.keys import ENVIRONMENT_VARIABLE
+from clientele.privacy.keys import ENVIRONMENT_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[3]
 

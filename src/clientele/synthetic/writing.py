@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clientele.lake import COLUMNS
+from clientele.intake.lake import COLUMNS
 from clientele.synthetic.activity import EVENT_TYPES, Month, Rows, Sessions, is_promotion_day
 from clientele.synthetic.behaviours import Customers
 from clientele.synthetic.catalogue import SWITCHED_FAMILY, SWITCHED_TO, Catalogue

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clientele.segmentation.rows import typed
+from clientele.personas.rows import typed
 
 if TYPE_CHECKING:
-    from clientele.segmentation.short_histories import Study
+    from clientele.personas.short_histories import Study
 
 # One schema for all kinds of rows, as in segment_fits.
 SCHEMA = {
@@ -53,7 +53,7 @@ def study_rows(
     if histories.empty:
         return typed(pd.DataFrame(), SCHEMA)
     # here: scikit-learn takes two seconds, and most builds study nothing
-    from clientele.segmentation.short_histories import compare_early_classifiers, study_short_histories
+    from clientele.personas.short_histories import compare_early_classifiers, study_short_histories
 
     rows: list[pd.DataFrame] = []
     weights = fits[fits["row_kind"] == "weight"].rename(

@@ -1,4 +1,4 @@
-"""Write what is known of the personas of a built warehouse: ``python -m clientele.evaluation``.
+"""Write what is known of the personas of a built warehouse: ``python -m clientele.personas.evaluate``.
 
 Reads the warehouse, changes nothing in it. ``evaluation/evaluation.md`` and ``evaluation/comparators.csv`` in
 the warehouse's folder hold the gate, the figures behind it, and how other ways to cluster compare.
@@ -16,14 +16,14 @@ import duckdb
 import pandas as pd
 
 from clientele import markdown
-from clientele.evaluation.comparators import compare
-from clientele.segmentation import Settings
+from clientele.personas import Settings
+from clientele.personas.comparators import compare
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, write, and say where; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m clientele.evaluation", description="Compare ways to cluster, for the record."
+        prog="python -m clientele.personas.evaluate", description="Compare ways to cluster, for the record."
     )
     parser.add_argument(
         "--home",

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from clientele.segmentation.embedding import Embedding, embed
-from clientele.segmentation.lineage import LINEAGE_COLUMNS, give_ids, label_before, trace
-from clientele.segmentation.preparation import (
+from clientele.personas.embedding import Embedding, embed
+from clientele.personas.lineage import LINEAGE_COLUMNS, give_ids, label_before, trace
+from clientele.personas.preparation import (
     FEATURE_COLUMNS,
     Preparation,
     check_catalog,
@@ -18,9 +18,9 @@ from clientele.segmentation.preparation import (
     hash_sample,
     prepare,
 )
-from clientele.segmentation.scoring import WEIGHT_COLUMNS, fold_weights, hash_weights, score
-from clientele.segmentation.settings import Settings
-from clientele.segmentation.stability import (
+from clientele.personas.scoring import WEIGHT_COLUMNS, fold_weights, hash_weights, score
+from clientele.personas.settings import Settings
+from clientele.personas.stability import (
     DIAGNOSTIC_COLUMNS,
     calibrate_confidence,
     choose_k,

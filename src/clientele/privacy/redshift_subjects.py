@@ -1,4 +1,4 @@
-"""Tell Redshift whom a request is about: ``python -m clientele.redshift_subjects``.
+"""Tell Redshift whom a request is about: ``python -m clientele.privacy.redshift_subjects``.
 
 SQL on DuckDB asks this process for the ids that the environment names; SQL on Redshift cannot. They go into
 ``vault.named_subjects`` before the operation of macros/rights.sql, which empties it, as bound parameters: no
@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from clientele import redshift_key, rights
+from clientele.privacy import redshift_key, rights
 
 _ROWS = 1000  # a statement takes 32,767 parameters
 
@@ -43,10 +43,13 @@ def main() -> int:
         with redshift_key.connect() as connection:
             name(connection, user_ids)
     except (rights.RightsError, redshift_key.KeyTableError) as problem:
-        print(f"clientele.redshift_subjects: {problem}", file=sys.stderr)
+        print(f"clientele.privacy.redshift_subjects: {problem}", file=sys.stderr)
         return 2
     except Exception as problem:  # of the driver, whose exceptions share no other base
-        print(f"clientele.redshift_subjects: the warehouse said: {type(problem).__name__}", file=sys.stderr)
+        print(
+            f"clientele.privacy.redshift_subjects: the warehouse said: {type(problem).__name__}",
+            file=sys.stderr,
+        )
         return 1
     print(f"named for the next operation: {len(user_ids)} customer(s)", file=sys.stderr)
     return 0

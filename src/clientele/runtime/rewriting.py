@@ -19,8 +19,8 @@ from typing import TextIO
 
 import duckdb
 
-from clientele import publishing
-from clientele.publishing import MANIFEST
+from clientele.runtime import publishing
+from clientele.runtime.publishing import MANIFEST
 
 __all__ = ["finish", "finish_publications", "give_back", "mark_whole", "start", "start_publications"]
 

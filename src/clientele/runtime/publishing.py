@@ -5,8 +5,8 @@ new folder and becomes the published one by renaming a new link over the old, wh
 the old marts or the new ones, never a mixture. The last three are kept, and any of them can be made the
 published one again::
 
-    python -m clientele.publishing list
-    python -m clientele.publishing rollback [--to 7]
+    python -m clientele.runtime.publishing list
+    python -m clientele.runtime.publishing rollback [--to 7]
 
 Who reads several files that belong together opens the folder that `current` returns, not the link: the link
 may change between two files, the folder does not.
@@ -287,7 +287,8 @@ def _sha256(path: Path) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """List the publications or go back to one; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m clientele.publishing", description="List the kept publications, or go back to one."
+        prog="python -m clientele.runtime.publishing",
+        description="List the kept publications, or go back to one.",
     )
     parser.add_argument(
         "--home",
@@ -311,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for publication in publications(options.home):
                 print(f"{'*' if publication.is_current else ' '} {_described(publication)}")
     except (PublicationError, OSError) as problem:
-        print(f"clientele.publishing: {problem}", file=sys.stderr)
+        print(f"clientele.runtime.publishing: {problem}", file=sys.stderr)
         return 1
     return 0
 

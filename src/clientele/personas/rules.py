@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
-from clientele.segmentation.naming import fill_families
-from clientele.segmentation.preparation import check_catalog, check_table, hash_sample
-from clientele.segmentation.wording import from_natural, natural, round_as_said, say_value
+from clientele.personas.naming import fill_families
+from clientele.personas.preparation import check_catalog, check_table, hash_sample
+from clientele.personas.wording import from_natural, natural, round_as_said, say_value
 
 SEPARATOR = {"en": ": ", "fr": " : "}  # French puts a space before a colon
 BOUNDS = {
@@ -60,10 +60,10 @@ def fit_rules(
     Parameters
     ----------
     features, labels : DataFrame, one row per user
-        As for `clientele.segmentation.profile`.
+        As for `clientele.personas.profile`.
     catalog : DataFrame
         ``feature``, ``block``; optionally ``scale``, ``unit``, ``label``, ``label_fr`` (see
-        `clientele.segmentation.wording`), without which rules speak in the features' own names and units.
+        `clientele.personas.wording`), without which rules speak in the features' own names and units.
     families : mapping of str to str, optional
         Category families by placeholder.
     max_leaves : int

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clientele.segmentation.scoring import WEIGHT_COLUMNS, score
-from clientele.segmentation.settings import Settings
+from clientele.personas.scoring import WEIGHT_COLUMNS, score
+from clientele.personas.settings import Settings
 
 # What fits and judges is imported where it is used: scikit-learn takes two seconds, most builds fit nothing.
 if TYPE_CHECKING:
-    from clientele.evaluation import Verdict
-    from clientele.segmentation.fit import PersonaFit
+    from clientele.personas.fit import PersonaFit
+    from clientele.personas.gate import Verdict
 
 # One schema for all kinds; `item` is a feature, a metric, a criterion, a field of the card or a language. The
 # last five are of evaluations, criteria and lineage.
@@ -71,7 +71,7 @@ def fit_rows(
     has_model = earlier is not None and bool((earlier["row_kind"] == "weight").any())
     if has_model and not request["is_due"]:
         return _typed([])
-    from clientele.evaluation import judge
+    from clientele.personas.gate import judge
 
     before = _weights_before(earlier, request["champion_version"]) if has_model else None
     highest_id = int(earlier["segment_id"].max()) if has_model else 0
@@ -138,7 +138,7 @@ def _fit(
     before: pd.DataFrame | None,
     highest_id: int,
 ) -> PersonaFit:
-    from clientele.segmentation.fit import fit_personas, no_personas
+    from clientele.personas.fit import fit_personas, no_personas
 
     training, features = frames["training"], frames["catalog"]["feature"].tolist()
     settings = _settings(frames, max_segments, sample_users)
@@ -169,7 +169,7 @@ def _replicates(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
 
 def _evaluate(fit: PersonaFit, frames: Mapping[str, pd.DataFrame], max_segments: int) -> pd.DataFrame:
     """Figures of the persona model: its stability, and how it predicts."""
-    from clientele.evaluation import cross_validate
+    from clientele.personas.prediction import cross_validate
 
     settings = _settings(frames, max_segments)
     evaluations = cross_validate(frames["training"], frames["catalog"], _replicates(frames), fit.k, settings)
@@ -247,7 +247,7 @@ def _rows(
             }
         )
     if verdict:
-        from clientele.segmentation.description import description_rows
+        from clientele.personas.description import description_rows
 
         rows += _judgement_rows(fit, evaluations, verdict, before)
         version_before = None if before is None else str(before["model_version"].iloc[0])

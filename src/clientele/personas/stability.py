@@ -21,7 +21,7 @@ from sklearn.metrics import (
 )
 from threadpoolctl import threadpool_limits
 
-from clientele.segmentation.settings import Settings
+from clientele.personas.settings import Settings
 
 # How much looser (relative inertia) a partition may be that continues the one before.
 CONTINUITY = 0.01
@@ -275,7 +275,7 @@ def calibrate_confidence(
     labels : ndarray of int, shape (n_users,)
         The model's labels, 0..k-1.
     margins : ndarray, shape (n_users,)
-        As in `clientele.segmentation.score`.
+        As in `clientele.personas.score`.
     refits : list of ndarray, each of shape (k, n_components)
     n_bins : int
 

@@ -15,10 +15,10 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from clientele.segmentation.embedding import embed
-from clientele.segmentation.preparation import check_catalog, check_table, hash_sample, prepare
-from clientele.segmentation.settings import Settings
-from clientele.segmentation.stability import fit_kmeans
+from clientele.personas.embedding import embed
+from clientele.personas.preparation import check_catalog, check_table, hash_sample, prepare
+from clientele.personas.settings import Settings
+from clientele.personas.stability import fit_kmeans
 
 COMPARATOR_COLUMNS = (
     "method",
@@ -56,7 +56,7 @@ def compare(
     Parameters
     ----------
     features, catalog, outcomes, replicates, settings
-        As for `clientele.segmentation.fit_personas`.
+        As for `clientele.personas.fit_personas`.
     k : int
         Number of clusters, where a method takes one.
     max_users, max_users_of_trees : int

@@ -25,7 +25,9 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from clientele import keys, lake, publishing, rewriting, rights
+from clientele.intake import lake
+from clientele.privacy import keys, rights
+from clientele.runtime import publishing, rewriting
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 

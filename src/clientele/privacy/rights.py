@@ -114,7 +114,7 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the copy of one customer's data; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m clientele.rights",
+        prog="python -m clientele.privacy.rights",
         description=f"Write all that is held on the customer in {SUBJECT} as JSON.",
     )
     parser.add_argument(
@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_privately(options.output, copy + "\n")
             print(f"written to {options.output}", file=sys.stderr)
     except (RightsError, OSError) as problem:
-        print(f"clientele.rights: {problem}", file=sys.stderr)
+        print(f"clientele.privacy.rights: {problem}", file=sys.stderr)
         return 1
     return 0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from clientele.segmentation.scoring import score
+from clientele.personas.scoring import score
 
 LINEAGE_COLUMNS = ("segment_id", "change", "from_segment_id", "jaccard", "n_users", "from_n_users")
 KEPT, SPLIT, MERGED, NEW, RETIRED = "kept", "split", "merged", "new", "retired"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clientele.segmentation.settings import Settings
+from clientele.personas.settings import Settings
 
 FEATURE_COLUMNS = ("feature", "block", "feature_position", "reliability", "status", "note")
 
@@ -193,7 +193,7 @@ def prepare(
     catalog : DataFrame
         As returned by `check_catalog`.
     replicates : DataFrame or None
-        See `clientele.segmentation.fit_personas`.
+        See `clientele.personas.fit_personas`.
     settings : Settings
     """
     values = sample[catalog["feature"].tolist()].to_numpy()

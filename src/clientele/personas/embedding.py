@@ -9,8 +9,8 @@ import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
 
-from clientele.segmentation.preparation import Preparation, check_table
-from clientele.segmentation.settings import Settings
+from clientele.personas.preparation import Preparation, check_table
+from clientele.personas.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def embed(
     users : Series of int64, shape (n_users,)
         The users of ``prepared.standardised``.
     outcomes : DataFrame or None
-        See `clientele.segmentation.fit_personas`.
+        See `clientele.personas.fit_personas`.
     settings : Settings
 
     References

@@ -1,4 +1,4 @@
-"""Put the key material where Redshift's SQL finds it: ``python -m clientele.redshift_key``.
+"""Put the key material where Redshift's SQL finds it: ``python -m clientele.privacy.redshift_key``.
 
 The keys derived from ``CLIENTELE_PSEUDONYM_KEY`` become the one row of ``vault.pseudonym_key``, which nobody
 but its owner may read. They travel as bound parameters: the statement that Redshift logs names no value. Run
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from clientele import keys
+from clientele.privacy import keys
 
 SETTINGS = {
     "host": "REDSHIFT_HOST",
@@ -46,7 +46,7 @@ def store(connection: Any, material: keys.KeyMaterial) -> bool:
     ----------
     connection : redshift_connector.Connection
         Of the role that builds the warehouse, without autocommit.
-    material : clientele.keys.KeyMaterial
+    material : clientele.privacy.keys.KeyMaterial
         The derived keys.
 
     Returns
@@ -157,7 +157,9 @@ def connect() -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Store the material of the environment's key; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m clientele.redshift_key", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m clientele.privacy.redshift_key", description=main.__doc__
+    )
     parser.add_argument(
         "--next",
         action="store_true",
@@ -177,10 +179,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 said = "vault.pseudonym_key held this key already: nothing to do"
     except (keys.MissingKeyError, KeyTableError) as problem:
         said = str(problem).replace(f"{keys.ENVIRONMENT_VARIABLE} is", f"{variable} is")
-        print(f"clientele.redshift_key: {said}", file=sys.stderr)
+        print(f"clientele.privacy.redshift_key: {said}", file=sys.stderr)
         return 2
     except Exception as problem:  # of the driver, whose exceptions share no other base
-        print(f"clientele.redshift_key: the warehouse said: {problem}", file=sys.stderr)
+        print(f"clientele.privacy.redshift_key: the warehouse said: {problem}", file=sys.stderr)
         return 1
     print(said)
     return 0

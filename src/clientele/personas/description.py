@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clientele.segmentation.naming import LANGUAGES, name_segments, profile
-from clientele.segmentation.rules import fit_rules
+from clientele.personas.naming import LANGUAGES, name_segments, profile
+from clientele.personas.rules import fit_rules
 
 
 def description_rows(
@@ -23,7 +23,7 @@ def description_rows(
     labels : DataFrame, one row per user of the fit
         ``user_sk``, ``segment_id``.
     frames : mapping of str to DataFrame
-        ``sample``, ``catalog``, ``names``, ``families``; see `clientele.segmentation.rows.fit_rows`.
+        ``sample``, ``catalog``, ``names``, ``families``; see `clientele.personas.rows.fit_rows`.
     earlier : DataFrame or None
         The rows of ``segment_fits`` so far, from which names are kept.
     before : str or None

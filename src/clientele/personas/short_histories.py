@@ -11,9 +11,9 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from clientele.segmentation.preparation import round_significant, salted_hashes
-from clientele.segmentation.scoring import linear_rows, score
-from clientele.segmentation.stability import tabulate_by_margin
+from clientele.personas.preparation import round_significant, salted_hashes
+from clientele.personas.scoring import linear_rows, score
+from clientele.personas.stability import tabulate_by_margin
 
 KEYS = ("user_sk", "part", "n_events", "mature_events")
 CENTROIDS, EARLY = "centroids", "early_classifier"

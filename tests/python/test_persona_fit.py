@@ -13,10 +13,10 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_info
 
-import clientele.segmentation.fit
-from clientele.segmentation import Settings, choose_k, fit_personas, reasons, score
-from clientele.segmentation.embedding import embed
-from clientele.segmentation.preparation import (
+import clientele.personas.fit
+from clientele.personas import Settings, choose_k, fit_personas, reasons, score
+from clientele.personas.embedding import embed
+from clientele.personas.preparation import (
     check_catalog,
     check_table,
     hash_sample,
@@ -24,8 +24,8 @@ from clientele.segmentation.preparation import (
     prepare,
     round_significant,
 )
-from clientele.segmentation.scoring import fold_weights, hash_weights
-from clientele.segmentation.stability import _study_bootstraps, align, calibrate_confidence, cross_count
+from clientele.personas.scoring import fold_weights, hash_weights
+from clientele.personas.stability import _study_bootstraps, align, calibrate_confidence, cross_count
 
 N_USERS, N_GROUPS = 1500, 5
 NAMES = [f"habit_{number}" for number in range(12)]
@@ -90,9 +90,9 @@ def test_order_of_rows_and_columns_changes_no_bit(users):
 
 def test_one_thread_adds_up(users, monkeypatch):
     seen = []
-    original = clientele.segmentation.fit.prepare
+    original = clientele.personas.fit.prepare
     monkeypatch.setattr(
-        clientele.segmentation.fit,
+        clientele.personas.fit,
         "prepare",
         lambda *arguments: (
             seen.extend(pool["num_threads"] for pool in threadpool_info()) or original(*arguments)

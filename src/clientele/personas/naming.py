@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clientele.segmentation.preparation import check_catalog, check_table
-from clientele.segmentation.wording import natural
+from clientele.personas.preparation import check_catalog, check_table
+from clientele.personas.wording import natural
 
 DICTIONARY_COLUMNS = (
     "feature",
@@ -49,8 +49,8 @@ def profile(
     labels : DataFrame, one row per user
         ``user_sk`` and ``segment_id``, for the same users.
     catalog : DataFrame
-        As for `clientele.segmentation.fit_personas`. Optional columns: ``scale``, see
-        `clientele.segmentation.wording.natural`; ``basis``: features of the basis ``buyers`` hold a prior
+        As for `clientele.personas.fit_personas`. Optional columns: ``scale``, see
+        `clientele.personas.wording.natural`; ``basis``: features of the basis ``buyers`` hold a prior
         mean for whoever never bought, so they are compared among users with an order only.
 
     Returns

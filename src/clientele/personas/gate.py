@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clientele.evaluation.prediction import BASELINES, CANDIDATE
-from clientele.segmentation.settings import Settings
+from clientele.personas.prediction import BASELINES, CANDIDATE
+from clientele.personas.settings import Settings
 
 GATE_COLUMNS = ("criterion", "compared_with", "bar", "value", "ci_lo", "is_met")
 
@@ -53,7 +53,7 @@ def judge(stability: dict[str, float], evaluations: pd.DataFrame, settings: Sett
     stability : dict of str to float
         ``prediction_strength``, ``half_sample_ari``, ``min_jaccard`` and ``min_share`` of the model.
     evaluations : DataFrame
-        Of `clientele.evaluation.cross_validate`; empty, of the same month only, or with fewer than
+        Of `clientele.personas.prediction.cross_validate`; empty, of the same month only, or with fewer than
         `MIN_BUYERS` in the tested months, it leaves the model unproven.
     settings : Settings
         Its stability bars.

@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from clientele.segmentation.fit import PersonaFit, fit_personas
-    from clientele.segmentation.naming import name_segments, profile
-    from clientele.segmentation.scoring import reasons, score
-    from clientele.segmentation.settings import Settings
-    from clientele.segmentation.stability import ChoiceOfK, choose_k
+    from clientele.personas.fit import PersonaFit, fit_personas
+    from clientele.personas.naming import name_segments, profile
+    from clientele.personas.scoring import reasons, score
+    from clientele.personas.settings import Settings
+    from clientele.personas.stability import ChoiceOfK, choose_k
 
 __all__ = [
     "ChoiceOfK",

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from clientele.segmentation.preparation import Preparation, check_table, round_significant
+from clientele.personas.preparation import Preparation, check_table, round_significant
 
 INTERCEPT = "(intercept)"
 WEIGHT_COLUMNS = (

@@ -11,17 +11,17 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from clientele.evaluation.metrics import auc_and_lift, bootstrap_weights, r_squared
-from clientele.segmentation.embedding import embed
-from clientele.segmentation.preparation import (
+from clientele.learning.metrics import auc_and_lift, bootstrap_weights, r_squared
+from clientele.personas.embedding import embed
+from clientele.personas.preparation import (
     check_catalog,
     check_table,
     hash_sample,
     prepare,
     salted_hashes,
 )
-from clientele.segmentation.settings import Settings
-from clientele.segmentation.stability import fit_kmeans
+from clientele.personas.settings import Settings
+from clientele.personas.stability import fit_kmeans
 
 CANDIDATE = "personas_x_rules"
 BASELINES = ("rules", "kmeans_log_rfm")
@@ -110,7 +110,7 @@ def cross_validate(
         ``revenue``, every feature of the catalog, and columns ``outcome_…`` (NaN: not seen), of which
         ``outcome_purchase`` is 0 or 1.
     catalog, replicates, settings
-        As for `clientele.segmentation.fit_personas`.
+        As for `clientele.personas.fit_personas`.
     k : int
         Number of personas; K-means on log-RFM is given as many.
     study : Study

@@ -1,0 +1,1 @@
+"""Pseudonyms and their keys, and the rights of the people behind them."""
