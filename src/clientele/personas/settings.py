@@ -22,14 +22,8 @@ class Settings:
         Features with a smaller reliability (0..1) are dropped, where reliability is known.
     max_correlation : float
         Of two features with a larger absolute correlation, the later one in the catalog is dropped.
-    block_balance : float
-        0 lets each feature count alike, 1 each block, however many features it has.
-    guidance : float
-        Share (0..1) of the embedding's variance that comes from predicted outcomes; 0 ignores outcomes.
-    min_outcome_users : int
-        Outcomes, or replicates, known for fewer users are not used.
-    min_outcome_r2 : float
-        Leave-one-out R² that the best-predicted outcome must reach, or the outcomes do not guide.
+    min_replicate_users : int
+        Reliability is not weighed when fewer users have two parts of a history.
     explained_variance, max_components : float, int
         Principal components are kept up to this share of the variance, and no more than so many.
     min_k, max_k : int
@@ -55,13 +49,10 @@ class Settings:
     clip_quantiles: tuple[float, float] = (0.01, 0.99)
     min_reliability: float = 0.1
     max_correlation: float = 0.85
-    block_balance: float = 0.0
-    guidance: float = 0.15
-    min_outcome_users: int = 500
-    min_outcome_r2: float = 0.05
+    min_replicate_users: int = 100
     explained_variance: float = 0.85
     max_components: int = 15
-    min_k: int = 4
+    min_k: int = 2
     max_k: int = 10
     n_init: int = 16
     study_users: int = 10_000
@@ -84,8 +75,6 @@ class Settings:
         checks = {
             "as_of must be a date": isinstance(self.as_of, date),
             "clip_quantiles must satisfy 0 <= low < high <= 1": 0 <= low < high <= 1,
-            "guidance must lie in 0..1": 0 <= self.guidance <= 1,
-            "block_balance must lie in 0..1": 0 <= self.block_balance <= 1,
             "2 <= min_k <= max_k must hold": 2 <= self.min_k <= self.max_k,
             "n_repeats must be at least 2": self.n_repeats >= 2,
             "min_users must be at least 2 * max_k": self.min_users >= 2 * self.max_k,
