@@ -14,12 +14,12 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_info
 
 import clientele.personas.fit
+from clientele.learning.resampling import hash_sample
 from clientele.personas import Settings, choose_k, fit_personas, reasons, score
 from clientele.personas.embedding import embed
 from clientele.personas.preparation import (
     check_catalog,
     check_table,
-    hash_sample,
     measure_reliability,
     prepare,
     round_significant,

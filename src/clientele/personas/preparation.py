@@ -91,29 +91,6 @@ def check_table(
     return values.iloc[np.lexsort((hashes, values["user_sk"]))].reset_index(drop=True)
 
 
-def hash_sample(user_sk: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Return the sorted positions of at most `size` users with the smallest hashes of their key.
-
-    A user's hash does not depend on who else is there, so that samples of a growing shop overlap.
-
-    Parameters
-    ----------
-    user_sk : ndarray of int64, shape (n_users,)
-    size : int
-    seed : int
-        A different seed draws a different sample.
-    """
-    if len(user_sk) <= size:
-        return np.arange(len(user_sk))
-    return np.sort(np.lexsort((user_sk, salted_hashes(user_sk, seed)))[:size])
-
-
-def salted_hashes(user_sk: np.ndarray, seed: int) -> np.ndarray:
-    """Return a hash of each user's key, another one for each seed; uint64, shape (n_users,)."""
-    salt = pd.util.hash_array(np.array([seed], dtype=np.uint64))
-    return pd.util.hash_array(user_sk.astype(np.uint64) ^ salt)
-
-
 def measure_reliability(table: pd.DataFrame, values: np.ndarray) -> np.ndarray:
     """Share of each feature's variance that lies between users: the intraclass correlation ICC(1).
 
