@@ -32,11 +32,20 @@ class Settings:
         k-means++ starts of each fit. With few, a poor optimum passes for an unstable persona.
     study_users, n_repeats : int
         Size of the stability study's sample, and number of its repetitions; three for a number of
-        personas that is far from a bar by then, or smaller than one that passes.
+        personas that is far from a bar by then.
     silhouette_users : int
         Size of the sample behind silhouette, Calinski-Harabasz and Davies-Bouldin.
     min_prediction_strength, min_half_sample_ari, min_jaccard, min_share : float
         The bars that a number of personas must pass.
+    min_month_ago_ari : float
+        Agreement with a fit on the features of a month ago that proven personas must reach.
+    min_pattern : float
+        What prediction strength, adjusted Rand index and Jaccard index must reach to be called a pattern, which
+        is exploratory (Hennig, 2007).
+    null_users, n_nulls : int
+        Size and number of the clouds without groups that personas are compared with.
+    n_workers : int
+        Processes; the results are the same with one.
     order_features : tuple of str
         Personas are numbered by their descending mean over these features.
     seed : int
@@ -54,7 +63,7 @@ class Settings:
     max_components: int = 15
     min_k: int = 2
     max_k: int = 10
-    n_init: int = 16
+    n_init: int = 8
     study_users: int = 10_000
     n_repeats: int = 10
     silhouette_users: int = 4_000
@@ -62,6 +71,11 @@ class Settings:
     min_half_sample_ari: float = 0.80
     min_jaccard: float = 0.75
     min_share: float = 0.03
+    min_month_ago_ari: float = 0.80
+    min_pattern: float = 0.60
+    null_users: int = 4_000
+    n_nulls: int = 19
+    n_workers: int = 2
     order_features: tuple[str, ...] = (
         "purchase_rate_logit",
         "ordering_sessions_logit",
@@ -82,3 +96,18 @@ class Settings:
         for rule, holds in checks.items():
             if not holds:
                 raise ValueError(f"Settings: {rule}; got {self}")
+
+    @property
+    def bars(self) -> dict[str, float]:
+        """What must be reached to be stable, by metric."""
+        return {
+            "prediction_strength": self.min_prediction_strength,
+            "half_sample_ari": self.min_half_sample_ari,
+            "min_jaccard": self.min_jaccard,
+            "min_share": self.min_share,
+        }
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """What must be reached to be a pattern at all, by metric."""
+        return {name: min(bar, self.min_pattern) for name, bar in self.bars.items()}

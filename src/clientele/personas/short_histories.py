@@ -463,7 +463,7 @@ class _EarlyClassifier:
             -slopes / scaler.scale,
             -intercepts + (slopes / scaler.scale) @ scaler.mean,
             model.classes_,
-            scaler,
+            (scaler.mean, scaler.clip_lo, scaler.clip_hi),
         )
         return rows, scaler, model
 

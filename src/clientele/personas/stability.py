@@ -83,6 +83,8 @@ class ChoiceOfK:
         reported and decides nothing).
     refits : dict of int to ndarray of int, shape (n_refits, n_users)
         Labels of the subjects by every half-sample refit, for every k tried.
+    labels : ndarray of int, shape (n_users,)
+        Labels of the subjects by the fit to all of them.
     """
 
     k: int
@@ -90,6 +92,7 @@ class ChoiceOfK:
     reason: str
     diagnostics: pd.DataFrame
     refits: dict[int, np.ndarray]
+    labels: np.ndarray
 
     @property
     def evidence(self) -> dict[str, float]:
@@ -206,7 +209,7 @@ def choose_k(
                 reason = f"{k} personas: {study.missed(k)}."
             return study.choice(k, standing, reason)
     # Ties to the larger: rounding keeps the last bits of a mean from deciding.
-    near = max(candidates, key=lambda k: (round(study.nearness(k), 12), k))
+    near = max(candidates, key=lambda k: (round(study.nearness(k, bars), 12), k))
     if near not in passing and reaches(near, floors) and study.exceeds_null(near):
         return study.choice(near, EXPLORATORY, f"{near} personas: {study.missed(near)}.")
     tested = [k for k in [*passing, near] if k in study.null]
@@ -216,6 +219,22 @@ def choose_k(
         else f"{near} groups come nearest to the bars: {study.missed(near)}"
     )
     return study.choice(tested[0] if tested else near, NO_GROUPS, f"No groups: {why}.")
+
+
+def glance_at_k(subjects: Subjects, settings: Settings) -> int:
+    """Choose as `choose_k` does, from two pairs of halves alone: for the folds of a backtest.
+
+    Returns
+    -------
+    int
+        The largest number of personas that passes the bars of halves and share, else the nearest to them.
+    """
+    n_distinct = len(np.unique(subjects.values, axis=0))
+    candidates = list(range(settings.min_k, max(settings.min_k, min(settings.max_k, n_distinct)) + 1))
+    study = _Study(subjects, settings, candidates)
+    study.look_at_halves(range(2), candidates)
+    bars = {name: bar for name, bar in settings.bars.items() if name != "min_jaccard"}
+    return max(candidates, key=lambda k: (min(1.0, round(study.nearness(k, bars), 12)), k))
 
 
 class _Study:
@@ -248,19 +267,23 @@ class _Study:
         repeats = list(repeats)
         if not ks or not repeats:
             return
+        self.look_at_halves(repeats, ks)
         labels = {k: self.models[k][1] for k in ks}
-        halves = in_parallel(
-            self.settings.n_workers, study_halves, [(self.subjects, ks, r, self.settings) for r in repeats]
-        )
-        bootstraps = in_parallel(
+        for found in in_parallel(
             self.settings.n_workers, study_bootstrap, [(self.subjects, labels, r, self.settings) for r in repeats]
-        )
-        for of_halves, of_bootstrap in zip(halves, bootstraps, strict=True):
+        ):
             for k in ks:
-                strength, agreement, refits = of_halves[k]
+                self.jaccard[k].append(found[k])
+
+    def look_at_halves(self, repeats: Iterable[int], ks: list[int]) -> None:
+        """Refit on halves alone."""
+        for found in in_parallel(
+            self.settings.n_workers, study_halves, [(self.subjects, ks, r, self.settings) for r in repeats]
+        ):
+            for k in ks:
+                strength, agreement, refits = found[k]
                 self.halves[k].append((strength, agreement))
                 self.refits[k] += refits
-                self.jaccard[k].append(of_bootstrap[k])
 
     def compare_with_month(self, month_ago: np.ndarray, shared: np.ndarray) -> None:
         """Refit on the features of a month ago."""
@@ -292,9 +315,9 @@ class _Study:
             return float(np.mean(self.jaccard[k], axis=0).min())
         return float(np.mean(self.halves[k], axis=0)[["prediction_strength", "half_sample_ari"].index(metric)])
 
-    def nearness(self, k: int) -> float:
-        """The figure that lies lowest in relation to its bar; 1 and more passes."""
-        return min(self.figure(k, bar) / needed for bar, needed in self.settings.bars.items())
+    def nearness(self, k: int, bars: dict[str, float]) -> float:
+        """Return the figure that lies lowest in relation to its bar; 1 and more passes."""
+        return min(self.figure(k, bar) / needed for bar, needed in bars.items())
 
     def missed(self, k: int) -> str:
         """Name the bars missed."""
@@ -320,9 +343,8 @@ class _Study:
             shape["gap"] = _gap(self.points[self.shown], each, self.settings.seed)
             rows += [(each, metric, value, np.nan, pd.NA) for metric, value in shape.items()]
         diagnostics = pd.DataFrame(rows, columns=list(DIAGNOSTIC_COLUMNS)).astype({"passed": "boolean"})
-        return ChoiceOfK(
-            k, standing, reason, diagnostics, {each: np.array(found) for each, found in self.refits.items()}
-        )
+        refits = {each: np.array(found) for each, found in self.refits.items()}
+        return ChoiceOfK(k, standing, reason, diagnostics, refits, self.models[k][1])
 
 
 def in_parallel(n_workers: int, task: Callable, arguments: list[tuple]) -> list:
