@@ -7,14 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clientele.learning.linear_rows import round_significant
 from clientele.personas.settings import Settings
 
 FEATURE_COLUMNS = ("feature", "block", "feature_position", "reliability", "status", "note")
-
-
-def round_significant(values: np.ndarray | float) -> np.ndarray:
-    """Round to 12 significant digits, so that a number survives a trip through text unchanged."""
-    return np.vectorize(lambda value: float(f"{value:.12g}"), otypes=[float])(values)
 
 
 def check_catalog(catalog: pd.DataFrame) -> pd.DataFrame:
