@@ -197,9 +197,7 @@ def fit_personas(
         month = month.iloc[hash_sample(month["user_sk"].to_numpy(), settings.study_users, settings.seed + 1)]
         shared = np.isin(subjects.user_sk, month["user_sk"])
         month = month[names].to_numpy()
-    choice = choose_k(
-        subjects, settings, None if earlier is None else len(np.unique(earlier)), month, shared
-    )
+    choice = choose_k(subjects, settings, None if earlier is None else len(np.unique(earlier)), month, shared)
     if choice.standing == NO_GROUPS:
         centroids, reason = _tiers(space, points, described, names)
         if centroids is None:
@@ -211,7 +209,9 @@ def fit_personas(
         starts = np.array([points[study][labels == label].mean(axis=0) for label in range(choice.k)])
         centroids = fit_final_kmeans(points, starts, earlier).cluster_centers_
         reason = ""
-    return _fit(sample, names, catalog, space, points, centroids, choice, study, settings, earlier, highest_id, reason)
+    return _fit(
+        sample, names, catalog, space, points, centroids, choice, study, settings, earlier, highest_id, reason
+    )
 
 
 def _fit(
@@ -249,7 +249,9 @@ def _fit(
     status, reason = choice.standing, choice.reason
     if status == STABLE and smallest < settings.min_share:
         status = EXPLORATORY
-        reason = f"{k} personas: bars missed: min_share {smallest:.3f} < {settings.min_share} in the full sample."
+        reason = (
+            f"{k} personas: bars missed: min_share {smallest:.3f} < {settings.min_share} in the full sample."
+        )
     confidence = pd.DataFrame({"margin_lo": [0.0], "confidence": [1.0]})
     if status != NO_GROUPS:
         margins = labels["margin"].to_numpy()[study]

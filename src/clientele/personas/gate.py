@@ -110,7 +110,10 @@ def judge(
         named = "; ".join(_describe(row) for row in missed.itertuples())
         outcome, why = FAILED, f"The gate is not passed: {named}."
     elif len(missing):
-        outcome, why = UNPROVEN, f"Nothing is short of its bar, but unproven: {_unmeasured(missing, in_time, n_buyers)}."
+        outcome, why = (
+            UNPROVEN,
+            f"Nothing is short of its bar, but unproven: {_unmeasured(missing, in_time, n_buyers)}.",
+        )
     else:
         outcome = PASSED
         why = "The gate is passed: found again by every refit, and more than value and lifecycle tell."
@@ -218,15 +221,15 @@ def _sentence(
         mend = "more data are unlikely to mend it"
         if is_enough and room > 0 and (width / room) ** 2 <= MAX_FACTOR:
             mend = f"about {_times((width / room) ** 2)} would tell"
-        parts.append(f"they do not yet show more than {row.compared_with} about {subject[row.criterion]}; {mend}")
+        parts.append(
+            f"they do not yet show more than {row.compared_with} about {subject[row.criterion]}; {mend}"
+        )
     if criteria.loc[criteria["criterion"] == "month_ago_ari", "is_met"].isna().any():
         parts.append(
             f"there is no month ago to compare with; it takes {DAYS_FOR_A_MONTH_AGO} days of history"
         )
     if in_time.empty or is_same_month:
-        parts.append(
-            f"there is no later month to predict; it takes {DAYS_FOR_A_LATER_MONTH} days of history"
-        )
+        parts.append(f"there is no later month to predict; it takes {DAYS_FOR_A_LATER_MONTH} days of history")
     elif n_buyers < MIN_BUYERS:
         factor = MIN_BUYERS / max(n_buyers, 1)
         parts.append(

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from clientele.personas.preparation import round_significant
+from clientele.learning.linear_rows import round_significant
 from clientele.personas.settings import Settings
 
 KEPT, CONSTANT, UNRELIABLE, CORRELATED = "kept", "constant", "unreliable", "correlated"
@@ -198,9 +198,7 @@ class Personas(ClusterMixin, BaseEstimator):
         del y
         self.space_ = HabitSpace(self.settings).fit(values, parts)
         points = self.space_.transform(values)
-        model = fit_kmeans(
-            points, self.n_personas, self.n_init or self.settings.n_init, self.settings.seed
-        )
+        model = fit_kmeans(points, self.n_personas, self.n_init or self.settings.n_init, self.settings.seed)
         self.centroids_, self.labels_ = model.cluster_centers_, model.labels_
         return self
 

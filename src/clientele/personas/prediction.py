@@ -197,7 +197,9 @@ def _models(
         on_trial[CHAMPION] = Once(ModelCells(champion))
     bases: dict[str, Cells] = {
         RFM: QuantileCells(_RFM, 5),
-        RULES: CrossedCells([LogRfmCells(N_LOG_RFM, study.n_init, settings.seed), ColumnCells("lifecycle_state")]),
+        RULES: CrossedCells(
+            [LogRfmCells(N_LOG_RFM, study.n_init, settings.seed), ColumnCells("lifecycle_state")]
+        ),
     }
     refine_by = [*_RFM, "n_events"]
     if VALUE_SCORE in table.columns:
@@ -218,9 +220,7 @@ def _models(
     models[PERSONAS] = CellRates([persona])
     if study.n_trees:
         numbers = [*catalog["feature"], "n_events", *_RFM]
-        models[CEILING] = BoostedTrees(
-            numbers, ["lifecycle_state"], [PURCHASE], study.n_trees, settings.seed
-        )
+        models[CEILING] = BoostedTrees(numbers, ["lifecycle_state"], [PURCHASE], study.n_trees, settings.seed)
     return models, comparisons
 
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-
 FEATURE_COLUMNS = ("feature", "block", "feature_position", "reliability", "status", "note")
-
-
-def round_significant(values: np.ndarray | float) -> np.ndarray:
-    """Round to 12 significant digits, so that a number survives a trip through text unchanged."""
-    return np.vectorize(lambda value: float(f"{value:.12g}"), otypes=[float])(values)
 
 
 def check_catalog(catalog: pd.DataFrame) -> pd.DataFrame:
@@ -88,9 +82,7 @@ def check_table(
     return values.iloc[np.lexsort((hashes, values["user_sk"]))].reset_index(drop=True)
 
 
-def parts_of_histories(
-    replicates: pd.DataFrame | None, features: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
+def parts_of_histories(replicates: pd.DataFrame | None, features: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the users who have two parts of a history or more, and the features of these parts.
 
     Parameters

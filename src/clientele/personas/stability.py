@@ -101,9 +101,7 @@ class ChoiceOfK:
         return dict(zip(own["metric"], own["value"].astype(float), strict=True))
 
 
-def fit_final_kmeans(
-    points: np.ndarray, starts: np.ndarray, before: np.ndarray | None
-) -> KMeans:
+def fit_final_kmeans(points: np.ndarray, starts: np.ndarray, before: np.ndarray | None) -> KMeans:
     """K-means until no user changes the cluster; where it leads as far, from the segments that there are.
 
     Several partitions can be nearly as tight as the tightest, and chance picks another one after each month.
@@ -188,7 +186,11 @@ def choose_k(
     bars, floors = settings.bars, settings.floors
     study.look(
         range(GLANCE, settings.n_repeats),
-        [k for k in candidates if all(study.figure(k, bar) >= needed - HOPELESS for bar, needed in bars.items())],
+        [
+            k
+            for k in candidates
+            if all(study.figure(k, bar) >= needed - HOPELESS for bar, needed in bars.items())
+        ],
     )
 
     def reaches(k: int, needed: dict[str, float]) -> bool:
@@ -251,7 +253,9 @@ class _Study:
             zip(
                 candidates,
                 in_parallel(
-                    settings.n_workers, _fit, [(self.points, k, settings.n_init, settings.seed) for k in candidates]
+                    settings.n_workers,
+                    _fit,
+                    [(self.points, k, settings.n_init, settings.seed) for k in candidates],
                 ),
                 strict=True,
             )
@@ -270,7 +274,9 @@ class _Study:
         self.look_at_halves(repeats, ks)
         labels = {k: self.models[k][1] for k in ks}
         for found in in_parallel(
-            self.settings.n_workers, study_bootstrap, [(self.subjects, labels, r, self.settings) for r in repeats]
+            self.settings.n_workers,
+            study_bootstrap,
+            [(self.subjects, labels, r, self.settings) for r in repeats],
         ):
             for k in ks:
                 self.jaccard[k].append(found[k])
@@ -313,7 +319,9 @@ class _Study:
             return float(np.bincount(self.models[k][1], minlength=k).min() / len(self.points))
         if metric == "min_jaccard":
             return float(np.mean(self.jaccard[k], axis=0).min())
-        return float(np.mean(self.halves[k], axis=0)[["prediction_strength", "half_sample_ari"].index(metric)])
+        return float(
+            np.mean(self.halves[k], axis=0)[["prediction_strength", "half_sample_ari"].index(metric)]
+        )
 
     def nearness(self, k: int, bars: dict[str, float]) -> float:
         """Return the figure that lies lowest in relation to its bar; 1 and more passes."""
