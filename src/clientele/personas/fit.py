@@ -68,8 +68,8 @@ class PersonaFit:
     Attributes
     ----------
     status : str
-        ``stable``, ``exploratory`` (groups that are less stable than asked for), ``no_groups`` (the segments are
-        tiers along the shop's main axis) or ``none``.
+        ``stable``, ``exploratory`` (groups that are less stable than asked for), ``no_groups`` (the segments
+        are tiers along the shop's main axis) or ``none``.
     reason : str
         Why, in sentences.
     k : int
@@ -94,8 +94,8 @@ class PersonaFit:
     labels : DataFrame
         `score` of the sample that was fitted.
     evidence : dict of str to float
-        Metrics of the number of personas that was chosen or came nearest; the smallest share is that of the whole
-        sample.
+        Metrics of the number of personas that was chosen or came nearest; the smallest share is that of the
+        whole sample.
     """
 
     status: str
@@ -139,16 +139,16 @@ def fit_personas(
     features : DataFrame, one row per user
         ``user_sk`` (integer) and every feature of the catalog, finite. Further columns are ignored.
     catalog : DataFrame, one row per feature
-        ``feature``, ``block``, and optionally ``feature_position`` and ``label``. Of two correlated features the
-        first is kept.
+        ``feature``, ``block``, and optionally ``feature_position`` and ``label``. Of two correlated features
+        the first is kept.
     settings : Settings
     replicates : DataFrame or None
         ``user_sk`` and every feature, taken from separate parts of a user's history: one row per user
         and part. Earlier and later sessions are better than odd and even ones, which share their days. They
         tell how reliable each feature is; without them reliability is not weighed.
     month_ago : DataFrame or None
-        ``user_sk`` and every feature as they were a month ago; what a fit on them says of today's customers is
-        compared with today's fit.
+        ``user_sk`` and every feature as they were a month ago; what a fit on them says of today's customers
+        is compared with today's fit.
     before : DataFrame or None
         Weights of the model that these personas continue.
     highest_id : int
@@ -283,7 +283,7 @@ def _fit(
 def _tiers(
     space: HabitSpace, points: np.ndarray, catalog: pd.DataFrame, names: list[str]
 ) -> tuple[np.ndarray | None, str]:
-    """Centroids of thirds along the first axis, shape (3, 1), and what the axis is about; None without thirds."""
+    """Return centroids of thirds along the first axis, shape (3, 1), and the axis in words; None without."""
     ordered = np.unique(points[:, 0])
     thirds = np.quantile(points[:, 0], (1 / 3, 2 / 3), method="lower")
     # Between two customers: none stands on a border, where rounding would decide.
@@ -307,11 +307,13 @@ def _tiers(
 
 
 def _feature_table(catalog: pd.DataFrame, space: HabitSpace) -> pd.DataFrame:
+    twins = [
+        f"correlation {rho:.2f} with {catalog['feature'][max(twin, 0)]}"
+        for twin, rho in zip(space.twin_, space.twin_correlation_, strict=True)
+    ]
     notes = [
-        f"correlation {space.twin_correlation_[position]:.2f} with {catalog['feature'][space.twin_[position]]}"
-        if status == CORRELATED
-        else _NOTES[status]
-        for position, status in enumerate(space.status_)
+        twin if status == CORRELATED else _NOTES[status]
+        for status, twin in zip(space.status_, twins, strict=True)
     ]
     table = catalog.assign(
         feature_position=np.arange(1, len(catalog) + 1),

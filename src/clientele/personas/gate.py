@@ -1,4 +1,4 @@
-"""The gate: what a model must show to be called proven, criterion by criterion, and what it is called otherwise."""
+"""The gate: what a model must show to be called proven, and what it is called otherwise."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ GATE_COLUMNS = ("criterion", "compared_with", "bar", "value", "ci_lo", "is_met")
 PASSED, FAILED, UNPROVEN = "passed", "failed", "unproven"
 PROVEN = "proven"
 
-# What a difference must reach: its value, and the lower end of its interval. Against the base a persona must say
-# more about habits; against the champion it must not say less: a new model follows the customers, it need not know
-# more of them.
-_AGAINST_BASE = (("auc", None, -0.005), ("volume_r2", None, -0.01), ("habit_r2", 0.05, 0.0))
-_AGAINST_CHAMPION = (("auc", None, -0.005), ("volume_r2", None, -0.01), ("habit_r2", None, -0.01))
+# What a difference must reach: its value, and the lower end of its interval. Against the base a persona must
+# say more about habits; against the champion it must not say less: a new model follows the customers, it need
+# not know more of them.
+_AGAINST_BASE = (("auc", None, -0.005), ("volume_r2", -0.01, None), ("habit_r2", 0.05, 0.0))
+_AGAINST_CHAMPION = (("auc", None, -0.005), ("volume_r2", -0.01, None), ("habit_r2", -0.01, None))
 _TOLERANCE = 1e-9
 # With fewer buyers in the tested months the standard error of an AUC of .75 is above .012 (Hanley and McNeil
 # 1982):
@@ -42,8 +42,8 @@ class Verdict:
         ``passed``; ``failed``: something measured is short of its bar; ``unproven``: something could not be
         measured, and nothing that could is short. Neither of the two outranks the other.
     model_status : str
-        ``proven``: stable, found again on the month before, and the gate is passed. ``exploratory``: groups that
-        are more than a cloud shows, and not proven. ``no_groups``. ``none``.
+        ``proven``: stable, found again on the month before, and the gate is passed. ``exploratory``: groups
+        that are more than a cloud shows, and not proven. ``no_groups``. ``none``.
     reason : str
         A sentence that names what was missed.
     sentence : str
@@ -73,8 +73,8 @@ def judge(
     status : str
         Of `clientele.personas.fit.PersonaFit`.
     evidence : dict of str to float
-        ``prediction_strength``, ``half_sample_ari``, ``min_jaccard``, ``min_share``, ``month_ago_ari`` (NaN or
-        absent: there was no month ago) and ``n_studied`` of the model.
+        ``prediction_strength``, ``half_sample_ari``, ``min_jaccard``, ``min_share``, ``month_ago_ari`` (NaN
+        or absent: there was no month ago) and ``n_studied`` of the model.
     evaluations : DataFrame
         Of `clientele.personas.prediction.cross_validate`; empty, of the same month only, or with fewer than
         `MIN_BUYERS` in the tested months, it leaves the model unproven.
@@ -87,7 +87,8 @@ def judge(
     --------
     >>> from datetime import date
     >>> from clientele.learning.backtest import evaluation_rows
-    >>> verdict = judge("none", {}, evaluation_rows([]), Settings(as_of=date(2020, 4, 30)), "Too few customers.")
+    >>> settings = Settings(as_of=date(2020, 4, 30))
+    >>> verdict = judge("none", {}, evaluation_rows([]), settings, "Too few customers.")
     >>> verdict.model_status, verdict.sentence
     ('none', 'Too few customers.')
     """
@@ -135,7 +136,8 @@ def _stability_rows(evidence: dict[str, float], settings: Settings) -> list[tupl
 def best_base(evaluations: pd.DataFrame) -> str | None:
     """Return the base that tells most about volume, its own subject, cut into as many cells as the personas'.
 
-    A bar is the harder the better the base is; which base is best does not depend on the personas' own figures.
+    A bar is the harder the better the base is; which base is best does not depend on the personas' own
+    figures.
     """
     of_bases = evaluations[
         evaluations["model"].isin(BASES)

@@ -1,4 +1,4 @@
-"""One estimator for everything that a fit learns: ranges, reliability, which features count, axes, centroids."""
+"""One estimator for everything that a fit learns: ranges, reliability, pruning, axes, centroids."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class HabitSpace(TransformerMixin, BaseEstimator):
     """The linear space in which customers are compared: clip, standardise, prune, weight, rotate.
 
     Each feature is clipped to quantiles and standardised. One that hardly varies, one that differs within a
-    customer's history nearly as much as between customers, and the later of two that say the same are dropped.
-    A feature is then divided by its range, not by its standard deviation: of two features with the same range the
-    one that splits customers into groups varies more, and counts more. Its variance is multiplied by its
-    reliability: what sets customers apart for long counts, what differs from one part of a history to the next
-    does not. Principal components of all that are the coordinates.
+    customer's history nearly as much as between customers, and the later of two that say the same are
+    dropped. A feature is then divided by its range, not by its standard deviation: of two features with the
+    same range the one that splits customers into groups varies more, and counts more. Its variance is
+    multiplied by its reliability: what sets customers apart for long counts, what differs from one part of a
+    history to the next does not. Principal components of all that are the coordinates.
 
     Parameters
     ----------
@@ -39,7 +39,8 @@ class HabitSpace(TransformerMixin, BaseEstimator):
     reliability_ : ndarray, shape (n_features,)
         0..1 as of `measure_reliability`; NaN where it is not known.
     status_, twin_ : list of str, ndarray of int, shape (n_features,)
-        ``kept``, ``constant``, ``unreliable`` or ``correlated``; position of the feature that says the same, or -1.
+        ``kept``, ``constant``, ``unreliable`` or ``correlated``; position of the feature that says the same,
+        or -1.
     twin_correlation_ : ndarray, shape (n_features,)
     kept_ : ndarray of int, shape (n_kept,)
         Positions of the kept features, ascending.
@@ -74,8 +75,8 @@ class HabitSpace(TransformerMixin, BaseEstimator):
         values : ndarray, shape (n_users, n_features)
             Finite, features in the order in which the first of two alike is kept.
         parts : ndarray, shape (n_others, n_parts, n_features), or None
-            The same features from separate parts of a history; NaN for a part that a user lacks. The users need
-            not be those of `values`.
+            The same features from separate parts of a history; NaN for a part that a user lacks. The users
+            need not be those of `values`.
         reliability : ndarray, shape (n_features,), or None
             What is known already, instead of measuring it in `parts`.
 
@@ -85,7 +86,8 @@ class HabitSpace(TransformerMixin, BaseEstimator):
             No feature differs between users.
         """
         settings = self.settings
-        # method="lower" takes a value that occurs, so the bounds do not depend on how a mean of two is rounded.
+        # method="lower" takes a value that occurs, so the bounds do not depend on how a mean of two is
+        # rounded.
         bounds = np.quantile(values, settings.clip_quantiles, axis=0, method="lower")
         self.clip_lo_, self.clip_hi_ = round_significant(bounds)
         clipped = np.clip(values, self.clip_lo_, self.clip_hi_)
@@ -133,13 +135,15 @@ class HabitSpace(TransformerMixin, BaseEstimator):
 
     def _rotate(self, standardised: np.ndarray) -> None:
         kept, settings = self.kept_, self.settings
-        # 12 makes this 1 for a feature that is spread evenly over its range; a bell-shaped one has about a half.
+        # 12 makes this 1 for a feature that is spread evenly over its range; a bell-shaped one has about a
+        # half.
         clusterability = 12 * (self.scale_[kept] / (self.clip_hi_[kept] - self.clip_lo_[kept])) ** 2
         weights = np.sqrt(np.nan_to_num(self.reliability_[kept], nan=1.0) * clusterability)
         covariance = (standardised.T @ standardised / len(standardised)) * np.outer(weights, weights)
         variances, axes = np.linalg.eigh(covariance)
         variances, axes = variances[::-1], axes[:, ::-1]
-        # The largest loading of an axis is positive, or its sign would be chance (as svd_flip of scikit-learn).
+        # The largest loading of an axis is positive, or its sign would be chance (as svd_flip of
+        # scikit-learn).
         axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(len(kept))])
         explained = np.cumsum(variances) / variances.sum()
         enough = int(np.searchsorted(explained, settings.explained_variance - 1e-12)) + 1
@@ -155,7 +159,7 @@ class HabitSpace(TransformerMixin, BaseEstimator):
         return (clipped - self.mean_[kept]) / self.scale_[kept]
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        """Return coordinates, shape (n_users, n_components), of users with all features in the order of the fit."""
+        """Return coordinates, shape (n_users, n_components); features in the order of the fit."""
         return self.standardise(values) @ self.matrix_
 
 
@@ -166,8 +170,6 @@ class Personas(ClusterMixin, BaseEstimator):
     ----------
     settings : Settings
     n_personas : int
-    n_init : int or None
-        k-means++ starts; those of the settings unless given.
 
     Attributes
     ----------
@@ -183,27 +185,28 @@ class Personas(ClusterMixin, BaseEstimator):
     Examples
     --------
     >>> from datetime import date
-    >>> values = np.repeat([[0.0, 9.0], [9.0, 0.0]], 100, axis=0) + np.random.default_rng(0).normal(size=(200, 2))
-    >>> Personas(Settings(as_of=date(2020, 4, 30)), 2).fit_predict(values)[[0, 199]].tolist() in ([0, 1], [1, 0])
+    >>> noise = np.random.default_rng(0).normal(size=(200, 2))
+    >>> values = np.repeat([[0.0, 9.0], [9.0, 0.0]], 100, axis=0) + noise
+    >>> labels = Personas(Settings(as_of=date(2020, 4, 30)), 2).fit_predict(values)
+    >>> bool(labels[0] == labels[99] != labels[100])
     True
     """
 
-    def __init__(self, settings: Settings, n_personas: int = 2, n_init: int | None = None) -> None:
+    def __init__(self, settings: Settings, n_personas: int = 2) -> None:
         self.settings = settings
         self.n_personas = n_personas
-        self.n_init = n_init
 
     def fit(self, values: np.ndarray, y: None = None, parts: np.ndarray | None = None) -> Personas:
         """Learn space and centroids; `values` and `parts` as for `HabitSpace.fit`."""
         del y
         self.space_ = HabitSpace(self.settings).fit(values, parts)
         points = self.space_.transform(values)
-        model = fit_kmeans(points, self.n_personas, self.n_init or self.settings.n_init, self.settings.seed)
+        model = fit_kmeans(points, self.n_personas, self.settings.n_init, self.settings.seed)
         self.centroids_, self.labels_ = model.cluster_centers_, model.labels_
         return self
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Return the nearest centroid, 0..n_personas-1, of users with all features in the order of the fit."""
+        """Return the nearest centroid, 0..n_personas-1; features in the order of the fit."""
         check_is_fitted(self)
         return nearest(self.space_.transform(values), self.centroids_)
 

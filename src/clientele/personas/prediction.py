@@ -1,4 +1,4 @@
-"""What a persona adds to what is known of next month's behaviour anyway: learnt at one origin, tested at the next."""
+"""What a persona adds to what is known of next month anyway: learnt at one origin, tested at the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clientele.learning.ceiling import BoostedTrees
 from clientele.learning.cells import CellRates, Cells, ColumnCells, CrossedCells, Once, QuantileCells
 from clientele.learning.metrics import auc, r_squared, top_decile_lift
 from clientele.learning.resampling import hash_sample
-from clientele.personas.pipeline import HabitSpace, fit_kmeans, nearest
+from clientele.personas.pipeline import Personas, fit_kmeans, nearest
 from clientele.personas.preparation import check_catalog, check_table, parts_of_histories
 from clientele.personas.scoring import score
 from clientele.personas.settings import Settings
@@ -91,15 +91,16 @@ def cross_validate(
 ) -> pd.DataFrame:
     """Measure what personas add to each base, cell for cell.
 
-    For each pair of adjacent origins and each fold of users, everything (ranges, reliability, pruning, axes, the
-    number of personas, centroids, cells, rates and how far they are shrunk) is learnt from the other folds' users at
-    the earlier origin and tested on the fold's users at the later one. With one origin alone, other users are tested
-    at the same origin; then ``origin`` ends in ``(same month)``, which proves nothing about time.
+    For each pair of adjacent origins and each fold of users, everything (ranges, reliability, pruning, axes,
+    the number of personas, centroids, cells, rates and how far they are shrunk) is learnt from the other
+    folds' users at the earlier origin and tested on the fold's users at the later one. With one origin alone,
+    other users are tested at the same origin; then ``origin`` ends in ``(same month)``, which proves nothing
+    about time.
 
-    A base predicts the mean of its cells: recency, orders and revenue in fifths; six clusters of their logarithms by
-    lifecycle state; sevenths of the value score, where the frame has one. Crossed with personas it has more cells, so
-    the base alone is cut further, by recency, orders, revenue and events, into as many. Every rate is shrunk by the
-    strength that the data ask for.
+    A base predicts the mean of its cells: recency, orders and revenue in fifths; six clusters of their
+    logarithms by lifecycle state; sevenths of the value score, where the frame has one. Crossed with personas
+    it has more cells, so the base alone is cut further, by recency, orders, revenue and events, into as many.
+    Every rate is shrunk by the strength that the data ask for.
 
     Parameters
     ----------
@@ -117,11 +118,11 @@ def cross_validate(
     -------
     DataFrame
         `EVALUATION_COLUMNS`. ``fold`` 0 is all folds, ``origin`` ``all`` the mean over months. Metrics:
-        ``auc`` of a purchase, ``top_decile_lift``, ``volume_r2`` and ``habit_r2`` (mean R² over the outcomes of
-        either kind; each as ``r2_…``), ``buyers`` of the tested month, ``n_cells``, ``captured_signal`` (habit R² over
-        that of gradient boosting), and ``without_top_1pct_…``: the relative change when the most extreme users are
-        left out. Rows with ``compared_with`` hold paired differences. Intervals are 95 % over users and months
-        (bootstrap). Empty when there are too few users or buyers to measure anything.
+        ``auc`` of a purchase, ``top_decile_lift``, ``volume_r2`` and ``habit_r2`` (mean R² over the outcomes
+        of either kind; each as ``r2_…``), ``buyers`` of the tested month, ``n_cells``, ``captured_signal``
+        (habit R² over that of gradient boosting), and ``without_top_1pct_…``: the relative change when the
+        most extreme users are left out. Rows with ``compared_with`` hold paired differences. Intervals are 95
+        % over users and months (bootstrap). Empty when there are too few users or buyers to measure anything.
 
     References
     ----------
@@ -237,9 +238,7 @@ class PersonaCells:
 
     Attributes
     ----------
-    k_ : int
-    space_ : HabitSpace
-    centroids_ : ndarray, shape (k_, n_components)
+    model_ : Personas
     """
 
     def __init__(
@@ -258,22 +257,18 @@ class PersonaCells:
         own = np.isin(self.parts_user_sk, users)
         parts_user_sk, parts = self.parts_user_sk[own], self.parts[own]
         settings = replace(self.settings, n_init=self.study.n_init)
-        try:
-            self.space_ = HabitSpace(settings).fit(values, parts)
-        except ValueError as error:
-            raise NothingToLearn(str(error)) from error
         few = hash_sample(users, self.study.max_users_of_k, settings.seed + 5)
         theirs = np.isin(parts_user_sk, users[few])
-        self.k_ = glance_at_k(
-            Subjects(users[few], values[few], parts_user_sk[theirs], parts[theirs]), settings
-        )
-        model = fit_kmeans(self.space_.transform(values), self.k_, settings.n_init, settings.seed)
-        self.centroids_ = model.cluster_centers_
+        try:
+            k = glance_at_k(Subjects(users[few], values[few], parts_user_sk[theirs], parts[theirs]), settings)
+            self.model_ = Personas(settings, k).fit(values, parts=parts)
+        except ValueError as error:
+            raise NothingToLearn(str(error)) from error
         return self
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the persona of each row, int, shape (n_rows,)."""
-        return nearest(self.space_.transform(frame[self.features].to_numpy()), self.centroids_)
+        return self.model_.predict(frame[self.features].to_numpy())
 
 
 class ModelCells:

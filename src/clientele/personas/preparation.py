@@ -94,7 +94,8 @@ def parts_of_histories(replicates: pd.DataFrame | None, features: list[str]) -> 
     Returns
     -------
     tuple of ndarray
-        Users, ascending, shape (n,); and values, shape (n, n_parts, n_features), NaN for a part that is not there.
+        Users, ascending, shape (n,); and values, shape (n, n_parts, n_features), NaN for a part that is not
+        there.
 
     Examples
     --------

@@ -40,8 +40,8 @@ class Settings:
     min_month_ago_ari : float
         Agreement with a fit on the features of a month ago that proven personas must reach.
     min_pattern : float
-        What prediction strength, adjusted Rand index and Jaccard index must reach to be called a pattern, which
-        is exploratory (Hennig, 2007).
+        What prediction strength, adjusted Rand index and Jaccard index must reach to be called a pattern,
+        which is exploratory (Hennig, 2007).
     null_users, n_nulls : int
         Size and number of the clouds without groups that personas are compared with.
     n_workers : int

@@ -1,4 +1,4 @@
-"""How many personas there are, if any: what a refit of everything on other customers, other days, finds again."""
+"""How many personas there are, if any: what a refit on other customers and other days finds again."""
 
 from __future__ import annotations
 
@@ -74,8 +74,9 @@ class ChoiceOfK:
     k : int
         Of no groups, the number that came nearest to the bars.
     standing : str
-        ``stable``: every bar is passed, and so is the cloud without groups. ``exploratory``: more than a cloud
-        without groups would show, and a bar is missed. ``no_groups``: a cloud without groups shows as much.
+        ``stable``: every bar is passed, and so is the cloud without groups. ``exploratory``: more than a
+        cloud without groups would show, and a bar is missed. ``no_groups``: a cloud without groups shows as
+        much.
     reason : str
         The rule's outcome as a sentence, naming the bars missed.
     diagnostics : DataFrame
@@ -137,15 +138,16 @@ def choose_k(
     """Take the number of personas that there was, if it passes every bar, else the largest that does.
 
     Every half of the customers, every bootstrap sample and the month before is fitted as a whole: ranges,
-    reliability, pruning, axes and centroids. The bars are prediction strength and the adjusted Rand index between
-    fits on two random halves (means over repetitions), the bootstrap Jaccard index of the least stable persona, the
-    smallest share of users, and the adjusted Rand index with a fit on the features of a month ago, where there are
-    any. What passes must also exceed what a cloud without groups shows: of 19 normal samples with the covariance of
-    the customers, sent through the same fit, none may reach the prediction strength or the share of variance that
-    the personas explain.
+    reliability, pruning, axes and centroids. The bars are prediction strength and the adjusted Rand index
+    between fits on two random halves (means over repetitions), the bootstrap Jaccard index of the least
+    stable persona, the smallest share of users, and the adjusted Rand index with a fit on the features of a
+    month ago, where there are any. What passes must also exceed what a cloud without groups shows: of 19
+    normal samples with the covariance of the customers, sent through the same fit, none may reach the
+    prediction strength or the share of variance that the personas explain.
 
-    Without a number that passes, the one nearest to the bars is ``exploratory`` if it reaches the floors and exceeds
-    the cloud; otherwise there are ``no_groups``. Silhouette and its kin are reported and decide nothing.
+    Without a number that passes, the one nearest to the bars is ``exploratory`` if it reaches the floors and
+    exceeds the cloud; otherwise there are ``no_groups``. Silhouette and its kin are reported and decide
+    nothing.
 
     Three repetitions are all that a number gets which is far from a bar by then: its figures are rougher.
 
@@ -168,12 +170,11 @@ def choose_k(
 
     References
     ----------
-    Tibshirani and Walther (2005), Cluster validation by prediction strength.
-    Hennig (2007), Cluster-wise assessment of cluster stability; below .6 a cluster should not be trusted, .6 to .75
-    shows a pattern, above .75 it is stable.
-    Liu, Hayes, Nobel and Marron (2008), Statistical significance of clustering for high-dimension, low-sample size
-    data (the normal null).
-    Tibshirani, Walther and Hastie (2001), Estimating the number of clusters in a data set via the gap statistic.
+    Tibshirani and Walther (2005), Cluster validation by prediction strength. Hennig (2007), Cluster-wise
+    assessment of cluster stability; below .6 a cluster should not be trusted, .6 to .75 shows a pattern,
+    above .75 it is stable. Liu, Hayes, Nobel and Marron (2008), Statistical significance of clustering for
+    high-dimension, low-sample size data (the normal null). Tibshirani, Walther and Hastie (2001), Estimating
+    the number of clusters in a data set via the gap statistic.
     """
     n_distinct = len(np.unique(subjects.values, axis=0))
     if n_distinct < 2:
@@ -383,8 +384,8 @@ def study_halves(
     Returns
     -------
     dict of int to tuple
-        By number of personas: prediction strength (the less of both directions' means), adjusted Rand index over
-        all subjects, and the labels that either fit gives to all subjects.
+        By number of personas: prediction strength (the less of both directions' means), adjusted Rand index
+        over all subjects, and the labels that either fit gives to all subjects.
     """
     everyone = subjects.everyone
     order = np.random.default_rng([settings.seed, 1, repeat]).permutation(len(everyone))
@@ -454,8 +455,8 @@ def measure_null(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compare customers with normal clouds of their covariance, through the same fit.
 
-    Two figures, because each alone is fooled: one cloud with a long axis is cut in the same places again and again,
-    and any distribution that is not normal explains a little more.
+    Two figures, because each alone is fooled: one cloud with a long axis is cut in the same places again and
+    again, and any distribution that is not normal explains a little more.
 
     Parameters
     ----------
@@ -469,8 +470,8 @@ def measure_null(
     Returns
     -------
     tuple of ndarray
-        `NULL_METRICS` of the customers, shape (2,), and of the clouds, shape (n_nulls, 2). To exceed all of 19 has
-        a chance of one in twenty for a cloud that is normal itself.
+        `NULL_METRICS` of the customers, shape (2,), and of the clouds, shape (n_nulls, 2). To exceed all of
+        19 has a chance of one in twenty for a cloud that is normal itself.
     """
     if len(values) > settings.null_users:
         order = np.random.default_rng([settings.seed, 4]).permutation(len(values))
