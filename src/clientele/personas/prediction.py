@@ -76,7 +76,7 @@ class Study:
     n_bootstraps: int = 200
     n_init: int = 4
     max_users_of_k: int = 4_000
-    n_trees: int = 60
+    n_trees: int = 30
 
 
 # One thread, as in fit_personas: the same bits each time.
