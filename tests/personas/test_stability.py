@@ -69,7 +69,7 @@ class Figures(stability._Study):
         self.looked.append((list(repeats), list(ks)))
 
     def exceeds_null(self, k):
-        self.null[k] = np.array([0.9, 0.5]), np.array([[0.1, 0.1]])
+        self.null[k] = {}
         return self.exceeds.get(k, True)
 
 
@@ -226,14 +226,15 @@ def test_prediction_strength_is_that_of_the_least_stable_cluster():
 def test_the_null_counts_whoever_is_cut_and_whatever_is_explained():
     settings = replace(SETTINGS, n_nulls=6)
     space = HabitSpace(settings).fit(groups(3))
-    own, clouds = measure_null(groups(3), space, 3, settings)
-    assert clouds.shape == (6, 2)
-    assert (own > clouds.max(axis=0)).all()
+    of_groups = measure_null(groups(3), space, 3, settings)
+    assert tuple(of_groups) == stability.NULL_METRICS
+    assert all(len(test.draws) == 6 and test.is_passed for test in of_groups.values())
     long = cloud(600, 2.0)
-    own, clouds = measure_null(long, HabitSpace(settings).fit(long), 2, settings)
-    assert not (own > clouds.max(axis=0)).all()
-    again = measure_null(long, HabitSpace(settings).fit(long), 2, settings)[1]
-    np.testing.assert_array_equal(clouds, again)
+    of_cloud = measure_null(long, HabitSpace(settings).fit(long), 2, settings)
+    assert not all(test.is_passed for test in of_cloud.values())
+    again = measure_null(long, HabitSpace(settings).fit(long), 2, settings)
+    for name, test in again.items():
+        np.testing.assert_array_equal(test.draws, of_cloud[name].draws)
 
 
 def test_folds_choose_by_the_same_bars():

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clientele.learning import gate
 from clientele.learning.backtest import SAME_MONTH
+from clientele.learning.gate import FAILED, PASSED, UNPROVEN, Criterion
 from clientele.personas.fit import NONE
 from clientele.personas.prediction import BASES, CHAMPION, PERSONAS, crossed
 from clientele.personas.settings import Settings
 from clientele.personas.stability import EXPLORATORY, NO_GROUPS, STABLE
 
-GATE_COLUMNS = ("criterion", "compared_with", "bar", "value", "ci_lo", "is_met")
-PASSED, FAILED, UNPROVEN = "passed", "failed", "unproven"
 PROVEN = "proven"
 
 # What a difference must reach: its value, and the lower end of its interval. Against the base a persona must
@@ -22,7 +22,6 @@ PROVEN = "proven"
 # not know more of them.
 _AGAINST_BASE = (("auc", None, -0.005), ("volume_r2", -0.01, None), ("habit_r2", 0.05, 0.0))
 _AGAINST_CHAMPION = (("auc", None, -0.005), ("volume_r2", -0.01, None), ("habit_r2", -0.01, None))
-_TOLERANCE = 1e-9
 # With fewer buyers in the tested months the standard error of an AUC of .75 is above .012 (Hanley and McNeil
 # 1982):
 # chance would decide about a bar of -.005.
@@ -33,14 +32,13 @@ DAYS_FOR_A_MONTH_AGO, DAYS_FOR_A_LATER_MONTH = 60, 90
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Standing:
     """What the gate says of a model.
 
     Attributes
     ----------
     outcome : str
-        ``passed``; ``failed``: something measured is short of its bar; ``unproven``: something could not be
-        measured, and nothing that could is short. Neither of the two outranks the other.
+        ``passed``, ``failed`` or ``unproven``, as of `clientele.learning.gate.Verdict`.
     model_status : str
         ``proven``: stable, found again on the month before, and the gate is passed. ``exploratory``: groups
         that are more than a cloud shows, and not proven. ``no_groups``. ``none``.
@@ -49,7 +47,7 @@ class Verdict:
     sentence : str
         What is missing and about how much data would mend it, for people who read no criteria.
     criteria : DataFrame
-        `GATE_COLUMNS`; ``is_met`` is missing where nothing could be measured.
+        `CRITERION_COLUMNS`; ``is_met`` is missing where nothing could be measured.
     """
 
     outcome: str
@@ -65,7 +63,7 @@ def judge(
     evaluations: pd.DataFrame,
     settings: Settings,
     reason: str = "",
-) -> Verdict:
+) -> Standing:
     """Hold a model against every bar.
 
     Parameters
@@ -93,44 +91,36 @@ def judge(
     ('none', 'Too few customers.')
     """
     if status == NONE:
-        empty = pd.DataFrame(columns=list(GATE_COLUMNS)).astype({"is_met": "boolean"})
-        return Verdict(UNPROVEN, NONE, reason, reason, empty)
-    rows = _stability_rows(evidence, settings)
+        return Standing(UNPROVEN, NONE, reason, reason, gate.judge([]).criteria)
     in_time = evaluations[evaluations["origin"] != "all"]
-    is_same_month = bool(in_time["origin"].str.endswith(SAME_MONTH).any())
+    has_later_month = len(in_time) > 0 and not in_time["origin"].str.endswith(SAME_MONTH).any()
     n_buyers = int(in_time.loc[in_time["metric"] == "buyers", "value"].sum())
-    counts = not is_same_month and n_buyers >= MIN_BUYERS
-    rows += _prediction_rows(evaluations, counts)
-    criteria = pd.DataFrame(rows, columns=list(GATE_COLUMNS)).astype({"is_met": "boolean"})
-    missed = criteria[criteria["is_met"].eq(False).fillna(False)]
-    missing = criteria[criteria["is_met"].isna()]
-
+    why_not = (
+        f"{n_buyers} buyers in the months to predict, {MIN_BUYERS} are needed"
+        if has_later_month
+        else "no later month to predict"
+    )
+    verdict = gate.judge(
+        _of_refits(evidence, settings)
+        + _of_predictions(evaluations, has_later_month and n_buyers >= MIN_BUYERS, why_not),
+        "The gate is passed: found again by every refit, and more than value and lifecycle tell.",
+    )
     if status == NO_GROUPS:
-        return Verdict(FAILED, NO_GROUPS, reason, reason, criteria)
-    if len(missed):
-        named = "; ".join(_describe(row) for row in missed.itertuples())
-        outcome, why = FAILED, f"The gate is not passed: {named}."
-    elif len(missing):
-        outcome, why = (
-            UNPROVEN,
-            f"Nothing is short of its bar, but unproven: {_unmeasured(missing, in_time, n_buyers)}.",
-        )
-    else:
-        outcome = PASSED
-        why = "The gate is passed: found again by every refit, and more than value and lifecycle tell."
-    is_proven = outcome == PASSED and status == STABLE
-    model_status = PROVEN if is_proven else EXPLORATORY
-    sentence = why if is_proven else _sentence(criteria, evidence, in_time, is_same_month, n_buyers)
-    return Verdict(outcome, model_status, why, sentence, criteria)
+        return Standing(FAILED, NO_GROUPS, reason, reason, verdict.criteria)
+    if verdict.outcome == PASSED and status == STABLE:
+        return Standing(PASSED, PROVEN, verdict.reason, verdict.reason, verdict.criteria)
+    sentence = _sentence(verdict.criteria, evidence, has_later_month, n_buyers)
+    return Standing(verdict.outcome, EXPLORATORY, verdict.reason, sentence, verdict.criteria)
 
 
-def _stability_rows(evidence: dict[str, float], settings: Settings) -> list[tuple[object, ...]]:
+def _of_refits(evidence: dict[str, float], settings: Settings) -> list[Criterion]:
     bars = settings.bars | {"month_ago_ari": settings.min_month_ago_ari}
-    rows: list[tuple[object, ...]] = []
-    for name, bar in bars.items():
-        value = evidence.get(name, np.nan)
-        rows.append((name, "", bar, value, np.nan, pd.NA if np.isnan(value) else bool(value >= bar)))
-    return rows
+    return [
+        Criterion(
+            name=name, value=evidence.get(name, np.nan), bar=bar, why_not="no month ago to compare with"
+        )
+        for name, bar in bars.items()
+    ]
 
 
 def best_base(evaluations: pd.DataFrame) -> str | None:
@@ -150,54 +140,38 @@ def best_base(evaluations: pd.DataFrame) -> str | None:
     return None if total.empty else str(total.sort_index().idxmax())
 
 
-def _prediction_rows(evaluations: pd.DataFrame, counts: bool) -> list[tuple[object, ...]]:
+def _of_predictions(evaluations: pd.DataFrame, is_measured: bool, why_not: str) -> list[Criterion]:
     base = best_base(evaluations)
+    trial, champion = (crossed(model, base or "base") for model in (PERSONAS, CHAMPION))
     differences = evaluations[
-        (evaluations["compared_with"] != "") & (evaluations["origin"] == "all") & (evaluations["fold"] == 0)
-    ].set_index(["model", "compared_with", "metric"])[["value", "ci_lo"]]
-    rows: list[tuple[object, ...]] = []
-    trial = crossed(PERSONAS, base or BASES[0])
-    champion = crossed(CHAMPION, base or BASES[0])
-    against = [(base or "base", _AGAINST_BASE)]
-    if any(champion == compared for _, compared, _ in differences.index):
-        against.append((champion, _AGAINST_CHAMPION))
-    for compared_with, bars in against:
-        for metric, bar_of_value, bar_of_low in bars:
-            key = (trial, compared_with, metric)
-            value, low = differences.loc[key] if key in differences.index else (np.nan, np.nan)
-            is_met: object = pd.NA
-            if counts and not np.isnan(value):
-                is_met = bool(
-                    (bar_of_value is None or value >= bar_of_value - _TOLERANCE)
-                    and (bar_of_low is None or low > bar_of_low)
+        (evaluations["model"] == trial) & (evaluations["origin"] == "all") & (evaluations["fold"] == 0)
+    ].set_index(["compared_with", "metric"])[["value", "ci_lo", "ci_hi"]]
+    against = {base or "base": _AGAINST_BASE}
+    if champion in differences.index.get_level_values("compared_with"):
+        against[champion] = _AGAINST_CHAMPION
+    criteria = []
+    for compared_with, bars in against.items():
+        for metric, bar, bar_of_low in bars:
+            key = (compared_with, metric)
+            value, low, high = differences.loc[key] if key in differences.index else (np.nan,) * 3
+            criteria.append(
+                Criterion(
+                    name=metric,
+                    compared_with=compared_with,
+                    value=value,
+                    ci_lo=low,
+                    ci_hi=high,
+                    bar=bar,
+                    bar_of_low=bar_of_low,
+                    is_measured=is_measured,
+                    why_not=why_not,
                 )
-            bar = bar_of_low if bar_of_value is None else bar_of_value
-            rows.append((metric, compared_with, bar, value, low, is_met))
-    return rows
-
-
-def _describe(row) -> str:
-    if not row.compared_with:
-        return f"{row.criterion} {row.value:.3f} < {row.bar:g}"
-    return f"{row.criterion} against {row.compared_with} {row.value:+.3f} (lower bound {row.ci_lo:+.3f})"
-
-
-def _unmeasured(missing: pd.DataFrame, in_time: pd.DataFrame, n_buyers: int) -> str:
-    if (missing["criterion"] == "month_ago_ari").any():
-        return "no month ago to compare with"
-    if in_time.empty or in_time["origin"].str.endswith(SAME_MONTH).any():
-        return "no later month to predict"
-    if n_buyers < MIN_BUYERS:
-        return f"{n_buyers} buyers in the months to predict, {MIN_BUYERS} are needed"
-    return f"{missing['criterion'].iloc[0]} could not be measured"
+            )
+    return criteria
 
 
 def _sentence(
-    criteria: pd.DataFrame,
-    evidence: dict[str, float],
-    in_time: pd.DataFrame,
-    is_same_month: bool,
-    n_buyers: int,
+    criteria: pd.DataFrame, evidence: dict[str, float], has_later_month: bool, n_buyers: int
 ) -> str:
     """Say what is missing, and about how much data would mend it."""
     parts = []
@@ -230,7 +204,7 @@ def _sentence(
         parts.append(
             f"there is no month ago to compare with; it takes {DAYS_FOR_A_MONTH_AGO} days of history"
         )
-    if in_time.empty or is_same_month:
+    if not has_later_month:
         parts.append(f"there is no later month to predict; it takes {DAYS_FOR_A_LATER_MONTH} days of history")
     elif n_buyers < MIN_BUYERS:
         factor = MIN_BUYERS / max(n_buyers, 1)

@@ -17,7 +17,7 @@ from clientele.personas.settings import Settings
 # What fits and judges is imported where it is used: scikit-learn takes two seconds, most builds fit nothing.
 if TYPE_CHECKING:
     from clientele.personas.fit import PersonaFit
-    from clientele.personas.gate import Verdict
+    from clientele.personas.gate import Standing
 
 # One schema for all kinds; `item` is a feature, a metric, a criterion, a field of the card or a language. The
 # last five are of evaluations, criteria and lineage.
@@ -204,7 +204,7 @@ def _rows(
     frames: Mapping[str, pd.DataFrame],
     earlier: pd.DataFrame | None,
     evaluations: pd.DataFrame,
-    verdict: Verdict,
+    verdict: Standing,
     before: pd.DataFrame | None,
 ) -> pd.DataFrame:
     card = fit.model_card.iloc[0].to_dict() | {
@@ -274,7 +274,7 @@ def _rows(
 
 
 def _judgement_rows(
-    fit: PersonaFit, evaluations: pd.DataFrame, verdict: Verdict, before: pd.DataFrame | None
+    fit: PersonaFit, evaluations: pd.DataFrame, verdict: Standing, before: pd.DataFrame | None
 ) -> list[dict[str, object]]:
     """Return evaluations, criteria of the gate, and lineage."""
     ends = {"ci_lo": "clip_lo", "ci_hi": "clip_hi"}

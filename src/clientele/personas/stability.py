@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
-from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import (
     adjusted_rand_score,
     calinski_harabasz_score,
@@ -20,6 +19,9 @@ from sklearn.metrics import (
 )
 from threadpoolctl import threadpool_limits
 
+from clientele.learning.calibration import IsotonicTable
+from clientele.learning.nulls import NullTest, gaussian_like
+from clientele.learning.resampling import half_samples
 from clientele.personas.pipeline import HabitSpace, fit_kmeans, nearest
 from clientele.personas.settings import Settings
 
@@ -265,7 +267,7 @@ class _Study:
         self.jaccard: dict[int, list[np.ndarray]] = {k: [] for k in candidates}
         self.refits: dict[int, list[np.ndarray]] = {k: [] for k in candidates}
         self.month: dict[int, float] = {}
-        self.null: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self.null: dict[int, dict[str, NullTest]] = {}
 
     def look(self, repeats: Iterable[int], ks: list[int]) -> None:
         """Refit on halves and bootstrap samples."""
@@ -309,8 +311,7 @@ class _Study:
         """Whether no cloud without groups reaches what the customers show; measured once."""
         if k not in self.null:
             self.null[k] = measure_null(self.subjects.values, self.space, k, self.settings)
-        own, clouds = self.null[k]
-        return bool((own > clouds.max(axis=0)).all())
+        return all(test.is_passed for test in self.null[k].values())
 
     def figure(self, k: int, metric: str) -> float:
         """Return one of the figures that decide."""
@@ -343,10 +344,8 @@ class _Study:
             for metric, needed in bars.items():
                 value = self.figure(each, metric)
                 rows.append((each, metric, value, needed, pd.NA if np.isnan(value) else value >= needed))
-            if each in self.null:
-                own, clouds = self.null[each]
-                for name, value, most in zip(NULL_METRICS, own, clouds.max(axis=0), strict=True):
-                    rows.append((each, name, float(value), float(most), bool(value > most)))
+            for name, test in self.null.get(each, {}).items():
+                rows.append((each, name, test.value, test.bar, test.is_passed))
             labels = self.models[each][1]
             shape = _describe_shape(self.points[self.shown], distances, labels[self.shown])
             shape["gap"] = _gap(self.points[self.shown], each, self.settings.seed)
@@ -450,9 +449,7 @@ def study_bootstrap(
 NULL_METRICS = ("null_prediction_strength", "null_explained_share")
 
 
-def measure_null(
-    values: np.ndarray, space: HabitSpace, k: int, settings: Settings
-) -> tuple[np.ndarray, np.ndarray]:
+def measure_null(values: np.ndarray, space: HabitSpace, k: int, settings: Settings) -> dict[str, NullTest]:
     """Compare customers with normal clouds of their covariance, through the same fit.
 
     Two figures, because each alone is fooled: one cloud with a long axis is cut in the same places again and
@@ -469,41 +466,35 @@ def measure_null(
 
     Returns
     -------
-    tuple of ndarray
-        `NULL_METRICS` of the customers, shape (2,), and of the clouds, shape (n_nulls, 2). To exceed all of
-        19 has a chance of one in twenty for a cloud that is normal itself.
+    dict of str to NullTest
+        By `NULL_METRICS`. To exceed all of 19 clouds has a chance of one in twenty for a cloud that is normal
+        itself.
     """
     if len(values) > settings.null_users:
         order = np.random.default_rng([settings.seed, 4]).permutation(len(values))
         values = values[np.sort(order[: settings.null_users])]
     standardised = (np.clip(values, space.clip_lo_, space.clip_hi_) - space.mean_) / space.scale_
-    variances, axes = np.linalg.eigh(np.cov(standardised.T))
-    root = axes * np.sqrt(np.maximum(variances, 0.0))
-    arguments = [(standardised, None, space.reliability_, k, settings)]
-    arguments += [
-        (standardised, root, space.reliability_, k, replace(settings, seed=settings.seed + draw))
-        for draw in range(1, settings.n_nulls + 1)
+    # Draw 0 are the customers themselves.
+    arguments = [
+        (standardised, space.reliability_, k, draw, settings) for draw in range(settings.n_nulls + 1)
     ]
     found = np.array(in_parallel(settings.n_workers, _null_figures, arguments))
-    return found[0], found[1:]
+    return {name: NullTest(float(own[0]), own[1:]) for name, own in zip(NULL_METRICS, found.T, strict=True)}
 
 
 def _null_figures(
-    standardised: np.ndarray, root: np.ndarray | None, reliability: np.ndarray, k: int, settings: Settings
+    values: np.ndarray, reliability: np.ndarray, k: int, draw: int, settings: Settings
 ) -> tuple[float, float]:
-    values = standardised
-    if root is not None:
-        values = np.random.default_rng([settings.seed, 5]).normal(size=values.shape) @ root.T
-    # What is constant has no reliability that could be compared with a bar.
-    n_users, n_init = len(values), max(2, settings.n_init // 2)
+    if draw:
+        values = gaussian_like(values, settings.seed + draw)
+    n_init = max(2, settings.n_init // 2)
     points = HabitSpace(settings).fit(values, reliability=reliability).transform(values).astype(np.float32)
     inertia = fit_kmeans(points, k, n_init, 0).inertia_
     around_mean = float(((points - points.mean(axis=0)) ** 2).sum())
     strengths = []
-    for repeat in range(NULL_REPEATS):
-        order = np.random.default_rng([settings.seed, 6, repeat]).permutation(n_users)
+    for repeat, halves in enumerate(half_samples(len(values), NULL_REPEATS, settings.seed + draw)):
         fitted = []
-        for half in (np.sort(order[: n_users // 2]), np.sort(order[n_users // 2 :])):
+        for half in halves:
             own = HabitSpace(settings).fit(values[half], reliability=reliability)
             fitted.append((half, own.transform(values).astype(np.float32)))
         strengths.append(_compare_halves(fitted, k, n_init, repeat)[0])
@@ -597,11 +588,5 @@ def tabulate_by_margin(margins: np.ndarray, agreement: np.ndarray, n_bins: int) 
     DataFrame
         ``margin_lo`` ascending from 0, and ``confidence`` (0..1), which holds up to the next row's bound.
     """
-    edges = np.unique(np.quantile(margins, np.arange(n_bins) / n_bins, method="lower"))
-    edges[0] = 0.0
-    bins = np.searchsorted(edges, margins, side="right") - 1
-    counts = np.bincount(bins, minlength=len(edges))
-    filled = np.flatnonzero(counts)
-    means = np.bincount(bins, weights=agreement, minlength=len(edges))[filled] / counts[filled]
-    monotone = IsotonicRegression().fit_transform(filled, means, sample_weight=counts[filled])
-    return pd.DataFrame({"margin_lo": edges[filled], "confidence": monotone})
+    table = IsotonicTable(n_bins, lowest=0.0).fit(margins, agreement).table_
+    return table.rename(columns={"score_lo": "margin_lo", "value": "confidence"})
