@@ -2,8 +2,8 @@
 
 ``python tests/personas/measure.py clouds`` draws normal clouds without groups, round and with a long axis,
 each by a seed named here, and counts how often the fit says so. ``… shops FOLDER …`` fits and judges shops
-whose frames (segment_sample, feature_catalog, training_frame, segment_replicates and, where it is known, truth)
-lie in folders as Parquet. ``… size 300000`` tells time and memory.
+whose frames (segment_sample, feature_catalog, training_frame, segment_replicates and, where it is known,
+truth) lie in folders as Parquet. ``… size 300000`` tells time and memory.
 """
 
 from __future__ import annotations

@@ -224,11 +224,11 @@ def test_prediction_strength_is_that_of_the_least_stable_cluster():
 
 
 def test_the_null_counts_whoever_is_cut_and_whatever_is_explained():
-    settings = replace(SETTINGS, n_nulls=6)
+    settings = replace(SETTINGS, n_nulls=19)
     space = HabitSpace(settings).fit(groups(3))
     of_groups = measure_null(groups(3), space, 3, settings)
     assert tuple(of_groups) == stability.NULL_METRICS
-    assert all(len(test.draws) == 6 and test.is_passed for test in of_groups.values())
+    assert all(len(test.draws) == 19 and test.is_passed for test in of_groups.values())
     long = cloud(600, 2.0)
     of_cloud = measure_null(long, HabitSpace(settings).fit(long), 2, settings)
     assert not all(test.is_passed for test in of_cloud.values())
