@@ -87,9 +87,9 @@
         {%- set keys = [] -%}
         {%- for name, column in node.columns.items() -%}
             {%- set tags = clientele._tags(column) -%}
-            {%- if tags.get('contains_pii') not in [true, false] -%}
-                {%- do problems.append(clientele._column_problem(node, name, 'has no tag contains_pii: true or false')) -%}
-            {%- elif tags['contains_pii'] -%}
+            {%- if tags.get('contains_pii', false) not in [true, false] -%}
+                {%- do problems.append(clientele._column_problem(node, name, 'has a tag contains_pii that is neither true nor false')) -%}
+            {%- elif tags.get('contains_pii') -%}
                 {%- do raw.append(name) -%}
             {%- elif name | lower in raw_names -%}
                 {%- do problems.append(clientele._column_problem(node, name, 'is a raw id or a raw line by its name, but contains_pii is false')) -%}

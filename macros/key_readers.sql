@@ -14,8 +14,8 @@
 
 
 {% macro check_compiled_key_reader() %}
-    {#- pre-hook of everything outside the vault: the same, over the text that is about to run. -#}
-    {%- if execute -%}{{ clientele._refuse_key_reader(model, compiled_code or '') }}{%- endif -%}
+    {#- pre-hook: the same for everything outside the vault, over the text that is about to run. -#}
+    {%- if execute and model.schema != 'vault' -%}{{ clientele._refuse_key_reader(model, compiled_code or '') }}{%- endif -%}
 {% endmacro %}
 
 
