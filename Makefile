@@ -118,18 +118,18 @@ method-docs: export CLIENTELE_PSEUDONYM_KEY := method-docs: public on purpose, f
 method-docs: export STORE := $(value STORE)
 method-docs: $(RUN) ## Write the figures of docs/method.md and docs/model-card.md [STORE='path/*.csv.gz' of the real store]
 	@rm -rf $(METHOD)
-	@python -m clientele.synthetic $(METHOD)/shop --users 20000 --months 5 --quiet
+	@python -m shop_simulator $(METHOD)/shop --users 20000 --months 5 --quiet
 	@CLIENTELE_EVENTS=$(METHOD)/shop/events CLIENTELE_HOME=$(METHOD)/synthetic \
 	    dbt --quiet build --vars 'compare_early: true'
 	@if [ -n "$${STORE:-}" ]; then \
 	    CLIENTELE_EVENTS="$$STORE" CLIENTELE_HOME=$(METHOD)/store dbt --quiet build; fi
-	@python -m clientele.method_docs synthetic=$(METHOD)/synthetic $${STORE:+store=$(METHOD)/store}
+	@python -m tools.method_docs synthetic=$(METHOD)/synthetic $${STORE:+store=$(METHOD)/store}
 
 .PHONY: privacy-docs
 privacy-docs: $(RUN) ## Write the record of processing from the tags of the models, and what attacks on pseudonyms cost
 	@dbt parse --quiet
-	@python -m clientele.privacy_docs record
-	@python -m clientele.privacy_docs measure
+	@python -m tools.privacy_docs record
+	@python -m tools.privacy_docs measure
 
 .PHONY: test
 test: lint-style ## Check everything: lint, and pytest, which also runs the dbt builds
@@ -180,7 +180,7 @@ format: $(DEV) ## Mend what the style checks can mend by themselves
 FLAGS ?=
 .PHONY: bench
 bench: $(DEV) ## Measure time, memory and disk, beside other tools, into docs/performance.md [FLAGS='--huge --spark --only large'] (40 minutes)
-	@python -m clientele.bench $(FLAGS)
+	@python -m tools.bench $(FLAGS)
 
 .PHONY: lock
 lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
@@ -196,9 +196,9 @@ lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
 .PHONY: clean
 clean: ## Remove everything that make has made, but not your warehouse
 	@rm -rf $(VENV) target logs build .pytest_cache .ruff_cache .hypothesis src/*.egg-info packages/*/src/*.egg-info
-	@find src tests requirements -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src packages tests tools requirements -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(RUN): requirements/run.lock requirements/installer.lock requirements/install.py pyproject.toml
+$(RUN): requirements/run.lock requirements/installer.lock requirements/install.py pyproject.toml $(wildcard packages/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "make: $(PYTHON) is older than 3.11. Name a newer one: make PYTHON=python3.12 …" >&2; exit 2; }
 	@$(PYTHON) -m venv --clear $(VENV)

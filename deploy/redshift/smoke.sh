@@ -20,7 +20,7 @@ tables=$(ask "select count(*) from svv_tables where table_schema = 'core' and ta
 if [ "$tables" != 0 ]; then echo "smoke.sh: core.events exists here; use a database of its own" >&2; exit 2; fi
 
 say "3. A synthetic shop goes to the bucket, Spectrum counts its lines"
-python -m clientele.synthetic "$work" --users "${SMOKE_USERS:-3000}" --months 4 --quiet
+python -m shop_simulator "$work" --users "${SMOKE_USERS:-3000}" --months 4 --quiet
 aws s3 cp --recursive --only-show-errors "$work/events" "s3://$BUCKET/events/"
 expected=$(cat "$work"/events/*.csv | wc -l)
 found=$(ask "select count(*) from lake.event_lines")

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import shop_simulator
 
-from clientele import synthetic
 from clientele.privacy import keys
 
 STEP = re.compile(r" \d+ of \d+ (START|OK|PASS|NO-OP) |^\d\d:\d\d:\d\d\s*$")
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     marker.touch()
 
     print(f"A synthetic shop: {options.months} months, dirt included …", flush=True)
-    shop = synthetic.generate(
+    shop = shop_simulator.generate(
         home / "shop", users=options.users, months=options.months, dirt=0.002, file_format="csv.gz"
     )
     events = home / "shop" / "events"

@@ -10,9 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import shop_simulator
 from support import PARSED, House
-
-from clientele import synthetic
 
 
 @atexit.register
@@ -82,7 +81,7 @@ def built_shop(tmp_path_factory: pytest.TempPathFactory) -> House:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "built").exists():
-            synthetic.generate(folder / "shop", users=5000, months=5, seed=5)
+            shop_simulator.generate(folder / "shop", users=5000, months=5, seed=5)
             later = folder / "later"
             later.mkdir(exist_ok=True)
             for path in (folder / "shop" / "events").iterdir():

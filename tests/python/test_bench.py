@@ -8,11 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from clientele.bench import peers
-from clientele.bench.measuring import privacy_nodes
-from clientele.bench.page import Page
-from clientele.bench.processes import Cost, ancestors
-from clientele.bench.shops import split_into_days
+from tools.bench import peers
+from tools.bench.measuring import privacy_nodes
+from tools.bench.page import Page
+from tools.bench.processes import Cost, ancestors
+from tools.bench.shops import split_into_days
 
 LINES = """\
 event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session

@@ -14,10 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from shop_simulator import generate
 from support import HEADER, UP_TO_EVENTS, WITHOUT_TESTS, Account, Event, House, assert_same, csv_text, packed
 
 from clientele.intake.lake import COLUMNS
-from clientele.synthetic import generate
 
 NEXT = iter(range(100_000, 200_000))
 PAPERS = False  # no test here reads what dbt writes about its runs

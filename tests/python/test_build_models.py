@@ -6,11 +6,11 @@ from datetime import date
 
 import duckdb
 import pytest
+import shop_simulator
+from shop_simulator.catalogue import SWITCHED_TO
 from support import WITHOUT_TESTS, House, assert_same
 
-from clientele import synthetic
 from clientele.personas import score
-from clientele.synthetic.catalogue import SWITCHED_TO
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_transitions_are_moves_of_users_with_a_persona(shop):
 
 
 def little_events(house: House, *, purchases: bool) -> None:
-    synthetic.generate(
+    shop_simulator.generate(
         house.folder / "shop", users=900, months=1, seed=3, activity=3.0, file_format="parquet"
     )
     (path,) = (house.folder / "shop" / "events").iterdir()
@@ -191,8 +191,8 @@ def test_a_category_switch_moves_hardly_anybody(new_house):
     """
     plain, switched, raw = new_house(), new_house(), new_house()
     shop = {"users": 1500, "months": 2, "seed": 9, "file_format": "parquet"}
-    synthetic.generate(plain.folder / "shop", **shop)
-    synthetic.generate(switched.folder / "shop", **shop, category_switch=date(2019, 11, 1))
+    shop_simulator.generate(plain.folder / "shop", **shop)
+    shop_simulator.generate(switched.folder / "shop", **shop, category_switch=date(2019, 11, 1))
     plain.lake, switched.lake = (house.folder / "shop" / "events" for house in (plain, switched))
     for path in switched.lake.iterdir():
         duckdb.sql(

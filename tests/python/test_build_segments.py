@@ -12,10 +12,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import shop_simulator
 from sklearn.metrics import adjusted_rand_score
 from support import MATERIAL, ROOT, WITHOUT_TESTS, House, assert_same
 
-from clientele import synthetic
 from clientele.personas import reasons, score
 from clientele.personas.wording import natural
 from clientele.privacy import keys
@@ -334,7 +334,7 @@ def test_a_shop_of_another_kind_builds(house):
     """Another currency and year, few columns filled, nothing ever removed from a cart."""
     settings = {"currency_scale": 1000.0, "start": "2023-02", "remove_from_cart": False}
     settings |= {"category_code": False, "fill_rate": 0.3}
-    synthetic.generate(house.folder / "shop", users=1500, months=2, seed=8, **settings)
+    shop_simulator.generate(house.folder / "shop", users=1500, months=2, seed=8, **settings)
     house.lake = house.folder / "shop" / "events"
     house.build()
     # too few customers for stable personas: what was found waits in the shadow

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import shop_simulator
 from support import MATERIAL, UP_TO_FEATURES, WITHOUT_TESTS, Event, House
 
-from clientele import synthetic
 from clientele.personas.evaluate import main
 from clientele.privacy import keys
 
@@ -27,7 +27,7 @@ def shop(built_shop, tmp_path_factory) -> House:
 def frequented(new_house) -> House:
     """A small shop whose customers come often, built up to their histories."""
     house = new_house(variables=VARIABLES)
-    synthetic.generate(house.folder / "shop", users=1100, months=3, seed=3, activity=1.6)
+    shop_simulator.generate(house.folder / "shop", users=1100, months=3, seed=3, activity=1.6)
     house.lake = house.folder / "shop" / "events"
     fit = ("segment_fits", "segment_sample", "segment_replicates", "training_frame")
     house.build("--select", "+truncated_histories", "--exclude", *fit, *WITHOUT_TESTS)

@@ -10,11 +10,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import shop_simulator.writing
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import clientele
+from clientele.intake.lake import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
@@ -131,6 +133,29 @@ def test_installer_refuses_an_unknown_lock(installer, arguments, capsys, monkeyp
     monkeypatch.setattr(installer, "install", lambda lock: pytest.fail(f"{lock} would have been installed"))
     assert installer.main(arguments) == 2
     assert "{dev.lock,run.lock,warehouse.lock}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lock", "names"),
+    [
+        ("run.lock", {"shop-simulator"}),
+        ("warehouse.lock", {"shop-simulator", "dbt-redshift-python"}),
+        ("dev.lock", {"shop-simulator", "dbt-redshift-python", "redshift-lint"}),
+    ],
+)
+def test_packages_are_installed_with_the_locks_that_have_what_they_need(installer, lock, names):
+    folders = installer.packages_of(REQUIREMENTS / lock)
+    assert {folder.name for folder in folders} == names
+    pinned = locked(lock)
+    for folder in folders:
+        needed = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["dependencies"]
+        for requirement in map(Requirement, needed):
+            package, _ = pinned[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version_of(package)), requirement
+
+
+def test_the_simulator_writes_the_columns_that_are_read():
+    assert shop_simulator.writing.COLUMNS == COLUMNS
 
 
 def executable(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from clientele.method_docs import DOCUMENTS, FIGURES, fill, interval, main, table
+from tools.method_docs import DOCUMENTS, FIGURES, fill, interval, main, table
 
 ROOT = Path(__file__).resolve().parents[2]
 STATUSES = "Before\n<!-- figures: mine.statuses -->\nold\n<!-- end of figures -->\nafter\n"

@@ -8,7 +8,7 @@ import re
 import pytest
 from support import ROOT, parsed
 
-from clientele import privacy_docs
+from tools import privacy_docs
 
 
 @pytest.fixture(scope="module")

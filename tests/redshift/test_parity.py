@@ -26,13 +26,13 @@ from pathlib import Path
 
 import pytest
 from pair import Pair
+from redshift_lint import refusals
+from shop_simulator.__main__ import main as synthesize
 from standin import Proxy
 from support import HEADER, MATERIAL, PROVENANCE, ROOT, WITHOUT_TESTS, House
 from warehouse import USER, Warehouse
 
 from clientele.privacy import keys, redshift_key, rights
-from clientele.redshift_lint import refusals
-from clientele.synthetic.__main__ import main as synthesize
 
 IS_LONG = os.environ.get("CLIENTELE_LONG") == "1"
 SHOP = ["--users", "1500" if IS_LONG else "450", "--months", "3", "--dirt", "0.01", "--seed", "11", "--quiet"]

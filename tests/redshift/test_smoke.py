@@ -12,11 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from redshift_lint import refusals
 from standin import Proxy
 from support import KEY, ROOT
 from warehouse import Warehouse
-
-from clientele.redshift_lint import refusals
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("CLIENTELE_LONG") != "1", reason="CLIENTELE_LONG=1: three builds, some minutes"

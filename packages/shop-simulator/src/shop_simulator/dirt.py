@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from clientele.intake.lake import COLUMNS
+from shop_simulator.writing import COLUMNS
 
 _TIME, _TYPE, _PRODUCT, _CATEGORY, _CODE, _BRAND, _PRICE, _USER, _SESSION = range(len(COLUMNS))
 

@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-
-from clientele.synthetic import Shop, Summary, events_per_customer, generate
-from clientele.synthetic.__main__ import main
-from clientele.synthetic.describe import PUBLISHED, comparison, marginals
-from clientele.synthetic.dirt import FATES, IN_PARQUET
-from clientele.synthetic.writing import COLUMNS, session_uuids
+from shop_simulator import Shop, Summary, events_per_customer, generate
+from shop_simulator.__main__ import main
+from shop_simulator.describe import PUBLISHED, comparison, marginals
+from shop_simulator.dirt import FATES, IN_PARQUET
+from shop_simulator.writing import COLUMNS, session_uuids
 
 
 def lines_of(path: Path) -> list[bytes]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from clientele.bench.processes import run
-from clientele.bench.reading import COLUMNS
+from tools.bench.processes import run
+from tools.bench.reading import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Days:
 
 def write_shop(folder: Path, n_events: int, months: int, seed: int = 0) -> list[Path]:
     """Write the monthly files of a synthetic shop of about `n_events` events; return their paths."""
-    command = [sys.executable, "-m", "clientele.synthetic", "--events", str(n_events)]
+    command = [sys.executable, "-m", "shop_simulator", "--events", str(n_events)]
     run([*command, "--months", str(months), "--seed", str(seed), "--quiet", str(folder)])
     return sorted((folder / "events").iterdir())
 

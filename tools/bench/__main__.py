@@ -1,4 +1,4 @@
-"""The command: python -m clientele.bench."""
+"""The command: python -m tools.bench."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from clientele import bench
-from clientele.bench import page
-from clientele.bench.measuring import PARTS, Plan
-from clientele.bench.tasks import TASKS
+from tools import bench
+from tools.bench import page
+from tools.bench.measuring import PARTS, Plan
+from tools.bench.tasks import TASKS
 
 HUGE = 100_000_000
 
 
 def main() -> None:
     """Run the benchmarks, or one task of theirs."""
-    parser = argparse.ArgumentParser(prog="python -m clientele.bench", description=bench.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=bench.__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each command (default 3)")
     parser.add_argument("--large", type=float, default=20e6, help="events of the large shop (default 20M)")
     parser.add_argument("--small", type=float, default=5e6, help="events of a month (default 5M)")

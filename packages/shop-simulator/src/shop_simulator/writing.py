@@ -13,11 +13,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clientele.intake.lake import COLUMNS
-from clientele.synthetic.activity import EVENT_TYPES, Month, Rows, Sessions, is_promotion_day
-from clientele.synthetic.behaviours import Customers
-from clientele.synthetic.catalogue import SWITCHED_FAMILY, SWITCHED_TO, Catalogue
+from shop_simulator.activity import EVENT_TYPES, Month, Rows, Sessions, is_promotion_day
+from shop_simulator.behaviours import Customers
+from shop_simulator.catalogue import SWITCHED_FAMILY, SWITCHED_TO, Catalogue
 
+# The format of the public REES46 files, in the order of theirs.
+COLUMNS = (
+    "event_time",
+    "event_type",
+    "product_id",
+    "category_id",
+    "category_code",
+    "brand",
+    "price",
+    "user_id",
+    "user_session",
+)
 HEADER = ",".join(COLUMNS).encode() + b"\n"
 FORMATS = ("csv", "csv.gz", "parquet")
 

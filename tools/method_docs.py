@@ -33,7 +33,7 @@ OF_MODEL = f"where fit_number = {MODEL}"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the figures into the documents; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m clientele.method_docs", description=(__doc__ or "").split("\n")[0]
+        prog="python -m tools.method_docs", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument(
         "shops", nargs="+", metavar="SHOP=HOME", help="a shop's name in the documents, and its CLIENTELE_HOME"

@@ -11,7 +11,7 @@ from statistics import median
 
 import duckdb
 
-from clientele.bench.processes import ROOT, Cost
+from tools.bench.processes import ROOT, Cost
 
 PATH = ROOT / "docs" / "performance.md"
 

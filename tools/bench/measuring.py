@@ -11,8 +11,9 @@ from statistics import median
 
 import duckdb
 
-from clientele.bench.page import Page
-from clientele.bench.processes import (
+from clientele.privacy.rights import SUBJECTS_FILE
+from tools.bench.page import Page
+from tools.bench.processes import (
     Cost,
     ancestors,
     build,
@@ -21,8 +22,7 @@ from clientele.bench.processes import (
     run_task,
     without_fit,
 )
-from clientele.bench.shops import split_into_days, write_shop
-from clientele.privacy.rights import SUBJECTS_FILE
+from tools.bench.shops import split_into_days, write_shop
 
 READING_NODES = ("stg_lake__lines", "file_lines", "quarantined_lines", "reconciliation")
 SCORING_NODES = ("centroid_scores", "early_scores", "persona_scores")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from clientele.privacy.keys import ENVIRONMENT_VARIABLE
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 # What belongs to the model and not to the data: the fit, what only it reads, and what judges it.
 FIT_NODES = (
@@ -84,7 +84,7 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> tuple[
 
 def run_task(task: str, *arguments: str) -> Cost:
     """Run a function of `TASKS` in a process of its own; its seconds are those that it reports."""
-    cost, said = run([sys.executable, "-m", "clientele.bench", "--task", task, *arguments])
+    cost, said = run([sys.executable, "-m", "tools.bench", "--task", task, *arguments])
     return replace(cost, seconds=float(said.strip().splitlines()[-1]))
 
 

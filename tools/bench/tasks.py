@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clientele.bench import peers
-from clientele.bench.reading import COLUMNS, connection, typed
+from tools.bench import peers
+from tools.bench.reading import COLUMNS, connection, typed
 
 
 def scan(*files: str) -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from redshift_lint import DIFFERS, REFUSED, RULES, check, documentation, refusals
+from redshift_lint.__main__ import main
+from redshift_lint.sql import Statement, statements, tokens
 
-from clientele.redshift_lint import DIFFERS, REFUSED, RULES, check, documentation, refusals
-from clientele.redshift_lint.__main__ import main
-from clientele.redshift_lint.sql import Statement, statements, tokens
-
-BATTERY = yaml.safe_load(Path(__file__).with_name("redshift_battery.yml").read_text(encoding="utf-8"))
+BATTERY = yaml.safe_load(Path(__file__).with_name("battery.yml").read_text(encoding="utf-8"))
 
 
 def pairs(kind: str) -> list[tuple[str, str]]:

@@ -213,7 +213,7 @@ def with_block(text: str, block: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the generated papers."""
-    parser = argparse.ArgumentParser(prog="python -m clientele.privacy_docs", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.privacy_docs", description=main.__doc__)
     parser.add_argument("what", choices=["record", "measure"])
     parser.add_argument("--manifest", type=Path, default=Path("target/manifest.json"))
     chosen = parser.parse_args(arguments)

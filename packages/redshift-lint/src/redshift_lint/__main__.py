@@ -1,8 +1,8 @@
 """Hold SQL files against the documentation of Amazon Redshift.
 
-Usage: python -m clientele.redshift_lint [--refused] PATH ...     files, or folders with .sql files
-       python -m clientele.redshift_lint --rules                  the rules with their sources
-       … | python -m clientele.redshift_lint -                    what comes in
+Usage: python -m redshift_lint [--refused] PATH ...     files, or folders with .sql files
+       python -m redshift_lint --rules                  the rules with their sources
+       … | python -m redshift_lint -                    what comes in
 """
 
 import argparse
@@ -10,14 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from clientele.redshift_lint import REFUSED, RULES, check
+from redshift_lint import REFUSED, RULES, check
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print findings as ``path:line: code message``; return 1 for any, 2 for an unreadable path."""
-    parser = argparse.ArgumentParser(
-        prog="python -m clientele.redshift_lint", description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="redshift-lint", description=__doc__.splitlines()[0])
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="SQL files as compiled, or folders of them; - for stdin"
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from clientele.bench.reading import connection, typed
+from tools.bench.reading import connection, typed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from clientele.synthetic.activity import Month, Rows, Sessions, Shopper, draw_sessions
-from clientele.synthetic.behaviours import BOT, NAMES, Customers, draw_customers
-from clientele.synthetic.catalogue import Catalogue, make_catalogue
-from clientele.synthetic.dirt import Dirt, Fault, write_faults
-from clientele.synthetic.writing import FORMATS, EventFile, EventText
+from shop_simulator.activity import Month, Rows, Sessions, Shopper, draw_sessions
+from shop_simulator.behaviours import BOT, NAMES, Customers, draw_customers
+from shop_simulator.catalogue import Catalogue, make_catalogue
+from shop_simulator.dirt import Dirt, Fault, write_faults
+from shop_simulator.writing import FORMATS, EventFile, EventText
 
 _CATALOGUE, _COHORT, _BOT, _SESSIONS, _EVENTS, _IDS, _LOST, _DIRT = range(8)  # independent streams of chance
 _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -53,7 +53,7 @@ class Shop:
     fill_rate : float
         Share of filled category codes and brands that stay filled, 0..1.
     dirt : float
-        Faults per line, 0..0.5; see `clientele.synthetic.dirt`. A run's last month has no late rows, since no
+        Faults per line, 0..0.5; see `shop_simulator.dirt`. A run's last month has no late rows, since no
         file follows; there it differs from the same month of a longer run.
     category_switch : datetime.date, optional
         From that day on smartphones are filed under construction instead of electronics.

@@ -1,4 +1,4 @@
-"""Command line of the synthetic shop: python -m clientele.synthetic --help."""
+"""Command line of the synthetic shop: python -m shop_simulator --help."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import datetime as dt
 import sys
 from pathlib import Path
 
-from clientele.synthetic.describe import comparison
-from clientele.synthetic.shop import Shop, events_per_customer, generate
-from clientele.synthetic.writing import FORMATS
+from shop_simulator.describe import comparison
+from shop_simulator.shop import Shop, events_per_customer, generate
+from shop_simulator.writing import FORMATS
 
 _DESCRIPTION = """\
 Write the event files of a synthetic shop, one per month, in the format of the public REES46 files.
@@ -23,7 +23,7 @@ OUT/dirt.csv                 file, line, kind, fate of every injected fault
 def _parser() -> argparse.ArgumentParser:
     defaults = Shop()
     parser = argparse.ArgumentParser(
-        prog="python -m clientele.synthetic",
+        prog="shop-simulator",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

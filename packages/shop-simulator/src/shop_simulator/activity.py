@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from clientele.synthetic.behaviours import BOT, Customers
-from clientele.synthetic.catalogue import SLOTS, Catalogue
+from shop_simulator.behaviours import BOT, Customers
+from shop_simulator.catalogue import SLOTS, Catalogue
 
 EVENT_TYPES = ("view", "cart", "remove_from_cart", "purchase")
 VIEW, CART, REMOVE, PURCHASE = range(4)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from clientele.redshift_lint import documentation as guide
-from clientele.redshift_lint.sql import NOT_CALLS, Statement
+from redshift_lint import documentation as guide
+from redshift_lint.sql import NOT_CALLS, Statement
 
 REFUSED = "refused"
 DIFFERS = "differs"

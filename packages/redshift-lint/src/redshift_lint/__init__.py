@@ -1,15 +1,15 @@
 """A lint for Amazon Redshift SQL, from the rules of its documentation.
 
 ``check`` says what Redshift would refuse, or do differently from DuckDB, in any SQL text; ``python -m
-clientele.redshift_lint PATH`` does so for files and folders. It reads SQL as it is sent to the server: what
+redshift_lint PATH`` does so for files and folders. It reads SQL as it is sent to the server: what
 dbt has compiled, not templates. It knows no tables: what depends on the types of columns (an integer divided
 by an integer) or on the planner is beyond it, and docs/redshift.md says how that is covered.
 """
 
 from dataclasses import dataclass
 
-from clientele.redshift_lint.rules import DIFFERS, REFUSED, RULES, Rule
-from clientele.redshift_lint.sql import statements
+from redshift_lint.rules import DIFFERS, REFUSED, RULES, Rule
+from redshift_lint.sql import statements
 
 __all__ = ["DIFFERS", "REFUSED", "RULES", "Finding", "Rule", "check", "refusals"]
 
