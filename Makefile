@@ -163,7 +163,7 @@ lint-style: $(DEV)
 
 # dbt connects while it renders: to an empty warehouse of its own, never to yours. tests/generic has macros, which dbt
 # does not render by themselves.
-SQL := models tests/singular
+SQL := models tests
 .PHONY: lint-sql
 lint-sql format: export CLIENTELE_HOME := target/lint
 lint-sql format: export DBT_TARGET_PATH := target/lint

@@ -1,4 +1,4 @@
-{#- Grain: one feature, in its order: the list of models/marts/user_features.yml as rows, for Python and for
+{#- Grain: one feature, in its order: the list of models/customers/user_features.yml as rows, for Python and for
     reports. -#}
 
 {% set lengths = {

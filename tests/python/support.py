@@ -290,7 +290,7 @@ class House:
                     "where row_kind = 'card' and item = 'gate' and fit_number = ?",
                     [gate, fit_number],
                 )
-        marts = ["path:models/marts"] if to else []
+        marts = ["config.schema:marts"] if to else []
         self.build("--select", f"segment_models{to}", *marts, *WITHOUT_TESTS)
 
     # --- what is in the warehouse

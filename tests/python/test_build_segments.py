@@ -315,7 +315,7 @@ def test_a_failed_test_keeps_the_last_publication(shop):
         connection.execute("create or replace table core.kept as select * from core.events limit 1")
         connection.execute("delete from core.events where rowid = 0")
     try:
-        marts = ("--select", "path:models/marts", "reconciliation")
+        marts = ("--select", "config.schema:marts", "reconciliation")
         built = shop.run(*marts, variables={"as_of": "2020-06-30 00:00:00"})
         assert not built.succeeded
         assert {name for name, status in built.status.items() if status in ("fail", "error")}

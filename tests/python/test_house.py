@@ -268,11 +268,10 @@ def test_no_file_holds(forbidden):
 
 def test_engines_differ_in_macros_only():
     """A model that asks for its engine is two models. dbt_project.yml may: it names databases."""
-    folders = [ROOT / name for name in ("models", "python_models", "tests/generic", "tests/singular")]
+    files = [path for folder in ("models", "python_models") for path in sorted((ROOT / folder).rglob("*"))]
     asking = [
         str(path.relative_to(ROOT))
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
+        for path in [*files, *sorted((ROOT / "tests").rglob("*.sql"))]
         if path.is_file() and re.search(r"\btarget\s*\.\s*(type|name)\b|adapter\.type\(", path.read_text())
     ]
     assert asking == []

@@ -79,7 +79,7 @@ def test_not_even_through_a_macro_of_a_macro(house: House):
         "--select", "shop_calendar", "calendar", "--exclude-resource-type", "test", change=change
     )
     assert not stopped.succeeded and stopped.rebuilt("shop_calendar")
-    assert "model 'calendar' (models/core/calendar.sql) reads key material" in stopped.said
+    assert "model 'calendar' (models/shop/calendar.sql) reads key material" in stopped.said
     assert set(house.table_names("core")) == KEPT_BY_HOOKS | {"warehouse.core.shop_calendar"}
 
 

@@ -180,7 +180,7 @@ def test_the_order_of_rows_does_not_matter():
 
 
 def test_every_feature_has_its_own_words_and_reasons_in_both_languages():
-    listed = yaml.safe_load((ROOT / "models" / "marts" / "user_features.yml").read_text())
+    listed = yaml.safe_load((ROOT / "models" / "customers" / "user_features.yml").read_text())
     features = {
         column["name"]
         for column in listed["models"][0]["columns"]

@@ -1,0 +1,23 @@
+{#- When a model is fitted. -#}
+
+{% macro fit_is_due() %}
+    {#- A model is fitted when there is none, when the var refit asks for it, or when a row of segment_decisions asks for
+        a successor of the newest one. Compiling alone never asks the database. -#}
+    {%- set decisions = ref('segment_decisions') -%}
+    {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}{{ return(true) }}{%- endif -%}
+    {%- if clientele.setting('refit') or flags.FULL_REFRESH -%}{{ return(true) }}{%- endif -%}
+    {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier='segment_fits') -%}
+    {%- if fits is none -%}{{ return(true) }}{%- endif -%}
+    {%- set n_models = run_query("select count(*) from " ~ fits ~ " where row_kind = 'weight'").columns[0].values()[0] -%}
+    {%- if n_models | int == 0 -%}{{ return(true) }}{%- endif -%}
+    {%- set decisions_built = adapter.get_relation(
+        database=decisions.database, schema=decisions.schema, identifier=decisions.identifier
+    ) -%}
+    {%- if decisions_built is none -%}{{ return(false) }}{%- endif -%}
+    {%- set n_requests = run_query(
+        "select count(*) from (select model_version, min(fit_number) as fit_number from " ~ fits ~ " group by model_version) as fitted"
+        ~ " inner join " ~ decisions_built ~ " as decisions on fitted.model_version = decisions.model_version"
+        ~ " where decisions.decision = 'refit' and fitted.fit_number = (select max(fit_number) from " ~ fits ~ ")"
+    ).columns[0].values()[0] -%}
+    {{ return(n_requests | int > 0) }}
+{% endmacro %}
