@@ -36,24 +36,15 @@ from clientele.privacy import keys
 from clientele.runtime import rewriting
 
 ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:  # tools/ is installed nowhere, and some tests start processes elsewhere
+    sys.path.append(str(ROOT))
+from tools.compare import BOOKKEEPING, PROVENANCE  # noqa: E402
+
 KEY = "for tests only, and no secret: 9f3c1d77"
 MATERIAL = keys.derive(KEY)
 HEADER = ",".join(COLUMNS)
 # The environment variable that names the folder where processes of one test run share what they have parsed.
 PARSED = "TESTS_PARSED"
-
-# Where a row came from, which depends on how the files were delivered, and a hash of floats, which depends on
-# the engine; nothing else may depend on either.
-PROVENANCE = {
-    "file_id",
-    "load_id",
-    "last_load_id",
-    "changed_load_id",
-    "line_number",
-    "features_hash",
-    "fingerprint",
-}
-BOOKKEEPING = {"load_marks", "key_epoch", "touched_days", "duplicate_events", "released_duplicates"}
 
 # What most builds of these tests need. dbt's own tests take longer than tables of so few events.
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
