@@ -146,11 +146,11 @@ test-image: $(DEV) ## Build the container image and run a build in it; without a
 .PHONY: test-redshift
 test-redshift: export CLIENTELE_LONG := 1
 test-redshift: $(DEV) ## Build on DuckDB and on the Redshift stand-in, and compare every cell (needs PostgreSQL)
-	@pytest tests/redshift
+	@pytest tests/engines
 
 .PHONY: test-faults
 test-faults: $(DEV) ## Kill builds at every statement and replay many random deliveries: the long form of two tests, an hour
-	@CLIENTELE_TEST_FAULTS=long pytest -n auto --dist worksteal tests/python/test_order.py tests/python/test_faults.py
+	@CLIENTELE_TEST_FAULTS=long pytest -n auto --dist worksteal tests/end_to_end/test_order.py tests/end_to_end/test_faults.py
 
 .PHONY: lint
 lint: lint-style lint-sql ## Check the style of Python, YAML and SQL

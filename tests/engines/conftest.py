@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-for folder in (ROOT / "tests/redshift", ROOT / "tests/python"):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-
-from standin import MissingPostgresError, Postgres, Proxy  # noqa: E402
+from standin import MissingPostgresError, Postgres, Proxy
 
 
 @pytest.fixture(scope="session")

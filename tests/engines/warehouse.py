@@ -1,4 +1,4 @@
-"""The project on the stand-in: the same files as a house of tests/python, built with the target redshift.
+"""The project on the stand-in: the same files as a house of tests/support.py, built with the target redshift.
 
 Set up by deploy/redshift/setup.sql, and built by its user with its grants.
 """

@@ -45,7 +45,7 @@ def smoke(tmp_path_factory, postgres, proxy):
     warehouse = Warehouse(folder, postgres, proxy, reader)
     aws = folder / "bin/aws"
     aws.parent.mkdir()
-    paths = [str(ROOT / "tests/redshift"), str(ROOT / "tests/python")]
+    paths = [str(ROOT / "tests/engines"), str(ROOT / "tests")]
     psql = [*postgres.psql(), "-f", "-"]
     aws.write_text(AWS.format(python=sys.executable, paths=paths, psql=list(map(str, psql))))
     aws.chmod(0o755)

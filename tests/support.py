@@ -35,7 +35,7 @@ from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
 from clientele.runtime import rewriting
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # tools/ is installed nowhere, and some tests start processes elsewhere
     sys.path.append(str(ROOT))
 from tools.compare import BOOKKEEPING, PROVENANCE  # noqa: E402

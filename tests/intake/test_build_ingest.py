@@ -292,7 +292,7 @@ def test_every_documented_reason_occurs(delivery):
     house, _ = delivery
     documented = re.search(
         r"quarantine_reasons\(\) %}(.*?)endmacro",
-        (Path(__file__).parents[2] / "macros/quarantine.sql").read_text(),
+        (Path(__file__).parents[2] / "macros/intake/quarantine.sql").read_text(),
         re.DOTALL,
     )[1]
     reasons = set(re.findall(r"^\s+'(\w+)':", documented, re.MULTILINE))
