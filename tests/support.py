@@ -46,6 +46,18 @@ HEADER = ",".join(COLUMNS)
 # The environment variable that names the folder where processes of one test run share what they have parsed.
 PARSED = "TESTS_PARSED"
 
+# Vars that would be SQL, each in a place of its own.
+INJECTIONS = [
+    ("window_days", "90; drop table core.users; --"),
+    ("session_gap_minutes", "30 or 1=1"),
+    ("premium_z", "1e3"),
+    ("as_of", "2019-10-01') or ('1'='1"),
+    ("latest_event_date", "2019-10-01' --"),
+    ("earliest_event_date", "2019-10-01;"),
+    ("on_refused_file", "skip' --"),
+    ("refit", 2),
+]
+
 # What most builds of these tests need. dbt's own tests take longer than tables of so few events.
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
 UP_TO_EVENTS = ("--select", "+reconciliation", *WITHOUT_TESTS)

@@ -18,8 +18,17 @@ import duckdb
 import pytest
 import yaml
 from breaking import Breaker, Outcome
-from support import ROOT, UP_TO_EVENTS, UP_TO_FEATURES, WITHOUT_TESTS, House, Table, assert_same, little_shop
-from test_build_privacy import INJECTIONS
+from support import (
+    INJECTIONS,
+    ROOT,
+    UP_TO_EVENTS,
+    UP_TO_FEATURES,
+    WITHOUT_TESTS,
+    House,
+    Table,
+    assert_same,
+    little_shop,
+)
 from test_build_state import assert_adds_up, wrong_version
 
 IS_LONG = os.environ.get("CLIENTELE_TEST_FAULTS") == "long"

@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 import pytest
 from support import (
     BOT,
+    INJECTIONS,
     KEY,
     MATERIAL,
     UP_TO_EVENTS,
@@ -275,18 +276,6 @@ def test_another_key_is_refused(house):
     stopped = house.run(*UP_TO_EVENTS, "--full-refresh", **other)
     assert not stopped.succeeded and sentence in stopped.said and "make rotate-key" in stopped.said
     assert_same(house.contents("core", "vault", provenance=True), before)
-
-
-INJECTIONS = [
-    ("window_days", "90; drop table core.users; --"),
-    ("session_gap_minutes", "30 or 1=1"),
-    ("premium_z", "1e3"),
-    ("as_of", "2019-10-01') or ('1'='1"),
-    ("latest_event_date", "2019-10-01' --"),
-    ("earliest_event_date", "2019-10-01;"),
-    ("on_refused_file", "skip' --"),
-    ("refit", 2),
-]
 
 
 def test_settings_that_would_be_sql_are_refused_by_name(house):
