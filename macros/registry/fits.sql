@@ -21,3 +21,19 @@
     ).columns[0].values()[0] -%}
     {{ return(n_requests | int > 0) }}
 {% endmacro %}
+
+
+{% macro study_is_due() %}
+    {#- Whether long histories are cut to parts in this build: with each fit, and as long as a model waits for its study of
+        short histories, because the shop had too few long ones. Compiling alone never asks the database. -#}
+    {%- if clientele.setting('compare_early') or clientele.fit_is_due() -%}{{ return(true) }}{%- endif -%}
+    {%- set tables = [] -%}
+    {%- for name in ['segment_fits', 'segment_studies'] -%}
+        {%- do tables.append(adapter.get_relation(database=target.database, schema='core', identifier=name)) -%}
+    {%- endfor -%}
+    {%- if none in tables -%}{{ return(true) }}{%- endif -%}
+    {%- set n_models = run_query(
+        "select count(*) from " ~ tables[0] ~ " where row_kind = 'weight' and fit_number not in (select fit_number from " ~ tables[1] ~ ")"
+    ).columns[0].values()[0] -%}
+    {{ return(n_models | int > 0) }}
+{% endmacro %}
