@@ -49,7 +49,7 @@ env: $(DEV) ## Build the environment in .venv: everything that running and devel
 
 .PHONY: demo
 demo: $(RUN) ## From nothing to a table of segments, on synthetic events
-	@python -m clientele.demo
+	@clientele demo
 
 .PHONY: build
 build: check-build $(RUN) ## Segment your own customers: make build EVENTS='path/*.csv.gz' [HOME_DIR=warehouse]
@@ -65,45 +65,38 @@ check-build:
 	    echo "  export CLIENTELE_PSEUDONYM_KEY=\$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(32))')" >&2; \
 	    exit 2; fi
 
-# On Redshift (DBT_TARGET=redshift) SQL cannot read the environment: who is meant goes into the vault first.
-DBT_TARGET ?=
-.PHONY: subjects
-subjects: $(RUN)
-	@$(if $(filter redshift,$(DBT_TARGET)),python -m clientele.privacy.redshift_subjects,:)
-
 # Who is meant: SUBJECT=<user_id>, or SUBJECTS_FILE=<path> with an id per line (keeps ids out of the shell's history).
 .PHONY: erase
-erase: subjects ## Erase customers for good: make erase SUBJECT=<user_id> | SUBJECTS_FILE=<path> [HOME_DIR=…]
-	@dbt --quiet run-operation erase_subjects
+erase: $(RUN) ## Erase customers for good: make erase SUBJECT=<user_id> | SUBJECTS_FILE=<path> [HOME_DIR=…]
+	@clientele erase
 
 .PHONY: readmit
-readmit: subjects ## Lift the block on erased customers, whom new files may then bring back
-	@dbt --quiet run-operation readmit_subjects
+readmit: $(RUN) ## Lift the block on erased customers, whom new files may then bring back
+	@clientele readmit
 
 .PHONY: object
-object: subjects ## Note that customers object to profiling
-	@dbt --quiet run-operation object_to_profiling
+object: $(RUN) ## Note that customers object to profiling
+	@clientele object
 
 .PHONY: withdraw-objection
-withdraw-objection: subjects ## Take such an objection back
-	@dbt --quiet run-operation withdraw_objection
+withdraw-objection: $(RUN) ## Take such an objection back
+	@clientele withdraw-objection
 
 .PHONY: export-subject
-export-subject: subjects ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
-	@python -m clientele.privacy.rights
+export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
+	@clientele export-subject
 
 .PHONY: rotate-key
 rotate-key: $(RUN) ## Give everybody a new pseudonym: from CLIENTELE_PSEUDONYM_KEY to CLIENTELE_PSEUDONYM_KEY_NEW
-	@dbt --quiet run-operation rotate_key
+	@clientele rotate-key
 
 .PHONY: evaluate
 evaluate: $(RUN) ## Judge the personas of a built warehouse and compare other ways to cluster [HOME_DIR=directory]
-	@python -m clientele.personas.evaluate
+	@clientele evaluate
 
 .PHONY: rollback
 rollback: $(RUN) ## Publish the marts before these once more: make rollback [TO=number] [HOME_DIR=warehouse]
-	@python -m clientele.runtime.publishing rollback $(if $(value TO),--to '$(value TO)')
-	@python -m clientele.runtime.publishing list
+	@clientele rollback $(if $(value TO),--to '$(value TO)')
 
 .PHONY: docs
 docs: $(RUN) ## Write the documentation of all tables as one page: target/static_index.html

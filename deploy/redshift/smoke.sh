@@ -27,7 +27,7 @@ found=$(ask "select count(*) from lake.event_lines")
 if [ "$found" != "$expected" ]; then echo "smoke.sh: $expected lines in the files, Spectrum gives $found" >&2; exit 1; fi
 
 say "4. Everything is built, Python models too, and tested"
-python -m clientele.privacy.redshift_key
+clientele redshift-key
 dbt build --target redshift
 
 say "5. The same run again changes nothing"

@@ -74,7 +74,7 @@
 {% macro _refuse_nobody(operation) %}
     {{ exceptions.raise_compiler_error(
         operation ~ ': nobody is named. Set CLIENTELE_SUBJECT=<user_id>, or CLIENTELE_SUBJECTS_FILE=<path> with an id per line '
-        ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run python -m clientele.privacy.redshift_subjects before.'
+        ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run clientele redshift-subjects before.'
     ) }}
 {% endmacro %}
 
@@ -350,7 +350,7 @@
 
 
 {% macro export_subject() %}
-    {#- dbt run-operation, called by clientele.privacy.rights: writes the rows about the customer named by the environment, one
+    {#- dbt run-operation, called by clientele export-subject: writes the rows about the customer named by the environment, one
         JSON file per table, into the folder CLIENTELE_EXPORT_FOLDER. Rows go to files and nowhere else: dbt logs what
         a macro prints. -#}
     {%- if execute -%}

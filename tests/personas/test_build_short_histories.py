@@ -10,7 +10,7 @@ import pytest
 import shop_simulator
 from support import MATERIAL, UP_TO_FEATURES, WITHOUT_TESTS, Event, House
 
-from clientele.personas.evaluate import main
+from clientele.personas.evaluate import evaluate
 from clientele.privacy import keys
 
 # The reference window ends early, so that histories can be cut after it without moving what is pinned to it.
@@ -155,24 +155,21 @@ def test_a_threshold_can_be_set_and_costs_no_new_study(built_shop, tmp_path):
     assert shop.value("select count(*) from core.truncated_histories") == 0
 
 
-def test_the_evaluation_shows_other_early_classifiers_once_they_are_measured(shop, capsys):
+def test_the_evaluation_shows_other_early_classifiers_once_they_are_measured(shop):
     """And the rest of its page, made from a build; its parts are tested in test_evaluation.py."""
     with shop.connection(read_only=False) as connection:
-        evaluate = ["--home", str(shop.home), "--users", "400"]
         connection.execute(
             "insert into monitor.early_classifiers "
             "select fit_number, model_version, 25, 'decision_tree', 321, 0.123, 0.1, 0.2 "
             "from core.segment_models"
         )
         row = "| 25 | decision_tree | 0.123 | 0.100 | 0.200 | 321 |"
-    assert main(evaluate) == 0
-    shown = capsys.readouterr().out
+    shown = evaluate(shop.home, 400)[0].read_text()
     assert "| criterion |" in shown and "| HDBSCAN |" in shown
     assert row in shown and "compare_early" not in shown
     with shop.connection(read_only=False) as connection:
         connection.execute("delete from monitor.early_classifiers")
-    assert main(evaluate) == 0
-    assert "`--vars 'compare_early: true'`" in capsys.readouterr().out
+    assert "`--vars 'compare_early: true'`" in evaluate(shop.home, 400)[0].read_text()
 
 
 @pytest.mark.parametrize("wrong", ["0", "20; drop table x"])

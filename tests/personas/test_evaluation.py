@@ -12,7 +12,7 @@ import clientele.personas.prediction as prediction
 from clientele.learning.metrics import auc_and_lift, bootstrap_weights, r_squared
 from clientele.personas import Settings
 from clientele.personas.comparators import compare
-from clientele.personas.evaluate import _markdown, main
+from clientele.personas.evaluate import EvaluationError, _markdown, evaluate
 from clientele.personas.gate import MIN_BUYERS, judge
 from clientele.personas.prediction import Study, cross_validate
 
@@ -283,22 +283,9 @@ def test_every_way_to_cluster_finds_groups_that_are_far_apart(tmp_path):
         compare(wide.assign(often=1.0, dear=2.0), CATALOG.head(2), None, None, 3, SETTINGS)
 
 
-def test_the_command_says_what_is_missing(tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(["--home", str(tmp_path)])
-    assert stopped.value.code == 2 and "run dbt build first" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("home", [None, ""])
-def test_the_warehouse_is_in_its_usual_place_unless_another_is_named(monkeypatch, capsys, home):
-    if home is None:
-        monkeypatch.delenv("CLIENTELE_HOME", raising=False)
-    else:
-        monkeypatch.setenv("CLIENTELE_HOME", home)
-    monkeypatch.chdir("/")
-    with pytest.raises(SystemExit):
-        main([])
-    assert "warehouse/warehouse.duckdb is not there" in capsys.readouterr().err
+def test_a_warehouse_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(EvaluationError, match=r"warehouse\.duckdb is not there: run dbt build first"):
+        evaluate(tmp_path)
 
 
 def test_a_figure_that_is_unknown_is_a_dash():

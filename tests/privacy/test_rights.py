@@ -394,7 +394,7 @@ def test_files_written_anew_take_their_place_however_often_it_is_tried(tmp_path,
 def test_nobody_clears_away_what_another_process_is_writing(tmp_path):
     folder = rewriting.start(tmp_path)
     (folder / "vault.duckdb").write_text("half")
-    other = "import sys; from pathlib import Path; from clientele import rewriting\n"
+    other = "import sys; from pathlib import Path; from clientele.runtime import rewriting\n"
     other += "print(rewriting.finish(Path(sys.argv[1])))"
     said = subprocess.run([sys.executable, "-c", other, tmp_path], capture_output=True, text=True, check=True)
     assert said.stdout == "False\n" and (folder / "vault.duckdb").exists()

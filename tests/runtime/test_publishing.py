@@ -156,18 +156,6 @@ def test_nothing_of_others_is_touched(tmp_path):
     assert (tmp_path / "published" / "theirs").exists()
 
 
-def test_commands(home, capsys, monkeypatch):
-    monkeypatch.setenv("CLIENTELE_HOME", str(home))
-    assert publishing.main(["rollback"]) == 0
-    assert "published again: 3, as of 2019-11-20, model m, 6 rows in 2 files" in capsys.readouterr().out
-    assert publishing.main(["list"]) == 0
-    assert [line[:3] for line in capsys.readouterr().out.splitlines()] == ["  2", "* 3", "  4"]
-    assert publishing.main(["rollback", "--to", "7"]) == 1
-    assert "there is no publication 7" in capsys.readouterr().err
-    assert publishing.main(["--home", str(home / "nowhere"), "list"]) == 1
-    assert "there is no folder" in capsys.readouterr().err
-
-
 def test_readers_never_see_a_mixture(tmp_path):
     """One thread publishes and rolls back; others read, file by file, what they found published."""
     publish(tmp_path, 0, n_rows=2000)

@@ -1,7 +1,7 @@
 {#- Rights where SQL cannot read the environment and rows are deleted in place. -#}
 
 {% macro default__named_subjects() -%}
-    {#- Where SQL cannot read the environment: `python -m clientele.privacy.redshift_subjects` has put the ids into the register. -#}
+    {#- Where SQL cannot read the environment: `clientele redshift-subjects` has put the ids into the register. -#}
     (select user_id from {{ clientele.register('named_subjects') }})
 {%- endmacro %}
 

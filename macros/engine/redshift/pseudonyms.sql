@@ -1,5 +1,5 @@
 {#- Keyed pseudonyms on Redshift. The key material is the one row of vault.pseudonym_key, a table that only the pipeline's
-    role may read and that `python -m clientele.privacy.redshift_key` fills: statements name its columns, and none its values. -#}
+    role may read and that `clientele redshift-key` fills: statements name its columns, and none its values. -#}
 
 {% macro redshift__key_material(column, epoch='pseudonym_key') -%}
     (select max({{ column }}) from vault.{{ epoch }})
@@ -64,7 +64,7 @@
 {% macro redshift__pseudonym_key_problem() %}
     {%- if not clientele.redshift__is_in_vault('pseudonym_key') -%}
         {{ return('There is no table vault.pseudonym_key, and without key material no file is read. Make it once, with '
-            ~ 'CLIENTELE_PSEUDONYM_KEY set: python -m clientele.privacy.redshift_key') }}
+            ~ 'CLIENTELE_PSEUDONYM_KEY set: clientele redshift-key') }}
     {%- endif -%}
     {%- set n_good = run_query(
         'select count(*) from (select count(*) as n_rows, min(length(user_inner)) as n_inner, min(length(user_outer)) as n_outer, '
@@ -75,7 +75,7 @@
     ).columns[0].values()[0] -%}
     {%- if n_good | int == 0 -%}
         {{ return('vault.pseudonym_key does not hold exactly one row of key material. Fill it again, with '
-            ~ 'CLIENTELE_PSEUDONYM_KEY set to the key that this warehouse was built with: python -m clientele.privacy.redshift_key') }}
+            ~ 'CLIENTELE_PSEUDONYM_KEY set to the key that this warehouse was built with: clientele redshift-key') }}
     {%- endif -%}
     {{ return(none) }}
 {% endmacro %}
@@ -92,7 +92,7 @@
         {%- set ring = clientele.register('key_ring') -%}
         {%- if not clientele.redshift__is_in_vault('pseudonym_key_next') -%}
             {{ exceptions.raise_compiler_error(
-                'There is no next key. Set CLIENTELE_PSEUDONYM_KEY_NEW and run python -m clientele.privacy.redshift_key --next first.'
+                'There is no next key. Set CLIENTELE_PSEUDONYM_KEY_NEW and run clientele redshift-key --next first.'
             ) }}
         {%- endif -%}
         {%- do run_query('drop table if exists clientele_rotated') -%}

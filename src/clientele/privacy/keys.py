@@ -23,6 +23,8 @@ import os
 import secrets
 from dataclasses import asdict, dataclass
 
+from clientele.errors import ClienteleError
+
 ENVIRONMENT_VARIABLE = "CLIENTELE_PSEUDONYM_KEY"
 NEXT_ENVIRONMENT_VARIABLE = "CLIENTELE_PSEUDONYM_KEY_NEW"
 MINIMUM_BYTES = 32
@@ -31,7 +33,7 @@ SESSION_TAG = "session:v1:"
 ERASED_TAG = "erased:v1:"
 
 
-class MissingKeyError(ValueError):
+class MissingKeyError(ClienteleError, ValueError):
     """The pseudonymisation key is missing or too short; the message says what to do."""
 
 
