@@ -9,7 +9,9 @@ import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
 import clientele.personas.prediction as prediction
-from clientele.learning.metrics import auc_and_lift, bootstrap_weights, r_squared
+from clientele.learning.backtest import EVALUATION_COLUMNS, NothingToLearn
+from clientele.learning.metrics import auc, r_squared, top_decile_lift
+from clientele.learning.resampling import bootstrap_weights
 from clientele.personas import Settings
 from clientele.personas.comparators import compare
 from clientele.personas.evaluate import EvaluationError, _markdown, evaluate
@@ -78,11 +80,11 @@ def test_metrics_are_those_of_scikit_learn():
     outcome = (chance.random(500) < 0.3).astype(float)
     predicted = np.round(outcome * 0.3 + chance.random(500), 1)  # many ties
     counts = chance.integers(0, 4, (3, 500)).astype(float)
-    auc, _ = auc_and_lift(outcome, predicted, counts)
+    areas = auc(outcome, predicted, counts)
     target = predicted * 2 + chance.normal(size=500)
     r2 = r_squared(target, predicted, counts)
     for row, weights in enumerate(counts):
-        assert auc[row] == pytest.approx(roc_auc_score(outcome, predicted, sample_weight=weights))
+        assert areas[row] == pytest.approx(roc_auc_score(outcome, predicted, sample_weight=weights))
         assert r2[row] == pytest.approx(r2_score(target, predicted, sample_weight=weights))
 
 
@@ -90,14 +92,15 @@ def test_lift_of_a_known_decile_and_of_ties():
     outcome = np.r_[np.ones(5), np.zeros(95)]
     sure = np.r_[np.ones(5), np.zeros(95)]
     ones = np.ones((1, 100))
-    assert auc_and_lift(outcome, sure, ones)[1] == pytest.approx([(5 + 0) / 10 / 0.05])
-    assert auc_and_lift(outcome, np.zeros(100), ones) == (pytest.approx([0.5]), pytest.approx([1.0]))
+    assert top_decile_lift(outcome, sure, ones) == pytest.approx([(5 + 0) / 10 / 0.05])
+    assert auc(outcome, np.zeros(100), ones) == pytest.approx([0.5])
+    assert top_decile_lift(outcome, np.zeros(100), ones) == pytest.approx([1.0])
 
 
 def test_what_does_not_vary_has_no_figure():
     same = np.zeros(10)
     ones = np.ones((1, 10))
-    assert np.isnan(auc_and_lift(same, np.arange(10.0), ones)[0]).all()
+    assert np.isnan(auc(same, np.arange(10.0), ones)).all()
     assert np.isnan(r_squared(same, np.arange(10.0), ones)).all()
     unseen = np.r_[np.arange(5.0), [np.nan] * 5]
     assert r_squared(unseen, np.r_[np.arange(5.0), [99] * 5], ones) == pytest.approx([1.0])
@@ -138,13 +141,18 @@ def test_figures_do_not_depend_on_the_order_of_rows(rows):
 
 def test_every_month_is_tested_from_the_one_before_by_users_who_taught_nothing(monkeypatch):
     calls = []
-    original = prediction._predict
 
-    def watch(learn, past, test, *others):
-        calls.append((learn, past, test))
-        return original(learn, past, test, *others)
+    class Watch(prediction.PersonaCells):
+        def fit(self, frame, outcomes, past):
+            self.learnt = frame, past
+            return super().fit(frame, outcomes, past)
 
-    monkeypatch.setattr(prediction, "_predict", watch)
+        def transform(self, frame):
+            if frame is not self.learnt[0]:
+                calls.append((*self.learnt, frame))
+            return super().transform(frame)
+
+    monkeypatch.setattr(prediction, "PersonaCells", Watch)
     frame = make_frame(n_users=800)
     cross_validate(frame, CATALOG, None, 3, SETTINGS, STUDY)
     assert len(calls) == 2 * 2 * STUDY.n_folds  # two months, with and without the extremes
@@ -187,7 +195,7 @@ def test_nothing_to_measure_gives_no_rows(spoil):
     if spoil == "no buyers":
         frame["outcome_purchase"] = 0
     rows = cross_validate(frame.head(0) if spoil == "nothing" else frame, CATALOG, None, 3, SETTINGS, STUDY)
-    assert rows.empty and list(rows.columns) == list(prediction.EVALUATION_COLUMNS)
+    assert rows.empty and list(rows.columns) == list(EVALUATION_COLUMNS)
     assert judge(STABLE, rows, SETTINGS).outcome == "unproven"
 
 
@@ -217,7 +225,7 @@ def evaluations(buyers: int = MIN_BUYERS, **changed: tuple[float, float]) -> pd.
         baseline = "rules" if name.endswith("_rules") else "kmeans_log_rfm"
         metric = name.removesuffix(f"_{baseline}")
         rows.append(("personas_x_rules", baseline, "all", 0, metric, value, low, 1.0, 9000))
-    return pd.DataFrame(rows, columns=list(prediction.EVALUATION_COLUMNS))
+    return pd.DataFrame(rows, columns=list(EVALUATION_COLUMNS))
 
 
 def test_a_model_at_every_bar_passes():
@@ -260,9 +268,12 @@ def test_too_few_buyers_decide_nothing():
 
 def test_study_is_bounded(monkeypatch):
     sizes = []
-    monkeypatch.setattr(
-        prediction, "_predict", lambda learn, past, test, *others: sizes.append(len(learn)) or {}
-    )
+
+    def refuse(learn, *others):
+        sizes.append(len(learn))
+        raise NothingToLearn
+
+    monkeypatch.setattr(prediction, "prepare", refuse)
     assert cross_validate(make_frame(), CATALOG, None, 3, SETTINGS, replace(STUDY, max_users=600)).empty
     assert max(sizes) <= 600 * (STUDY.n_folds - 1) / STUDY.n_folds + STUDY.n_folds
 

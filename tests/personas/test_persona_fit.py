@@ -14,15 +14,15 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_info
 
 import clientele.personas.fit
+from clientele.learning.linear_rows import round_significant
+from clientele.learning.resampling import hash_sample
 from clientele.personas import Settings, choose_k, fit_personas, reasons, score
 from clientele.personas.embedding import embed
 from clientele.personas.preparation import (
     check_catalog,
     check_table,
-    hash_sample,
     measure_reliability,
     prepare,
-    round_significant,
 )
 from clientele.personas.scoring import fold_weights, hash_weights
 from clientele.personas.stability import _study_bootstraps, align, calibrate_confidence, cross_count

@@ -15,8 +15,9 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
+from clientele.learning.resampling import hash_sample
 from clientele.personas.embedding import embed
-from clientele.personas.preparation import check_catalog, check_table, hash_sample, prepare
+from clientele.personas.preparation import check_catalog, check_table, prepare
 from clientele.personas.settings import Settings
 from clientele.personas.stability import fit_kmeans
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from clientele.learning.resampling import hash_sample
 from clientele.personas.embedding import Embedding, embed
 from clientele.personas.lineage import LINEAGE_COLUMNS, give_ids, label_before, trace
 from clientele.personas.preparation import (
@@ -15,7 +16,6 @@ from clientele.personas.preparation import (
     Preparation,
     check_catalog,
     check_table,
-    hash_sample,
     prepare,
 )
 from clientele.personas.scoring import WEIGHT_COLUMNS, fold_weights, hash_weights, score

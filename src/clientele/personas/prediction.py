@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from clientele.learning.metrics import auc_and_lift, bootstrap_weights, r_squared
+from clientele.learning.backtest import Backtest, Figure, Model, NothingToLearn, evaluation_rows
+from clientele.learning.ceiling import BoostedTrees
+from clientele.learning.cells import CellRates, ColumnCells, CrossedCells, Once
+from clientele.learning.metrics import auc, r_squared, top_decile_lift
 from clientele.personas.embedding import embed
-from clientele.personas.preparation import (
-    check_catalog,
-    check_table,
-    hash_sample,
-    prepare,
-    salted_hashes,
-)
+from clientele.personas.preparation import check_catalog, check_table, prepare
 from clientele.personas.settings import Settings
 from clientele.personas.stability import fit_kmeans
 
@@ -28,17 +23,6 @@ BASELINES = ("rules", "kmeans_log_rfm")
 CEILING = "gradient_boosting"
 MODELS = (CANDIDATE, "personas", *BASELINES, CEILING)
 PURCHASE = "outcome_purchase"
-EVALUATION_COLUMNS = (
-    "model",
-    "compared_with",
-    "origin",
-    "fold",
-    "metric",
-    "value",
-    "ci_lo",
-    "ci_hi",
-    "n_users",
-)
 _RFM = ("recency_days", "n_orders", "revenue")
 
 
@@ -69,17 +53,6 @@ class Study:
     shrinkage: float = 25.0
     n_init: int = 4
     n_trees: int = 60
-
-
-@dataclass
-class _Tested:
-    """Predictions of one month for users who took no part in learning them."""
-
-    origin: str
-    user_sk: np.ndarray
-    fold: np.ndarray
-    outcomes: np.ndarray
-    predicted: dict[str, np.ndarray]
 
 
 # One thread, as in fit_personas: the same bits each time.
@@ -133,31 +106,159 @@ def cross_validate(
     study = study or Study()
     catalog = check_catalog(catalog)
     if frame.empty or k < 2:
-        return _table([])
+        return evaluation_rows([])
     table = _check(frame, catalog)
     outcomes = [name for name in table.columns if name.startswith("outcome_")]
-    # An origin with few buyers cannot tell models apart; one without any has no AUC at all.
-    sizes = table.groupby("origin_date").agg(users=("user_sk", "size"), buyers=(PURCHASE, "sum"))
-    counts = sizes["users"].ge(study.min_users) & sizes["buyers"].ge(study.min_buyers)
-    enough = sizes.index[counts & (sizes["buyers"] < sizes["users"])]
-    table = table[table["origin_date"].isin(enough)].reset_index(drop=True)
-    if table.empty:
-        return _table([])
+    behaviours = [
+        Figure(
+            name=f"r2_{name.removeprefix('outcome_')}",
+            metric=r_squared,
+            outcomes=(name,),
+            by_fold=False,
+            is_compared=False,
+        )
+        for name in outcomes
+    ]
+    judge = Backtest(
+        outcomes,
+        [
+            Figure(name="auc", metric=auc, outcomes=(PURCHASE,), is_sensitive=True),
+            Figure(name="behaviour_r2", metric=r_squared, outcomes=tuple(outcomes), is_sensitive=True),
+            Figure(name="top_decile_lift", metric=top_decile_lift, outcomes=(PURCHASE,)),
+            *behaviours,
+        ],
+        positive=PURCHASE,
+        positives_as="buyers",
+        winsorised=[name for name in outcomes if name.endswith("_ln")],
+        extremes=("n_events", "revenue"),
+        over_origins=False,
+        min_users=study.min_users,
+        max_users=study.max_users,
+        min_positives=study.min_buyers,
+        min_learnt=2 * k,
+        n_folds=study.n_folds,
+        n_bootstraps=study.n_bootstraps,
+        seed=settings.seed,
+    )
+    return judge.run(
+        table,
+        _models(catalog, replicates, k, settings, study),
+        comparisons=[(CANDIDATE, baseline) for baseline in BASELINES],
+        ceiling=CEILING,
+        captured="behaviour_r2",
+    )
 
-    def test(part: pd.DataFrame, with_ceiling: bool) -> list[_Tested]:
-        return list(_test_months(part, catalog, replicates, outcomes, k, settings, study, with_ceiling))
 
-    tested = test(table, True)
-    if not tested:
-        return _table([])
-    rows = _measure(tested, outcomes, study, settings.seed)
-    # The most extreme hundredth by events or by revenue, at any origin.
-    extremes = table.groupby("user_sk")[["n_events", "revenue"]].max()
-    extreme = (extremes > extremes.quantile(0.99)).any(axis=1)
-    usual = table[~table["user_sk"].isin(extremes.index[extreme])].reset_index(drop=True)
-    without = _measure(test(usual, False), outcomes, replace(study, n_bootstraps=0))
-    rows += _compare_sensitivity(rows, without)
-    return _table(rows)
+def _models(
+    catalog: pd.DataFrame, replicates: pd.DataFrame | None, k: int, settings: Settings, study: Study
+) -> dict[str, Model]:
+    rule = ColumnCells("lifecycle_state")
+    persona = Once(PersonaCells(catalog, replicates, k, study.n_init, settings))
+    by_rfm = LogRfmCells(k, study.n_init, settings.seed)
+    # First what a persona adds to every state alike, then what is special about the pair: few users share
+    # one.
+    pair = [rule, persona, CrossedCells([persona, rule])]
+    return {
+        CANDIDATE: CellRates(pair, study.shrinkage),
+        "personas": CellRates([persona], study.shrinkage),
+        "rules": CellRates([rule], study.shrinkage),
+        "kmeans_log_rfm": CellRates([by_rfm], study.shrinkage),
+        CEILING: BoostedTrees(
+            [*catalog["feature"], "n_events", *_RFM],
+            ["lifecycle_state"],
+            [PURCHASE],
+            study.n_trees,
+            settings.seed,
+        ),
+    }
+
+
+class PersonaCells:
+    """Personas as cells: preparation, embedding and K-means are learnt from the users given.
+
+    Parameters
+    ----------
+    catalog, replicates : DataFrame
+        As for `clientele.personas.fit_personas`; replicates of other users are not looked at.
+    k, n_init : int
+    settings : Settings
+
+    Attributes
+    ----------
+    prepared_ : Preparation
+    matrix_ : ndarray, shape (n_features, n_components)
+    kmeans_ : KMeans
+    """
+
+    def __init__(
+        self,
+        catalog: pd.DataFrame,
+        replicates: pd.DataFrame | None,
+        k: int,
+        n_init: int,
+        settings: Settings,
+    ) -> None:
+        self.catalog = catalog
+        self.replicates = replicates
+        self.k = k
+        self.n_init = n_init
+        self.settings = settings
+
+    def fit(self, frame: pd.DataFrame, outcomes: pd.DataFrame, past: pd.DataFrame | None = None) -> Self:
+        """Learn the personas of the frame's users; their past outcomes guide the embedding."""
+        own = self.replicates
+        if own is not None:
+            own = own[own["user_sk"].isin(frame["user_sk"])]
+        self.prepared_ = prepare(frame, self.catalog, own, self.settings)
+        if not self.prepared_.features:
+            raise NothingToLearn("No feature differs between users.")
+        if past is not None:
+            past = past[["user_sk", *self.catalog["feature"], *outcomes.columns]]
+        self.matrix_ = embed(self.prepared_, frame["user_sk"], past, self.settings).matrix
+        points = self.prepared_.standardised @ self.matrix_
+        self.kmeans_ = fit_kmeans(points, self.k, self.n_init, self.settings.seed)
+        return self
+
+    def transform(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the persona of each row, int, shape (n_rows,)."""
+        return self.kmeans_.predict(self.prepared_.transform(frame) @ self.matrix_)
+
+
+class LogRfmCells:
+    """K-means on standardised ln recency, orders and revenue.
+
+    Parameters
+    ----------
+    k, n_init, seed : int
+
+    Attributes
+    ----------
+    mean_, scale_ : ndarray, shape (3,)
+    kmeans_ : KMeans
+    """
+
+    def __init__(self, k: int, n_init: int, seed: int) -> None:
+        self.k = k
+        self.n_init = n_init
+        self.seed = seed
+
+    def fit(
+        self, frame: pd.DataFrame, outcomes: pd.DataFrame | None = None, past: pd.DataFrame | None = None
+    ) -> Self:
+        """Learn the clusters."""
+        values = self._logs(frame)
+        self.mean_, scale = values.mean(axis=0), values.std(axis=0)
+        self.scale_ = np.where(scale > 0, scale, 1.0)
+        self.kmeans_ = fit_kmeans((values - self.mean_) / self.scale_, self.k, self.n_init, self.seed)
+        return self
+
+    def transform(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the cluster of each row, int, shape (n_rows,)."""
+        return self.kmeans_.predict((self._logs(frame) - self.mean_) / self.scale_)
+
+    @staticmethod
+    def _logs(frame: pd.DataFrame) -> np.ndarray:
+        return np.log1p(frame[list(_RFM)].clip(lower=0).to_numpy())
 
 
 def _check(frame: pd.DataFrame, catalog: pd.DataFrame) -> pd.DataFrame:
@@ -179,278 +280,3 @@ def _check(frame: pd.DataFrame, catalog: pd.DataFrame) -> pd.DataFrame:
             numeric.assign(origin_date=origin, lifecycle_state=part["lifecycle_state"].astype(str).to_numpy())
         )
     return pd.concat(parts, ignore_index=True)
-
-
-def _folds(table: pd.DataFrame, study: Study, seed: int) -> pd.Series:
-    """Fold 1..n of each user, the same at every origin; strata of events and buyers lie evenly over folds."""
-    newest = table.sort_values(["user_sk", "origin_date"]).drop_duplicates("user_sk", keep="last")
-    newest = newest.iloc[hash_sample(newest["user_sk"].to_numpy(), study.max_users, seed + 2)]
-    decile = (newest["n_events"].rank(method="first", pct=True) * 10).clip(upper=9.999).astype(int)
-    mixed = salted_hashes(newest["user_sk"].to_numpy(), seed + 3)
-    strata = pd.DataFrame(
-        {"decile": decile.to_numpy(), "buyer": (newest["n_orders"] > 0).to_numpy(), "mixed": mixed}
-    )
-    place = strata.groupby(["decile", "buyer"])["mixed"].rank(method="first").to_numpy().astype(int)
-    # A stratum starts where the last one ended, or small strata would all fill the first folds.
-    shift = strata.groupby(["decile", "buyer"]).ngroup().to_numpy()
-    return pd.Series(1 + (place + shift) % study.n_folds, index=newest["user_sk"].to_numpy())
-
-
-def _test_months(
-    table: pd.DataFrame,
-    catalog: pd.DataFrame,
-    replicates: pd.DataFrame | None,
-    outcomes: list[str],
-    k: int,
-    settings: Settings,
-    study: Study,
-    with_ceiling: bool,
-) -> Iterator[_Tested]:
-    fold_of = _folds(table, study, settings.seed)
-    table = table[table["user_sk"].isin(fold_of.index)]
-    folds = table["user_sk"].map(fold_of).to_numpy()
-    origins = sorted(table["origin_date"].unique())
-    pairs = list(pairwise(origins)) or [(origins[0], origins[0])]
-    at = {origin: (table["origin_date"] == origin).to_numpy() for origin in origins}
-    for learnt_at, tested_at in pairs:
-        parts = []
-        for fold in range(1, study.n_folds + 1):
-            others = folds != fold
-            learn = table[at[learnt_at] & others].reset_index(drop=True)
-            past = table[(table["origin_date"] <= learnt_at).to_numpy() & others].reset_index(drop=True)
-            test = table[at[tested_at] & ~others].reset_index(drop=True)
-            if len(learn) < 2 * k or test.empty:
-                continue
-            bounds = learn[outcomes].quantile(0.99, interpolation="lower")
-            bounds[[name for name in outcomes if not name.endswith("_ln")]] = np.inf
-            learn[outcomes] = learn[outcomes].clip(upper=bounds, axis=1)
-            test[outcomes] = test[outcomes].clip(upper=bounds, axis=1)
-            predicted = _predict(
-                learn, past, test, catalog, replicates, outcomes, k, settings, study, with_ceiling
-            )
-            if predicted:
-                parts.append((fold, test, predicted))
-        if not parts:
-            continue
-        month = f"{pd.Timestamp(tested_at):%Y-%m-%d}" + (" (same month)" if learnt_at == tested_at else "")
-        yield _Tested(
-            origin=month,
-            user_sk=np.concatenate([test["user_sk"] for _, test, _ in parts]),
-            fold=np.concatenate([np.full(len(test), fold) for fold, test, _ in parts]),
-            outcomes=np.vstack([test[outcomes].to_numpy() for _, test, _ in parts]),
-            predicted={
-                model: np.vstack([predicted[model] for _, _, predicted in parts]) for model in parts[0][2]
-            },
-        )
-
-
-def _predict(
-    learn: pd.DataFrame,
-    past: pd.DataFrame,
-    test: pd.DataFrame,
-    catalog: pd.DataFrame,
-    replicates: pd.DataFrame | None,
-    outcomes: list[str],
-    k: int,
-    settings: Settings,
-    study: Study,
-    with_ceiling: bool,
-) -> dict[str, np.ndarray]:
-    """Outcomes of the tested users as each model predicts them; shapes (n_test, n_outcomes)."""
-    features = catalog["feature"].tolist()
-    own = None if replicates is None else replicates[replicates["user_sk"].isin(learn["user_sk"])]
-    prepared = prepare(learn, catalog, own, settings)
-    if not prepared.features:
-        return {}
-    embedding = embed(prepared, learn["user_sk"], past[["user_sk", *features, *outcomes]], settings)
-    personas = fit_kmeans(prepared.standardised @ embedding.matrix, k, study.n_init, settings.seed)
-    persona = personas.labels_, personas.predict(prepared.transform(test) @ embedding.matrix)
-
-    rfm = [np.log1p(part[list(_RFM)].clip(lower=0).to_numpy()) for part in (learn, test)]
-    mean, scale = rfm[0].mean(axis=0), rfm[0].std(axis=0)
-    rfm = [(part - mean) / np.where(scale > 0, scale, 1.0) for part in rfm]
-    by_rfm = fit_kmeans(rfm[0], k, study.n_init, settings.seed)
-
-    states, state = np.unique(
-        np.concatenate([learn["lifecycle_state"], test["lifecycle_state"]]), return_inverse=True
-    )
-    rule = state[: len(learn)], state[len(learn) :]
-    both = tuple(part * len(states) + other for part, other in zip(persona, rule, strict=True))
-
-    known = learn[outcomes].to_numpy()
-    overall = np.nanmean(known, axis=0)
-    everyone = np.tile(overall, (len(learn), 1)), np.tile(overall, (len(test), 1))
-
-    def rates(cells: tuple[np.ndarray, np.ndarray], towards: tuple[np.ndarray, np.ndarray]):
-        return _shrunk_means(cells, towards, known, study.shrinkage)
-
-    by_rule = rates(rule, everyone)
-    predicted = {
-        # First what a persona adds to every state alike, then what is special about the pair: few users share
-        # one.
-        CANDIDATE: rates(both, rates(persona, by_rule))[1],
-        "personas": rates(persona, everyone)[1],
-        "rules": by_rule[1],
-        "kmeans_log_rfm": rates((by_rfm.labels_, by_rfm.predict(rfm[1])), everyone)[1],
-    }
-    if with_ceiling:
-        predicted[CEILING] = _predict_with_trees(
-            *(
-                np.column_stack([part[[*features, "n_events", *_RFM]].to_numpy(), cells])
-                for part, cells in zip((learn, test), rule, strict=True)
-            ),
-            known,
-            outcomes.index(PURCHASE),
-            study,
-            settings.seed,
-        )
-    return predicted
-
-
-def _shrunk_means(
-    cells: tuple[np.ndarray, np.ndarray],
-    towards: tuple[np.ndarray, np.ndarray],
-    known: np.ndarray,
-    shrinkage: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean outcomes of each cell of users, shrunk towards what a broader model says of the same users."""
-    n_cells = int(max(cells[0].max(), cells[1].max())) + 1
-    learnt, asked = np.empty(towards[0].shape), np.empty(towards[1].shape)
-    for column in range(known.shape[1]):
-        seen = ~np.isnan(known[:, column])
-        n_seen = np.bincount(cells[0][seen], minlength=n_cells)
-        beyond = np.bincount(
-            cells[0][seen], weights=(known[:, column] - towards[0][:, column])[seen], minlength=n_cells
-        ) / (n_seen + shrinkage)
-        learnt[:, column] = towards[0][:, column] + beyond[cells[0]]
-        asked[:, column] = towards[1][:, column] + beyond[cells[1]]
-    return learnt, asked
-
-
-def _predict_with_trees(
-    learn: np.ndarray, test: np.ndarray, known: np.ndarray, purchase: int, study: Study, seed: int
-) -> np.ndarray:
-    """How much there is to know at all: boosted trees over every feature, recency, orders and revenue."""
-    settings = {
-        "max_iter": study.n_trees,
-        "learning_rate": 0.1,
-        "max_leaf_nodes": 15,
-        "min_samples_leaf": 40,
-        "l2_regularization": 1.0,
-        "early_stopping": False,
-        "random_state": seed,
-    }
-    predicted = np.empty((len(test), known.shape[1]))
-    for column in range(known.shape[1]):
-        seen = ~np.isnan(known[:, column])
-        target = known[seen, column]
-        if np.ptp(target) == 0:
-            predicted[:, column] = target[0]
-        elif column == purchase:
-            trees = HistGradientBoostingClassifier(**settings).fit(learn[seen], target)
-            predicted[:, column] = trees.predict_proba(test)[:, 1]
-        else:
-            trees = HistGradientBoostingRegressor(**settings).fit(learn[seen], target)
-            predicted[:, column] = trees.predict(test)
-    return predicted
-
-
-def _measure(
-    tested: list[_Tested], outcomes: list[str], study: Study, seed: int = 0
-) -> list[dict[str, object]]:
-    """Rows for every model, month, fold and metric, with paired differences and intervals over all months."""
-    users = np.unique(np.concatenate([month.user_sk for month in tested]))
-    weights = bootstrap_weights(len(users), study.n_bootstraps, seed)
-    rows: list[dict[str, object]] = []
-    months: dict[str, list[dict[str, np.ndarray]]] = {}
-
-    def add(model, metric, values, n_users, origin="all", fold=0, compared_with=""):
-        drawn = values[1:][~np.isnan(values[1:]) & ~np.isnan(values[0])]
-        low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
-        cells = (model, compared_with, origin, fold, metric, values[0], low, high, n_users)
-        rows.append(dict(zip(EVALUATION_COLUMNS, cells, strict=True)))
-
-    for month in tested:
-        of_month = weights[:, np.searchsorted(users, month.user_sk)]
-        folds = np.unique(month.fold)
-        of_folds = (month.fold == folds[:, None]).astype(float)
-        for model, predicted in month.predicted.items():
-            metrics = _metrics(month.outcomes, predicted, outcomes, of_month)
-            months.setdefault(model, []).append(metrics)
-            for metric, values in metrics.items():
-                add(model, metric, values, len(month.user_sk), month.origin)
-            for metric, values in _metrics(month.outcomes, predicted, outcomes, of_folds).items():
-                if metric.startswith("r2_"):
-                    continue
-                for fold, value in zip(folds, values, strict=True):
-                    n_users = int((month.fold == fold).sum())
-                    add(model, metric, np.array([value]), n_users, month.origin, int(fold))
-        buyers = month.outcomes[:, outcomes.index(PURCHASE)].sum()
-        add(CANDIDATE, "buyers", np.array([buyers]), len(month.user_sk), month.origin)
-    # A month in which an outcome did not vary says nothing about it.
-    overall = {
-        model: {metric: _mean([month[metric] for month in own]) for metric in own[0]}
-        for model, own in months.items()
-    }
-    for model, metrics in overall.items():
-        for metric, values in metrics.items():
-            add(model, metric, values, len(users))
-    for baseline in BASELINES:
-        for metric in ("auc", "behaviour_r2", "top_decile_lift"):
-            values = overall[CANDIDATE][metric] - overall[baseline][metric]
-            add(CANDIDATE, metric, values, len(users), compared_with=baseline)
-    if CEILING in overall:
-        ceiling = overall[CEILING]["behaviour_r2"]
-        for model in MODELS[:-1]:
-            captured = overall[model]["behaviour_r2"] / np.where(ceiling > 0, ceiling, np.nan)
-            add(model, "captured_signal", captured, len(users), compared_with=CEILING)
-    return rows
-
-
-def _metrics(
-    observed: np.ndarray, predicted: np.ndarray, outcomes: list[str], weights: np.ndarray
-) -> dict[str, np.ndarray]:
-    r2 = {
-        f"r2_{name.removeprefix('outcome_')}": r_squared(observed[:, column], predicted[:, column], weights)
-        for column, name in enumerate(outcomes)
-    }
-    purchase = outcomes.index(PURCHASE)
-    auc, lift = auc_and_lift(observed[:, purchase], predicted[:, purchase], weights)
-    return {"auc": auc, "behaviour_r2": _mean(list(r2.values())), "top_decile_lift": lift} | r2
-
-
-def _mean(values: list[np.ndarray]) -> np.ndarray:
-    """Mean over the first axis of what is known; NaN where nothing is."""
-    stacked = np.array(values)
-    known = ~np.isnan(stacked)
-    n_known = np.where(known.any(axis=0), known.sum(axis=0), np.nan)
-    return np.where(known, stacked, 0.0).sum(axis=0) / n_known
-
-
-def _compare_sensitivity(
-    rows: list[dict[str, object]], without: list[dict[str, object]]
-) -> list[dict[str, object]]:
-    """Relative change of the candidate's figures when the most extreme users are left out."""
-    found = []
-    for metric in ("auc", "behaviour_r2"):
-        both = [
-            next(
-                row
-                for row in part
-                if (row["model"], row["compared_with"], row["origin"], row["fold"], row["metric"])
-                == (CANDIDATE, "", "all", 0, metric)
-            )
-            for part in (rows, without)
-        ]
-        change = both[1]["value"] / both[0]["value"] - 1 if both[0]["value"] else np.nan
-        found.append(
-            both[1]
-            | {"metric": f"without_top_1pct_{metric}", "value": change, "ci_lo": np.nan, "ci_hi": np.nan}
-        )
-    return found
-
-
-def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
-    kinds = {name: "str" for name in EVALUATION_COLUMNS}
-    kinds |= {"fold": "int64", "n_users": "int64", "value": "float64", "ci_lo": "float64", "ci_hi": "float64"}
-    return pd.DataFrame(rows, columns=list(EVALUATION_COLUMNS)).astype(kinds)

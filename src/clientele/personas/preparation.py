@@ -7,14 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clientele.learning.linear_rows import round_significant
 from clientele.personas.settings import Settings
 
 FEATURE_COLUMNS = ("feature", "block", "feature_position", "reliability", "status", "note")
-
-
-def round_significant(values: np.ndarray | float) -> np.ndarray:
-    """Round to 12 significant digits, so that a number survives a trip through text unchanged."""
-    return np.vectorize(lambda value: float(f"{value:.12g}"), otypes=[float])(values)
 
 
 def check_catalog(catalog: pd.DataFrame) -> pd.DataFrame:
@@ -89,29 +85,6 @@ def check_table(
     # Rows of one user are ordered by a hash of their values, so that their order in the table cannot matter.
     hashes = pd.util.hash_pandas_object(values, index=False)
     return values.iloc[np.lexsort((hashes, values["user_sk"]))].reset_index(drop=True)
-
-
-def hash_sample(user_sk: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Return the sorted positions of at most `size` users with the smallest hashes of their key.
-
-    A user's hash does not depend on who else is there, so that samples of a growing shop overlap.
-
-    Parameters
-    ----------
-    user_sk : ndarray of int64, shape (n_users,)
-    size : int
-    seed : int
-        A different seed draws a different sample.
-    """
-    if len(user_sk) <= size:
-        return np.arange(len(user_sk))
-    return np.sort(np.lexsort((user_sk, salted_hashes(user_sk, seed)))[:size])
-
-
-def salted_hashes(user_sk: np.ndarray, seed: int) -> np.ndarray:
-    """Return a hash of each user's key, another one for each seed; uint64, shape (n_users,)."""
-    salt = pd.util.hash_array(np.array([seed], dtype=np.uint64))
-    return pd.util.hash_array(user_sk.astype(np.uint64) ^ salt)
 
 
 def measure_reliability(table: pd.DataFrame, values: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
+from clientele.learning.resampling import hash_sample
 from clientele.personas.naming import fill_families
-from clientele.personas.preparation import check_catalog, check_table, hash_sample
+from clientele.personas.preparation import check_catalog, check_table
 from clientele.personas.wording import from_natural, natural, round_as_said, say_value
 
 SEPARATOR = {"en": ": ", "fr": " : "}  # French puts a space before a colon

@@ -1,16 +1,15 @@
-"""Scores from rows of weights: the same arithmetic, in the same order, as the SQL."""
+"""Which persona has the lowest score, and why: `clientele.learning.linear_rows` adds up, as the SQL does."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from clientele.personas.preparation import Preparation, check_table, round_significant
+from clientele.learning.linear_rows import LinearModel, hash_rows, term_rows
+from clientele.personas.preparation import Preparation, check_table
 
-INTERCEPT = "(intercept)"
 WEIGHT_COLUMNS = (
     "model_version",
     "segment_id",
@@ -83,59 +82,35 @@ def linear_rows(
     DataFrame
         As `fold_weights`.
     """
-    n_segments, n_features = slopes.shape
-    columns = {
-        "feature": [INTERCEPT, *features],
-        "feature_position": np.arange(n_features + 1),
-        "feature_mean": np.concatenate([[1.0], scaling.mean]),
-        "clip_lo": np.concatenate([[1.0], scaling.clip_lo]),
-        "clip_hi": np.concatenate([[1.0], scaling.clip_hi]),
-    }
-    rows = pd.DataFrame({name: np.tile(values, n_segments) for name, values in columns.items()})
-    rows["segment_id"] = np.repeat(segment_ids, n_features + 1)
-    rows["weight"] = round_significant(np.column_stack([intercepts, slopes])).ravel()
-    return rows[[column for column in WEIGHT_COLUMNS if column in rows]]
+    terms = term_rows(features, scaling.clip_lo, scaling.clip_hi, scaling.mean)
+    rows = LinearModel.of(segment_ids, terms, intercepts, slopes).to_rows()
+    return rows.rename(columns={"output": "segment_id"})[list(WEIGHT_COLUMNS[1:])]
 
 
 def hash_weights(weights: pd.DataFrame) -> str:
     """Return the sha256 (hex) of the weights, whatever their row order."""
-    columns = [column for column in WEIGHT_COLUMNS if column != "model_version"]
-    rows = weights.sort_values(["segment_id", "feature_position"])[columns]
-    return hashlib.sha256(rows.to_csv(index=False, float_format="%.12g").encode()).hexdigest()
+    return hash_rows(weights, WEIGHT_COLUMNS[1:], ["segment_id", "feature_position"])
 
 
-class _Rows:
-    """Weight rows as arrays, checked: segments ascending, features by position."""
+class _Segments:
+    """A model of segments, and who is nearest to which."""
 
     def __init__(self, weights: pd.DataFrame) -> None:
         missing = [column for column in WEIGHT_COLUMNS[1:] if column not in weights.columns]
         if missing:
             raise ValueError(f"The weights lack the column(s) {missing}; pass the rows of segment_fits.")
-        if "model_version" in weights and weights["model_version"].nunique() > 1:
-            raise ValueError("The weights hold more than one model_version; filter them to one.")
-        table = weights.pivot(index="segment_id", columns="feature_position", values="weight")
-        if len(table) < 2 or table.isna().to_numpy().any() or 0 not in table:
+        self.model = LinearModel.from_rows(weights.rename(columns={"segment_id": "output"}).assign(piece=1))
+        if len(self.model.outputs) < 2:
             raise ValueError("The weights need two segments, each with an intercept and the same features.")
-        described = weights.drop_duplicates("feature_position").sort_values("feature_position")
-        self.segment_ids = table.index.to_numpy()
-        self.weight = table.to_numpy()
-        self.features = described["feature"].tolist()[1:]
-        self.mean, self.clip_lo, self.clip_hi = (
-            described[name].to_numpy(dtype=float) for name in ("feature_mean", "clip_lo", "clip_hi")
-        )
 
     def clip(self, features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Users, and their clipped features with a leading 1 for the intercept."""
-        table = check_table(features, self.features, "features")
-        values = np.clip(table[self.features].to_numpy(), self.clip_lo[1:], self.clip_hi[1:])
-        return table["user_sk"].to_numpy(), np.column_stack([np.ones(len(values)), values])
+        """Users, and their clipped features."""
+        table = check_table(features, self.model.features, "features")
+        return table["user_sk"].to_numpy(), self.model.clip(table)
 
     def rank(self, clipped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scores, shape (n_users, n_segments), and positions of the best and the second best."""
-        scores = np.tile(self.weight[:, 0], (len(clipped), 1))
-        # Floating-point sums depend on their order: one feature at a time, by position, as the SQL does.
-        for position in range(1, clipped.shape[1]):
-            scores = scores + self.weight[:, position] * clipped[:, [position]]
+        scores = self.model.score_clipped(clipped)
         # A stable sort gives a tie to the lowest id, as the SQL does.
         return scores, np.argsort(scores, axis=1, kind="stable")[:, :2]
 
@@ -161,15 +136,15 @@ def score(features: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
     ValueError
         Features or weights are missing, repeated or not finite.
     """
-    rows = _Rows(weights)
-    users, clipped = rows.clip(features)
-    scores, best = rows.rank(clipped)
+    segments = _Segments(weights)
+    users, clipped = segments.clip(features)
+    scores, best = segments.rank(clipped)
     lowest, second = np.take_along_axis(scores, best, axis=1).T
     return pd.DataFrame(
         {
             "user_sk": users,
-            "segment_id": rows.segment_ids[best[:, 0]],
-            "runner_up_segment_id": rows.segment_ids[best[:, 1]],
+            "segment_id": segments.model.outputs[best[:, 0]],
+            "runner_up_segment_id": segments.model.outputs[best[:, 1]],
             "margin": second - lowest,
             "score": lowest,
             "runner_up_score": second,
@@ -196,19 +171,23 @@ def reasons(features: pd.DataFrame, weights: pd.DataFrame, top: int | None = 3) 
         ``user_sk``, ``reason_rank`` (1 = largest contribution, ties by feature position), ``feature``,
         ``contribution``, ``constant``; by ascending user and rank.
     """
-    rows = _Rows(weights)
-    users, clipped = rows.clip(features)
-    _, best = rows.rank(clipped)
-    difference = rows.weight[best[:, 1]] - rows.weight[best[:, 0]]
-    contribution = difference[:, 1:] * (clipped - rows.mean)[:, 1:]
+    segments = _Segments(weights)
+    users, clipped = segments.clip(features)
+    _, best = segments.rank(clipped)
+    model, mean = segments.model, segments.model.terms["feature_mean"].to_numpy()
+    difference = model.weights[best[:, 1]] - model.weights[best[:, 0]]
+    contribution = difference * (clipped - mean)
+    # The gap of a user at the mean, intercepts included.
+    gap = model.intercepts[best[:, 1]] - model.intercepts[best[:, 0]]
+    constant = np.column_stack([gap, difference * mean]).sum(axis=1)
     order = np.argsort(-contribution, axis=1, kind="stable")[:, :top]
     n_reasons = order.shape[1]
     return pd.DataFrame(
         {
             "user_sk": np.repeat(users, n_reasons),
             "reason_rank": np.tile(np.arange(1, n_reasons + 1), len(users)),
-            "feature": np.array(rows.features, dtype=object)[order.ravel()],
+            "feature": np.array(model.features, dtype=object)[order.ravel()],
             "contribution": np.take_along_axis(contribution, order, axis=1).ravel(),
-            "constant": np.repeat((difference * rows.mean).sum(axis=1), n_reasons),
+            "constant": np.repeat(constant, n_reasons),
         }
     )

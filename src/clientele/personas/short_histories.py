@@ -11,7 +11,8 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from clientele.personas.preparation import round_significant, salted_hashes
+from clientele.learning.linear_rows import round_significant
+from clientele.learning.resampling import salted_hashes
 from clientele.personas.scoring import linear_rows, score
 from clientele.personas.stability import tabulate_by_margin
 
