@@ -115,28 +115,58 @@
             {%- do problems.append(table ~ ": data_subject must be user when a column has a subject_key, and only then") -%}
         {%- endif -%}
         {%- if node.schema == 'marts' and meta.get('data_subject') == 'none' -%}
-            {%- set kinds = [] -%}
-            {%- for name, column in node.columns.items() -%}
-                {%- do kinds.append(clientele._tags(column).get('disclosure')) -%}
-                {%- if kinds[-1] not in clientele.disclosure_kinds() -%}
-                    {%- do problems.append(clientele._column_problem(
-                        node, name, 'is published and has no tag disclosure: ' ~ clientele.disclosure_kinds() | join(' or ')
-                    )) -%}
-                {%- endif -%}
-            {%- endfor -%}
-            {%- if ('size' in kinds or 'figure' in kinds) and (kinds | select('equalto', 'size') | list | length != 1
-                or 'clientele.published_cells(' not in node.raw_code) -%}
-                {%- do problems.append(
-                    table ~ ' publishes figures about groups: it needs one column of disclosure: size, and has to end with '
-                    ~ 'clientele.published_cells()'
-                ) -%}
-            {%- endif -%}
+            {%- do problems.extend(clientele._disclosure_problems(node, table)) -%}
         {%- endif -%}
         {%- if meta.get('columns_from') and clientele._tables() | selectattr('name', 'equalto', meta['columns_from']) | list | length == 0 -%}
             {%- do problems.append(table ~ ": columns_from names '" ~ meta['columns_from'] ~ "', which is no table of this project") -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(problems) }}
+{% endmacro %}
+
+
+{% macro _disclosure_problems(node, table) %}
+    {#- What a published table about groups does not say of its columns, as sentences. -#}
+    {%- set problems = [] -%}
+    {%- set kinds = [] -%}
+    {%- for name, column in node.columns.items() -%}
+        {%- set tags = clientele._tags(column) -%}
+        {%- do kinds.append(tags.get('disclosure')) -%}
+        {%- if kinds[-1] not in clientele.disclosure_kinds() -%}
+            {%- do problems.append(clientele._column_problem(
+                node, name, 'is published and has no tag disclosure: ' ~ clientele.disclosure_kinds() | join(' or ')
+            )) -%}
+        {%- endif -%}
+        {%- if not column.data_type -%}
+            {%- do problems.append(clientele._column_problem(node, name, 'is published and has no data_type')) -%}
+        {%- endif -%}
+        {%- if clientele._is_money(name, column) and not tags.get('like') and not (tags.get('of') and tags.get('largest')) -%}
+            {%- do problems.append(clientele._column_problem(
+                node, name, 'is a sum or a mean of money: it needs `of`, the column that counts who paid, and `largest`, the column '
+                ~ 'with the largest payer\'s part, or `like`, the column that has both'
+            )) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if ('size' in kinds or 'figure' in kinds) and (kinds | select('equalto', 'size') | list | length != 1
+        or 'clientele.published_cells(' not in node.raw_code) -%}
+        {%- do problems.append(
+            table ~ ' publishes figures about groups: it needs one column of disclosure: size, and has to end with '
+            ~ 'clientele.published_cells()'
+        ) -%}
+    {%- endif -%}
+    {{ return(problems) }}
+{% endmacro %}
+
+
+{% macro _is_money(name, column) %}
+    {#- By its type or by its name: a figure of money hangs on whoever pays most. -#}
+    {{ return(
+        clientele._tags(column).get('disclosure') == 'figure'
+        and (
+            modules.re.match('(?i)(decimal|numeric|money)', column.data_type or '') is not none
+            or modules.re.search('(?i)revenue|turnover|spen[dt]|sales|amount|price|paid', name) is not none
+        )
+    ) }}
 {% endmacro %}
 
 
