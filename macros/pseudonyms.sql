@@ -49,6 +49,21 @@
 {% macro duckdb__key_ring_opens(sealed) %}{{ return("clientele_ring_opens(" ~ sealed ~ ") = 'true'") }}{% endmacro %}
 
 
+{% macro reseal_key_ring() %}
+    {#- Gives a ring that an earlier version has sealed the seal of this one; the ring itself stays. -#}
+    {{ return(adapter.dispatch('reseal_key_ring', 'clientele')()) }}
+{% endmacro %}
+
+{% macro default__reseal_key_ring() %}{% endmacro %}
+
+{% macro duckdb__reseal_key_ring() %}
+    {%- set ring = clientele.register('key_ring') -%}
+    {%- if run_query("select count(*) from " ~ ring ~ " where sealed like 'v1.%'").columns[0].values()[0] > 0 -%}
+        {%- do run_query('update ' ~ ring ~ ' set sealed = clientele_resealed_ring(sealed)') -%}
+    {%- endif -%}
+{% endmacro %}
+
+
 {% macro hex_to_integer(hex) %}
     {#- The first 60 bits of a hexadecimal text as a bigint. -#}
     {{- return(adapter.dispatch('hex_to_integer', 'clientele')(hex)) -}}
