@@ -33,6 +33,7 @@
             ~ 'pseudonym. Set the key of this warehouse; to change it, use make rotate-key.'
         ) }}
     {%- endif -%}
+    {%- do clientele.reseal_key_ring() -%}
     {%- if run_query('select count(*) from ' ~ ring ~ ' where key_epoch not in (select key_epoch from ' ~ epochs ~ ')').columns[0].values()[0] > 0 -%}
         {{ exceptions.raise_compiler_error(
             'The vault and the warehouse are of different key epochs: one of them was restored from before a key rotation. '

@@ -29,6 +29,12 @@
 {% endmacro %}
 
 
+{% macro reseal_key_ring() %}
+    {#- Gives a ring that an earlier version has sealed the seal of this one; the ring itself stays. -#}
+    {{ return(adapter.dispatch('reseal_key_ring', 'clientele')()) }}
+{% endmacro %}
+
+
 {% macro hex_to_integer(hex) %}
     {#- The first 60 bits of a hexadecimal text as a bigint. -#}
     {{- return(adapter.dispatch('hex_to_integer', 'clientele')(hex)) -}}

@@ -19,6 +19,7 @@ from support import (
     FIRST_USER,
     KEY,
     MATERIAL,
+    UP_TO_EVENTS,
     UP_TO_FEATURES,
     WITHOUT_TESTS,
     Event,
@@ -350,13 +351,60 @@ def test_subjects_of_a_file(tmp_path):
         rights.subjects({"CLIENTELE_SUBJECTS_FILE": str(file)})
 
 
+def flipped(text: str, place: int) -> str:
+    """Return the text with another character at this place."""
+    place %= len(text)
+    return text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :]
+
+
+def test_a_ring_sealed_by_the_first_version_opens_with_its_key_only():
+    sealed = golden.SEALED_BEFORE
+    assert keys.is_sealed_as_before(sealed)
+    assert keys.unseal(sealed, golden.SECRET) == keys.Ring(**golden.RING)
+    assert keys.unseal(sealed, KEY) is None
+    for place in (5, 60, -5):  # nonce, text, tag
+        assert keys.unseal(flipped(sealed, place), golden.SECRET) is None
+
+
+def test_a_warehouse_of_the_first_version_is_opened_and_sealed_anew(house):
+    """The ring stays what it was: its session key, which is another one here, is used from then on."""
+    own = {"CLIENTELE_PSEUDONYM_KEY": golden.SECRET}
+    house.deliver("first.csv", [Event(user_session="one")])
+    house.build(*UP_TO_EVENTS, **own)
+    with house.connection(read_only=False) as connection:
+        connection.execute("update vault.vault.key_ring set sealed = ?", [golden.SEALED_BEFORE])
+    stopped = house.run(*UP_TO_EVENTS)
+    assert not stopped.succeeded and "is not the key that this warehouse was built with" in stopped.said
+    assert house.value("select sealed from vault.vault.key_ring") == golden.SEALED_BEFORE
+
+    house.deliver("second.csv", [Event(user_session="two")])
+    house.build(*UP_TO_EVENTS, **own)
+    ring = keys.Ring(**golden.RING)
+    material = replace(keys.derive(golden.SECRET), session=ring.session)
+    held = {session_sk for (session_sk,) in house.rows("select session_sk from core.events")}
+    assert keys.session_sk("two", material) in held
+    sealed = house.value("select sealed from vault.vault.key_ring")
+    assert not keys.is_sealed_as_before(sealed) and keys.unseal(sealed, golden.SECRET) == ring
+    house.build(*UP_TO_EVENTS, **own)
+    assert house.value("select sealed from vault.vault.key_ring") == sealed
+
+
 def test_a_ring_opens_with_its_key_only():
     ring = keys.new_ring(KEY)
     sealed = keys.seal(ring, KEY)
     assert keys.unseal(sealed, KEY) == ring and ring.session == MATERIAL.session and ring.session_mask == 0
     assert keys.unseal(sealed, KEY[::-1]) is None
-    assert keys.unseal(sealed[:-1] + ("0" if sealed[-1] != "0" else "1"), KEY) is None
-    assert keys.unseal("v1.zz", KEY) is None and keys.unseal("", KEY) is None
+    assert not keys.is_sealed_as_before(sealed)
+    for broken in (
+        "",
+        "v1.zz",
+        "v2.zz",
+        "v2.é",
+        "v3" + sealed[2:],
+        flipped(sealed, 20),
+        flipped(sealed, -20),
+    ):
+        assert keys.unseal(broken, KEY) is None, broken
     assert ring.erased_inner not in sealed and sealed != keys.seal(ring, KEY)
     rotated = ring.rotated()
     assert rotated.epoch == 2 and 0 < rotated.session_mask < 2**60

@@ -26,3 +26,6 @@
     ) }}
     {{ print('the warehouse keeps the bytes of deleted rows until VACUUM DELETE ONLY has run on each table, and in its snapshots') }}
 {% endmacro %}
+
+
+{% macro default__reseal_key_ring() %}{% endmacro %}

@@ -28,3 +28,11 @@
 {% macro duckdb__hex_to_integer(hex) -%}
     cast('0x' || left({{ hex }}, 15) as bigint)
 {%- endmacro %}
+
+
+{% macro duckdb__reseal_key_ring() %}
+    {%- set ring = clientele.register('key_ring') -%}
+    {%- if run_query("select count(*) from " ~ ring ~ " where sealed like 'v1.%'").columns[0].values()[0] > 0 -%}
+        {%- do run_query('update ' ~ ring ~ ' set sealed = clientele_resealed_ring(sealed)') -%}
+    {%- endif -%}
+{% endmacro %}
