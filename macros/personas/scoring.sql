@@ -1,6 +1,5 @@
 {#- Scoring in plain SQL. Everything after the clip is affine, so a persona's score is an intercept plus a weighted sum;
-    the lowest wins, ties go to the lowest id. The sum runs in the order of the features: floats are added in the same
-    order in clientele.personas.score, so that both give the same bits. -#}
+    the lowest wins, ties go to the lowest id. -#}
 
 {% macro weights_of(flag) %}
     {#- CTEs that end in `weights_of_model`: the weights of the fit that segment_models marks with `flag`. Ids are for
@@ -44,55 +43,14 @@ weights as (
     from {{ ref(weights) }} as model_weights
 ),
 
--- one row: every weight under a name of its own; at a place that the model does not fill the score is never the lowest
-weight_columns as (
-    select
-        {% for segment in places -%}
-        coalesce(max(case when segment_place = {{ segment }} and feature_position = 0 then weight end), 1e300)
-            as intercept_{{ segment }},
-        {% for name in names -%}
-        coalesce(max(case when segment_place = {{ segment }} and feature = '{{ name }}' then weight end), 0e0)
-            as w_{{ segment }}_{{ loop.index }},
-        {% endfor -%}
-        {% endfor -%}
-        {% for name in names -%}
-        coalesce(max(case when feature = '{{ name }}' then clip_lo end), 0e0) as lo_{{ loop.index }},
-        coalesce(max(case when feature = '{{ name }}' then clip_hi end), 0e0) as hi_{{ loop.index }},
-        coalesce(max(case when feature = '{{ name }}' then feature_mean end), 0e0) as mean_{{ loop.index }},
-        {% endfor -%}
-        count(*) as n_weights
-    from weights
-),
-
-clipped as (
-    select
-        features.user_sk,
-        {% for name in names -%}
-        least(greatest(features.{{ name }}, weight_columns.lo_{{ loop.index }}), weight_columns.hi_{{ loop.index }})
-            as x_{{ loop.index }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ features }} as features
-    cross join weight_columns
-    where weight_columns.n_weights > 0
-),
-
-scored as (
-    select
-        clipped.*,
-        {% for segment in places -%}
-        weight_columns.intercept_{{ segment }}
-        {%- for name in names %} + weight_columns.w_{{ segment }}_{{ loop.index }} * clipped.x_{{ loop.index }}{% endfor %}
-            as score_{{ segment }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from clipped
-    cross join weight_columns
-),
+-- at a place that the model does not fill the score is never the lowest
+{{ clientele.linear_score_ctes(features, 'weights', names, places | list, output='segment_place', absent='1e300') }},
 
 won as (
     select
-        scored.*,
+        linear_scores.*,
         least({% for segment in places %}score_{{ segment }}{{ ', ' if not loop.last }}{% endfor %}) as lowest_score
-    from scored
+    from linear_scores
 ),
 
 named as (
@@ -164,12 +122,12 @@ contributions as (
         weight_differences.segment_id,
         weight_differences.runner_up_segment_id,
         {% for name in names -%}
-        weight_columns.mean_{{ loop.index }},
-        weight_differences.d_{{ loop.index }} * (ranked.x_{{ loop.index }} - weight_columns.mean_{{ loop.index }})
+        linear_weights.mean_{{ loop.index }},
+        weight_differences.d_{{ loop.index }} * (ranked.x_{{ loop.index }} - linear_weights.mean_{{ loop.index }})
             as c_1_{{ loop.index }}{{ ',' if not loop.last }}
         {% endfor %}
     from ranked
-    cross join weight_columns
+    cross join linear_weights
     inner join weight_differences
         on ranked.first_place = weight_differences.first_place and ranked.second_place = weight_differences.second_place
 ),

@@ -10,7 +10,6 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import (
     adjusted_rand_score,
     calinski_harabasz_score,
@@ -21,6 +20,7 @@ from sklearn.metrics import (
 )
 from threadpoolctl import threadpool_limits
 
+from clientele.learning.calibration import IsotonicTable
 from clientele.personas.settings import Settings
 
 # How much looser (relative inertia) a partition may be that continues the one before.
@@ -312,11 +312,5 @@ def tabulate_by_margin(margins: np.ndarray, agreement: np.ndarray, n_bins: int) 
     DataFrame
         ``margin_lo`` ascending from 0, and ``confidence`` (0..1), which holds up to the next row's bound.
     """
-    edges = np.unique(np.quantile(margins, np.arange(n_bins) / n_bins, method="lower"))
-    edges[0] = 0.0
-    bins = np.searchsorted(edges, margins, side="right") - 1
-    counts = np.bincount(bins, minlength=len(edges))
-    filled = np.flatnonzero(counts)
-    means = np.bincount(bins, weights=agreement, minlength=len(edges))[filled] / counts[filled]
-    monotone = IsotonicRegression().fit_transform(filled, means, sample_weight=counts[filled])
-    return pd.DataFrame({"margin_lo": edges[filled], "confidence": monotone})
+    table = IsotonicTable(n_bins, lowest=0.0).fit(margins, agreement).table_
+    return table.rename(columns={"score_lo": "margin_lo", "value": "confidence"})
