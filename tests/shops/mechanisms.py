@@ -205,18 +205,20 @@ def write_months(events: pd.DataFrame, folder: Path) -> list[Path]:
 # --- who comes
 
 
-def _people(chance: np.random.Generator, n: int, days: int, spread: float) -> dict[str, np.ndarray]:
+def _people(
+    chance: np.random.Generator, n: int, days: int, spread: float, casual: float
+) -> dict[str, np.ndarray]:
     """Return how often and how long customers come: of a heavy tail, and apart from all habits.
 
-    A fifth look in once or twice. Half are there on the first day; of the others as many come each day. Some
-    stay, others leave after an exponential time.
+    The share `casual` looks in once or twice. Half are there on the first day; of the others as many come
+    each day. Some stay, others leave after an exponential time.
     """
     needs = 2.4 * np.exp(spread * chance.standard_normal(n))
-    casual = chance.random(n) < 0.2
+    needs = np.where(chance.random(n) < casual, 0.15, needs)
     first = np.where(chance.random(n) < 0.5, -1.0, chance.uniform(0, 0.97 * days, n)).clip(0)
     stays = np.where(chance.random(n) < 0.45, np.inf, chance.exponential(200, n) + 5)
     return {
-        "needs_a_month": np.where(casual, 0.15, needs),
+        "needs_a_month": needs,
         "first_day": first,
         "last_day": np.minimum(first + stays, days),
     }
@@ -228,6 +230,7 @@ def _customers(
     groups: np.ndarray | None,
     days: int,
     spread: float = 0.7,
+    casual: float = 0.2,
     **given: np.ndarray,
 ) -> Customers:
     """Return customers with these habits who come as `_people` says; `given` replaces what nobody is."""
@@ -235,14 +238,16 @@ def _customers(
     nobody = np.full(n, None, dtype=object)
     defaults = {"switch_day": np.full(n, np.inf), "coarse": nobody, "is_bot": np.zeros(n, bool)}
     return Customers(
-        habits, nobody if groups is None else groups, **_people(chance, n, days, spread) | defaults | given
+        habits,
+        nobody if groups is None else groups,
+        **_people(chance, n, days, spread, casual) | defaults | given,
     )
 
 
 def no_groups(chance: np.random.Generator, n: int, days: int) -> Customers:
     """Draw one round cloud: every habit normal, all of one spread, none tied to another."""
     habits = 0.5 * chance.standard_normal((n, len(HABITS)))
-    return _customers(chance, habits, None, days, spread=0.5)
+    return _customers(chance, habits, None, days, spread=0.5, casual=0)
 
 
 def long_axis(chance: np.random.Generator, n: int, days: int) -> Customers:
@@ -253,7 +258,7 @@ def long_axis(chance: np.random.Generator, n: int, days: int) -> Customers:
         pace=0.3, breadth=0.3,
     )  # fmt: skip
     habits = eagerness[:, None] * along + 0.2 * chance.standard_normal((n, len(HABITS)))
-    customers = _customers(chance, habits, None, days, spread=0.4)
+    customers = _customers(chance, habits, None, days, spread=0.4, casual=0)
     return replace(customers, needs_a_month=customers.needs_a_month * np.exp(0.6 * eagerness))
 
 
