@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import closing
-from pathlib import Path
 from unittest import mock
 
 import duckdb
@@ -14,8 +12,6 @@ import pandas as pd
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 from support import House, parsed
 
 from clientele.learning.linear_rows import EXP, LOGIT, LinearModel, round_significant, term_rows

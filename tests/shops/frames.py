@@ -24,9 +24,9 @@ from sklearn.metrics import adjusted_rand_score
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "python")]
 
+from clientele.segmentation.scoring import WEIGHT_COLUMNS, score  # noqa: E402
 from support import WITHOUT_TESTS, House  # noqa: E402
 
-from clientele.segmentation.scoring import WEIGHT_COLUMNS, score  # noqa: E402
 from shops.mechanisms import SHOPS, write_months  # noqa: E402
 
 # What a fit, its judge and the value layer read, and what the project says about its own fit.
