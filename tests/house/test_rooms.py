@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 from support import House, parsed
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = ("--select", "shop_calendar", "--exclude-resource-type", "test", "unit_test")
 ROOMS = sorted(path.name for path in (ROOT / "models").iterdir() if path.is_dir())
-QUESTIONS = yaml.safe_load(Path(__file__).with_name("questions.yml").read_text())
+QUESTIONS = tomllib.loads(Path(__file__).with_name("questions.toml").read_text())
 
 
 def reading(model: str, parent: str):
@@ -93,10 +93,12 @@ def test_no_folder_model_or_macro_is_too_large():
             assert macro[0].count("\n") <= exceptions.get(macro[1], 100), macro[1]
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question["id"])
+@pytest.mark.parametrize("question", QUESTIONS)
 def test_what_is_looked_for_is_there(question):
     """The 24 questions of somebody who has read the README: the place that answers exists and is small."""
-    for place in question["places"]:
+    if not QUESTIONS[question]["places"]:
+        pytest.skip("asks for what is not built yet")
+    for place in QUESTIONS[question]["places"]:
         path = ROOT / place
         assert path.exists(), place
         assert path.is_file() or len([file for file in path.rglob("*") if file.is_file()]) <= 12, place

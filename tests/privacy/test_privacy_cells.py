@@ -6,6 +6,7 @@ The statements are those that dbt renders; DuckDB runs them on customers that ea
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,18 +38,24 @@ EXACT = "select month, segment, n_users, revenue, lift, lift_low from cells"
 NAMES = ["month", "segment", "n_users", "revenue", "lift", "lift_low"]
 
 
+SUMMARY = ("persona_sizes", "segment_traits", "segment_summary")
+
+
 @pytest.fixture(scope="module")
-def rendered(new_house) -> dict[str, str]:
+def rendered(new_house) -> dict[str, object]:
     """Return the rendered statements, by name."""
     house = new_house()
 
     def compiled(*arguments: str, **settings: object) -> str:
         ran = house.run(*arguments, command=("compile",), **settings)
         assert ran.succeeded, ran.said[-2000:]
-        (text,) = [ran.compiled[name] for name in ("inline_query", "segment_summary") if name in ran.compiled]
-        return text
+        return ran.compiled["inline_query"]
 
-    summary = ("--select", "segment_summary,resource_type:model")
+    def summaries(**settings: object) -> dict[str, str]:
+        """Return the statements of the summary and of what it reads of customers, in their order."""
+        ran = house.run("--select", *SUMMARY, command=("compile",), **settings)
+        assert ran.succeeded, ran.said[-2000:]
+        return {name: ran.compiled[name] for name in SUMMARY}
 
     def unprotected(manifest) -> None:
         node = manifest.nodes["model.clientele.segment_summary"]
@@ -58,8 +65,8 @@ def rendered(new_house) -> dict[str, str]:
         "together": compiled("--inline", TOGETHER),
         "by month": compiled("--inline", BY_MONTH),
         "unprotected": compiled("--inline", TOGETHER, variables={"min_cell_users": 0}),
-        "segment_summary": compiled(*summary),
-        "segment_summary without protection": compiled(*summary, change=unprotected),
+        "segment_summary": summaries(),
+        "segment_summary without protection": summaries(change=unprotected),
     }
 
 
@@ -185,6 +192,8 @@ def test_figures_are_close_and_never_finer_than_their_step(rendered, cells):
 
 CUSTOMERS = """
 create schema warehouse.core;
+create schema warehouse.marts;
+create table warehouse.core.profiling_objections (user_sk bigint);
 create table warehouse.core.persona_scores as
     select user_sk, segment_id from customers;
 create table warehouse.core.user_feature_values as
@@ -221,13 +230,15 @@ def customers(seed: int = 3, sizes: tuple[int, ...] = (620, 431, 77, 24, 9)) -> 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def summary(statement: str, customers: pd.DataFrame) -> pd.DataFrame:
+def summary(statements: dict[str, str], customers: pd.DataFrame) -> pd.DataFrame:
     """Return marts.segment_summary as it would be with these customers."""
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as warehouse")
         connection.register("customers", customers)
         connection.execute(CUSTOMERS)
-        return connection.sql(statement).df().set_index("segment_id").sort_index()
+        for name, schema in {"persona_sizes": "core", "segment_traits": "marts"}.items():
+            connection.execute(f"create table warehouse.{schema}.{name} as {statements[name]}")
+        return connection.sql(statements["segment_summary"]).df().set_index("segment_id").sort_index()
 
 
 ONE_CUSTOMER = {
@@ -312,7 +323,9 @@ def test_brands_and_categories_are_named_for_enough_customers_only(rendered):
     everybody.loc[everybody.index[:15], "product_id"] = 77  # fifteen customers of a brand of their own
     found = summary(rendered["segment_summary"], everybody)
     named = {
-        (segment, brand) for segment, brands in found.top_brands.items() for brand in str(brands).split(", ")
+        (segment, re.sub(r" \d+ % .*", "", brand))
+        for segment, brands in found.top_brands.items()
+        for brand in str(brands).split("; ")
     }
     everybody["brand"] = "brand " + everybody.product_id.astype(str)
     in_cells = everybody[[(row.segment_id, row.brand) in named for row in everybody.itertuples()]]
