@@ -188,7 +188,7 @@ lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
 
 .PHONY: clean
 clean: ## Remove everything that make has made, but not your warehouse
-	@rm -rf $(VENV) target logs build .pytest_cache .ruff_cache .hypothesis src/*.egg-info packages/*/src/*.egg-info
+	@rm -rf $(VENV) target logs build .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info packages/*/src/*.egg-info
 	@find src packages tests tools requirements -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN): requirements/run.lock requirements/installer.lock requirements/install.py pyproject.toml $(wildcard packages/*/pyproject.toml)

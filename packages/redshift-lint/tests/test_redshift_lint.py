@@ -160,6 +160,19 @@ def test_tokens_keep_every_character_of_their_statement():
     assert "".join(token.text for token in tokens(sql)) == sql.replace(" ", "").replace("Qr", "Q r")
 
 
+def test_tokens_say_where_they_stand():
+    sql = "SELECT /* a /* b */ c */ 'it\\'s',\n  \"İ\" -- d\n from İstanbul.t"
+    found = tokens(sql)
+    written = [sql[token.start : token.end] for token in found]
+    assert written == ["SELECT", "'it\\'s'", ",", '"İ"', "from", "İstanbul", ".", "t"]
+    assert [token.line for token in found] == [1, 1, 1, 2, 3, 3, 3, 3]
+
+
+def test_a_backslash_does_not_end_a_text():
+    """It escapes on Redshift: what follows the quote still is text."""
+    assert refusals("select 'it\\'s; create trigger' as a, 1 as b from ev") == []
+
+
 def test_tables_and_ctes():
     statement = Statement(
         tokens("with a as (select 1), b(c) as (select 2) select * from a, s.b as x join t y on true")

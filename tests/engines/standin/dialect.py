@@ -10,18 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_TOKEN = re.compile(
-    r"""
-    (?P<space>\s+|--[^\n]*|/\*.*?\*/)
-  | (?P<dollar>(?P<tag>\$\w*\$).*?(?P=tag))
-  | (?P<text>'(?:[^'\\]|''|\\.)*')
-  | (?P<name>"(?:[^"]|"")*")
-  | (?P<word>[A-Za-z_\#][\w$]*)
-  | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)
-  | (?P<mark>::|.)
-    """,
-    re.DOTALL | re.VERBOSE,
-)
+from redshift_lint.sql import tokens as read
+
 # Names of date parts that stand bare in Redshift ("Date parts for date or timestamp functions").
 _DATE_PARTS = {
     "millennium", "century", "decade", "year", "yr", "y", "quarter", "qtr", "month", "mon", "week", "w",
@@ -84,34 +74,37 @@ def translated(statement: str) -> str:
     _keep_common_tables(tokens)
     place = 0
     while place < len(tokens):
-        if tokens.kind(place) == "word" and (change := _CHANGES.get(tokens.at(place))):
+        if change := _CHANGES.get(tokens.at(place)):
             change(tokens, place)
         place += 1
     return note + tokens.text()
 
 
 class _Tokens:
-    """The tokens of a statement; places count those that are not blank or comment."""
+    """The tokens of a statement, as the lint reads them, with the blanks and comments before each."""
 
     def __init__(self, statement: str) -> None:
-        self._all = [[match.lastgroup, match.group()] for match in _TOKEN.finditer(statement)]
-        self._solid = [number for number, (kind, _) in enumerate(self._all) if kind != "space"]
+        self._tokens = read(statement)
+        self._texts = [statement[token.start : token.end] for token in self._tokens]
+        ends = [0, *(token.end for token in self._tokens)]
+        starts = [*(token.start for token in self._tokens), len(statement)]
+        self._blanks = [statement[end:start] for end, start in zip(ends, starts, strict=True)]
 
     def __len__(self) -> int:
-        return len(self._solid)
+        return len(self._texts)
 
-    def kind(self, place: int) -> str:
-        return self._all[self._solid[place]][0] if 0 <= place < len(self) else ""
+    def is_name(self, place: int) -> bool:
+        return 0 <= place < len(self) and self._tokens[place].is_name
 
     def at(self, place: int) -> str:
-        """Return the token, a word in lower case; nothing beyond the ends."""
+        """Return the token as it is by now, in lower case unless it is quoted; nothing beyond the ends."""
         if not 0 <= place < len(self):
             return ""
-        kind, text = self._all[self._solid[place]]
-        return text.lower() if kind == "word" else text
+        text = self._texts[place]
+        return text if self._tokens[place].kind in ("string", "quoted") else text.lower()
 
     def put(self, place: int, text: str) -> None:
-        self._all[self._solid[place]][1] = text
+        self._texts[place] = text
 
     def blank(self, start: int, stop: int) -> None:
         for place in range(start, stop):
@@ -120,7 +113,9 @@ class _Tokens:
     def between(self, start: int, stop: int) -> str:
         if stop <= start:
             return ""
-        return "".join(text for _, text in self._all[self._solid[start] : self._solid[stop - 1] + 1])
+        return self._texts[start] + "".join(
+            self._blanks[place] + self._texts[place] for place in range(start + 1, stop)
+        )
 
     def closing(self, place: int) -> int:
         """Return the place of the bracket that closes the one at `place`."""
@@ -132,7 +127,8 @@ class _Tokens:
         raise RefusedError("a bracket is not closed")
 
     def text(self) -> str:
-        return "".join(text for _, text in self._all)
+        written = zip(self._blanks, [*self._texts, ""], strict=True)
+        return "".join(blanks + text for blanks, text in written)
 
 
 def _take_attributes(tokens: _Tokens) -> str:
@@ -214,7 +210,7 @@ def _name_derived_tables(tokens: _Tokens) -> None:
             and tokens.at(place + 2) in ("select", "with")
         ):
             end = tokens.closing(place + 1)
-            if tokens.kind(end + 1) not in ("word", "name") or tokens.at(end + 1) in _AFTER_DERIVED_TABLE:
+            if not tokens.is_name(end + 1) or tokens.at(end + 1) in _AFTER_DERIVED_TABLE:
                 number += 1
                 tokens.put(end, f") as unnamed_{number}")
 
@@ -224,7 +220,7 @@ def _keep_common_tables(tokens: _Tokens) -> None:
     for place in range(len(tokens)):
         if (
             tokens.at(place) in ("with", ",")
-            and tokens.kind(place + 1) in ("word", "name")
+            and tokens.is_name(place + 1)
             and tokens.at(place + 2) == "as"
             and tokens.at(place + 3) == "("
         ):

@@ -19,7 +19,7 @@ _TOKEN = re.compile(
     r"""
     (?P<blank>\s+|--[^\n]*)
     | (?P<dollar>\$(?P<tag>[a-z_]?\w*)\$.*?\$(?P=tag)\$)
-    | (?P<string>(?:\b[ebnx])?'(?:[^']|'')*')
+    | (?P<string>(?:\b[ebnx])?'(?:[^'\\]|''|\\.)*')
     | (?P<quoted>"(?:[^"]|"")*")
     | (?P<number>(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)
     | (?P<word>[^\W\d][\w$]*|\#\w+|[@%]\(\w+\)s|\$\d+)
@@ -55,11 +55,25 @@ _JOINING = _words("join inner left right full outer cross natural on using as ta
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of SQL. ``text`` is in lower case for words and operators; ``line`` counts from 1."""
+    """A piece of SQL.
+
+    Attributes
+    ----------
+    kind : str
+        string, quoted, number, word or operator.
+    text : str
+        In lower case for words, numbers and operators.
+    line : int
+        Counted from 1.
+    start, end : int
+        Where it stands in the text that was read.
+    """
 
     kind: str
     text: str
     line: int
+    start: int
+    end: int
 
     @property
     def is_name(self) -> bool:
@@ -107,7 +121,8 @@ def tokens(sql: str) -> list[Token]:
         kind, text = match.lastgroup, match.group()
         if kind != "blank":
             kept = text if kind in ("string", "quoted", "dollar") else text.lower()
-            found.append(Token("string" if kind == "dollar" else kind, kept, line))
+            kind = "string" if kind == "dollar" else kind
+            found.append(Token(kind, kept, line, position, match.end()))
         line += text.count("\n")
         position = match.end()
     return found
