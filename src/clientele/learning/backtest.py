@@ -14,6 +14,7 @@ from typing import Protocol, Self
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from clientele.learning.resampling import (
     bootstrap_weights,
@@ -202,6 +203,8 @@ class Backtest:
         self.n_bootstraps = n_bootstraps
         self.seed = seed
 
+    # One thread: the same bits each time.
+    @threadpool_limits.wrap(limits=1)
     def run(
         self,
         frame: pd.DataFrame,

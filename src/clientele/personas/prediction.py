@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from clientele.learning.backtest import Backtest, Figure, Model, NothingToLearn, evaluation_rows
 from clientele.learning.ceiling import BoostedTrees
@@ -55,8 +54,6 @@ class Study:
     n_trees: int = 60
 
 
-# One thread, as in fit_personas: the same bits each time.
-@threadpool_limits.wrap(limits=1)
 def cross_validate(
     frame: pd.DataFrame,
     catalog: pd.DataFrame,
