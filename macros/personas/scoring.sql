@@ -46,6 +46,35 @@ weights as (
 -- at a place that the model does not fill the score is never the lowest
 {{ clientele.linear_score_ctes(features, 'weights', names, places | list, output='segment_place', absent='1e300') }},
 
+{{ clientele._best_place_ctes(names, places) }},
+
+{{ clientele._reason_ctes(names) }}
+
+persona_scores as (
+    select
+        user_sk,
+        segment_id,
+        runner_up_segment_id,
+        margin,
+        {% for place in [1, 2, 3] -%}
+        case
+            {% for name in names -%}
+            when place_{{ place }} = {{ loop.index }} then '{{ name }}'
+            {% endfor -%}
+        end as reason_feature_{{ place }},
+        case
+            {% for name in names -%}
+            when place_{{ place }} = {{ loop.index }} then x_{{ loop.index }} >= mean_{{ loop.index }}
+            {% endfor -%}
+        end as is_above_mean_{{ place }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from top_3
+)
+{% endmacro %}
+
+
+{% macro _best_place_ctes(names, places) %}
+    {#- CTEs that end in `ranked`: each user's best and second place by `linear_scores`, and the margin between them. -#}
 won as (
     select
         linear_scores.*,
@@ -89,8 +118,12 @@ ranked as (
         x_{{ loop.index }}{{ ',' if not loop.last }}
         {% endfor %}
     from seconded
-),
+)
+{% endmacro %}
 
+
+{% macro _reason_ctes(names) %}
+    {#- CTEs that end in `top_3`: the three features that speak most for the best place against the second. -#}
 -- what speaks for the persona and against the runner-up: (w_2nd - w_1st) * (x - mean), feature by feature
 segment_weight_rows as (
     select
@@ -165,26 +198,6 @@ top_{{ place }} as (
 ),
 
 {% endfor %}
-persona_scores as (
-    select
-        user_sk,
-        segment_id,
-        runner_up_segment_id,
-        margin,
-        {% for place in [1, 2, 3] -%}
-        case
-            {% for name in names -%}
-            when place_{{ place }} = {{ loop.index }} then '{{ name }}'
-            {% endfor -%}
-        end as reason_feature_{{ place }},
-        case
-            {% for name in names -%}
-            when place_{{ place }} = {{ loop.index }} then x_{{ loop.index }} >= mean_{{ loop.index }}
-            {% endfor -%}
-        end as is_above_mean_{{ place }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from top_3
-)
 {% endmacro %}
 
 

@@ -27,12 +27,8 @@ def reading(model: str, parent: str):
 @pytest.mark.parametrize(
     ("model", "parent", "sentence"),
     [
-        ("as_of", "user_segments", "as_of (customers) reads user_segments (personas)"),
-        (
-            "segment_sample",
-            "segment_models",
-            "segment_sample (personas.training) reads segment_models (registry)",
-        ),
+        ("user_features", "segment_labels", "user_features (customers) reads segment_labels (personas)"),
+        ("reconciliation", "user_sessions", "reconciliation (intake) reads user_sessions (shop)"),
         ("segment_gates", "persona_scores", "segment_gates (registry) reads persona_scores (personas)"),
     ],
 )

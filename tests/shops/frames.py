@@ -1,7 +1,7 @@
 """Build the project on one shop and write what a persona fit reads, with the truth beside it, as Parquet.
 
-    python tests/shops/frames.py /tmp/frames/clear_habits --shop clear_habits --days 150
-    python tests/shops/frames.py /tmp/frames/real --files folder/with/csv.gz
+    python tests/shops/frames.py frames/clear_habits --shop clear_habits --days 150
+    python tests/shops/frames.py frames/real --files folder/with/csv.gz
 
 A fit can then be tried on many shops without a build: each frame is one file, named as its table.
 `judged.json` says what the project itself made of the shop.
