@@ -1,7 +1,7 @@
 """Build the project on one shop and write what a persona fit reads, with the truth beside it, as Parquet.
 
-    python tests/shops/frames.py frames/clear_habits --shop clear_habits --days 150
-    python tests/shops/frames.py frames/real --files folder/with/csv.gz
+    python tests/shops/frames.py ~/frames/clear_habits --shop clear_habits --days 150
+    python tests/shops/frames.py ~/frames/real --files folder/with/csv.gz
 
 A fit can then be tried on many shops without a build: each frame is one file, named as its table.
 `judged.json` says what the project itself made of the shop.
@@ -20,14 +20,13 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
-# Run as a program, this finds its neighbours by these folders.
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "python")]
+# Run as a program, this finds its neighbours by this folder.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from clientele.segmentation.scoring import WEIGHT_COLUMNS, score  # noqa: E402
-from support import WITHOUT_TESTS, House  # noqa: E402
+from support import WITHOUT_TESTS, House
 
-from shops.mechanisms import SHOPS, write_months  # noqa: E402
+from clientele.personas.scoring import WEIGHT_COLUMNS, score
+from shops.mechanisms import SHOPS, write_months
 
 # What a fit, its judge and the value layer read, and what the project says about its own fit.
 TABLES = {
@@ -38,7 +37,10 @@ TABLES = {
         "events",
         "family_prices",
         "feature_catalog",
+        "features_as_of",
         "fit_request",
+        "moments",
+        "outcomes",
         "persona_threshold",
         "product_taxonomy",
         "segment_fits",
@@ -116,7 +118,8 @@ def judgement(folder: Path) -> dict[str, object]:
     if len(models := read("segment_models")):
         card = models.sort_values("fit_number").iloc[0]
         names = ("status", "reason", "gate", "decision", "decision_reason")
-        found |= {name: card[name] for name in names} | {"k": int(card["n_segments"])}
+        found |= {name: None if pd.isna(card[name]) else card[name] for name in names}
+        found["k"] = int(card["n_segments"])
         missed = read("segment_gates").query("verdict == 'missed'")
         found["missed"] = [
             f"{row.criterion} {row.compared_with or ''} {row.value:.3f}".replace("  ", " ")
