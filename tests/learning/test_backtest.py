@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
 from clientele.learning.backtest import EVALUATION_COLUMNS, Backtest, Figure, NothingToLearn
+from clientele.learning.calibration import calibration_rows
 from clientele.learning.ceiling import BoostedTrees
 from clientele.learning.cells import CellRates, ColumnCells, CrossedCells, Once, QuantileCells
 from clientele.learning.metrics import (
@@ -275,6 +276,19 @@ def test_a_baseline_gets_as_many_cells_as_the_model_on_trial():
     assert not len(without.query("metric == 'n_cells'"))
 
 
+def test_a_baseline_of_a_baseline_has_as_many_cells_too():
+    coarse, fine = ColumnCells("state"), QuantileCells(["n_events"], 7)
+    trial = {
+        "last": CellRates([coarse], refine_by=["n_events"]),
+        "middle": CellRates([coarse], refine_by=["score"]),
+        "first": CellRates([fine]),
+    }
+    rows = Backtest(OUTCOMES, FIGURES, equal_cells=True, **SMALL).run(
+        make_frame(600), trial, [("first", "middle"), ("middle", "last")]
+    )
+    assert rows.query("metric == 'n_cells'")["value"].unique().tolist() == [7]
+
+
 def test_more_cells_alone_do_not_win():
     """A finer grid of what does not matter gains nothing, against a grid as fine or a coarse one."""
     frame = make_frame(3000)
@@ -335,6 +349,21 @@ def test_trees_take_words_and_outcomes_that_never_vary():
     trees = BoostedTrees(["score"], ["state"], ["bought"], n_trees=3).fit(frame, outcomes)
     predicted = trees.predict(frame.assign(state="never seen"))
     assert (predicted[:, 0] == 0).all() and np.isfinite(predicted).all()
+
+
+def test_what_was_said_of_whom_can_be_looked_at():
+    frame = make_frame(2500)
+    judge = Backtest(OUTCOMES, FIGURES, **SMALL)
+    said = judge.tested(frame, models(), "bought")
+    assert list(said) == ["user_sk", "origin", "fold", "observed", "pair", "rules"]
+    assert len(said) == 2 * 2500 and not said.duplicated(["user_sk", "origin"]).any()
+    rows = judge.run(frame, models())
+    for origin, month in said.groupby("origin"):
+        expected = figure(rows, "pair", "auc", origin=origin)["value"]
+        assert roc_auc_score(month["observed"], month["pair"]) == pytest.approx(expected)
+    table = calibration_rows(said["observed"].to_numpy(), said["pair"].to_numpy(), np.ones((1, len(said))))
+    assert (table["predicted"] - table["observed"]).abs().max() < 0.1
+    assert judge.tested(frame.head(50), models(), "bought").empty
 
 
 # --- what cannot be judged

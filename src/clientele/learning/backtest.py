@@ -257,6 +257,41 @@ class Backtest:
                 rows += self._sensitivity(next(iter(models)), rows, without)
         return evaluation_rows(rows)
 
+    # One thread: the same bits each time.
+    @threadpool_limits.wrap(limits=1)
+    def tested(self, frame: pd.DataFrame, models: Mapping[str, Model], outcome: str) -> pd.DataFrame:
+        """Return what each model said of users whom it had not learnt from, beside what happened.
+
+        For tables of calibration, and for figures within groups of users.
+
+        Parameters
+        ----------
+        frame, models
+            As for `run`.
+        outcome : str
+
+        Returns
+        -------
+        DataFrame, one row per tested user and origin
+            The key, ``origin`` as in the rows of `run`, ``fold``, ``observed``, and a column for each model.
+        """
+        table = self._enough(self._sorted(frame))
+        column = list(self.outcomes).index(outcome)
+        found = [
+            pd.DataFrame(
+                {
+                    self.key: month.keys,
+                    "origin": month.origin,
+                    "fold": month.fold,
+                    "observed": month.observed[:, column],
+                }
+                | {name: predicted[:, column] for name, predicted in month.predicted.items()}
+            )
+            for month in ([] if table.empty else self._test(table, models, ()))
+        ]
+        columns = [self.key, "origin", "fold", "observed", *models]
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+
     def _check_names(self, models, comparisons, ceiling, captured) -> None:
         named = {name for pair in comparisons for name in pair} | ({ceiling} if ceiling else set())
         if unknown := sorted(named - set(models)):
@@ -355,14 +390,17 @@ class Backtest:
     ) -> dict[str, Model]:
         # All at once: models that share an object go on sharing it.
         copies = copy.deepcopy(dict(models))
-        as_many_as = {}
+        as_many_as: dict[str, str] = {}
         if self.equal_cells:
             for model, baseline in comparisons:
                 as_many_as.setdefault(baseline, model)
-        # Baselines last: only a fitted model has a number of cells.
-        for name in sorted(copies, key=lambda name: name in as_many_as):
-            model = copies[name]
-            n_cells = getattr(copies[as_many_as[name]], "n_cells_", None) if name in as_many_as else None
+        waiting = list(copies)
+        while waiting:
+            # Whoever waits for nobody: only a fitted model has a number of cells. In a ring, the first.
+            name = next((one for one in waiting if as_many_as.get(one) not in waiting), waiting[0])
+            waiting.remove(name)
+            model, other = copies[name], as_many_as.get(name)
+            n_cells = getattr(copies[other], "n_cells_", None) if other and other not in waiting else None
             if n_cells and hasattr(model, "match_cells"):
                 model.match_cells(n_cells)
             model.fit(learn, known, past)

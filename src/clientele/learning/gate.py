@@ -9,9 +9,6 @@ import numpy as np
 import pandas as pd
 
 PASSED, FAILED, UNPROVEN = "passed", "failed", "unproven"
-# From worst to best: what could not be measured is never ahead of what was measured and passed, and a model
-# with a missed criterion has failed however much of it could not be measured.
-OUTCOMES = (FAILED, UNPROVEN, PASSED)
 CRITERION_COLUMNS = ("criterion", "compared_with", "bar", "value", "ci_lo", "ci_hi", "is_met")
 _TOLERANCE = 1e-9
 
@@ -106,9 +103,12 @@ class Verdict:
     criteria: pd.DataFrame
 
     @property
-    def rank(self) -> int:
-        """0 failed, 1 unproven, 2 passed."""
-        return OUTCOMES.index(self.outcome)
+    def may_score(self) -> bool:
+        """Whether the model may score: only what has passed. Unproven never outranks failed: both wait.
+
+        A model with little evidence may not do what the same model with more evidence was refused.
+        """
+        return self.outcome == PASSED
 
 
 def judge(
@@ -168,4 +168,4 @@ def best(verdicts: dict[str, Verdict]) -> str | None:
     >>> best({"new": judge([unknown]), "old": judge([met])})
     'old'
     """
-    return next((name for name, verdict in verdicts.items() if verdict.outcome == PASSED), None)
+    return next((name for name, verdict in verdicts.items() if verdict.may_score), None)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from clientele.learning.gate import FAILED, OUTCOMES, PASSED, UNPROVEN, Criterion, best, judge
+from clientele.learning.gate import FAILED, PASSED, UNPROVEN, Criterion, best, judge
 
 MET = Criterion(name="auc", compared_with="rules", value=0.02, ci_lo=0.001, bar=0.0, bar_of_low=-0.005)
 MISSED = Criterion(name="ari", value=0.7, bar=0.8)
@@ -54,14 +54,13 @@ def test_every_criterion_met_passes():
     assert verdict.criteria["bar"].tolist() == [0.0, 0.03]
 
 
-def test_unproven_never_outranks_failed_into_scoring_nor_passed():
-    assert OUTCOMES == (FAILED, UNPROVEN, PASSED)
+def test_unproven_never_outranks_failed():
     failed, unproven, passed = judge([MISSED]), judge([UNKNOWN]), judge([MET])
-    assert failed.rank < unproven.rank < passed.rank
+    assert [verdict.may_score for verdict in (failed, unproven, passed)] == [False, False, True]
     assert best({"a": unproven, "b": failed}) is None
     assert best({"a": unproven, "b": passed, "c": passed}) == "b"
     # Less evidence does not turn a failure into anything better.
-    assert judge([MISSED, UNKNOWN]).rank == failed.rank
+    assert judge([MISSED, UNKNOWN]).outcome == failed.outcome
 
 
 def test_reasons_name_baseline_and_bound():
