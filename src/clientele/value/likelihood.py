@@ -7,16 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 
 class Maximum(NamedTuple):
-    """Where a likelihood is largest: the parameters, the mean log-likelihood there, and whether it converged."""
+    """Where a likelihood is largest: the parameters, its mean logarithm there, whether the search ended."""
 
     parameters: np.ndarray
     log_likelihood: float
     has_converged: bool
 
 
+# The optimiser's algebra is that of a few numbers: threads only wait for each other.
+@threadpool_limits.wrap(limits=1)
 def maximise(
     log_likelihood: Callable[..., tuple[float, np.ndarray]],
     starts: Sequence[Sequence[float]],

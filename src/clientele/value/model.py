@@ -36,7 +36,7 @@ class ValueModel:
     orders_per_visit_ : float
         Orders on a day with an order.
     level_ : float
-        What expected orders are multiplied with: what came of a forecast of an earlier day, over the forecast.
+        What expected orders are multiplied with: orders that came, over those once forecast.
     cut_points_ : ndarray
         Of value_score.
 

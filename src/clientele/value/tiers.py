@@ -61,7 +61,8 @@ def tier_cut_points(
     positive = np.r_[0, np.cumsum(buyers)[ends - 1]]
     negative = customers - positive
     n = len(ends)
-    # area[i, j]: what a tier from candidate i to j adds, in pairs (buyer, other): half of its own, all from below
+    # area[i, j]: pairs (buyer, other) in the right order that a tier from i to j adds: half of its own,
+    # all of those with somebody below
     d_positive = positive[None, :] - positive[:, None]
     d_negative = negative[None, :] - negative[:, None]
     area = d_positive * (negative[:, None] + d_negative / 2)

@@ -10,8 +10,8 @@ from scipy.special import digamma, gammaln, hyp2f1
 from clientele.value.hypergeometric import horner_2f1
 from clientele.value.likelihood import maximise
 
-# Visits are counted by the day. Within these bounds forty terms of the series do (tests/value); the upper ones of a
-# and b say that customers differ at least a little in how soon they leave.
+# Visits are counted by the day. Within these bounds forty terms of the series do (tests/value). The upper ones
+# of a and b say that customers differ at least a little in how soon they leave.
 BOUNDS = {"r": (1e-2, 50.0), "alpha": (5e-2, 5e4), "a": (1e-2, 4.0), "b": (2e-2, 40.0)}
 STARTS = ((0.5, 10.0, 0.7, 2.0), (0.2, 2.0, 1.5, 4.0), (1.0, 60.0, 0.3, 5.0))
 # As good as exact, and far from where it would be 0 / 0.
