@@ -26,12 +26,13 @@
 
 {% macro visits_if_alive(frequency, age_days, horizon) -%}
     {#- Expected visits within the horizon of a customer who is alive: equation 10 of the paper without its denominator,
-        after Euler's transformation. -#}
-    {%- set a = '(visit_a + visit_b - 1 - visit_r)' -%}
-    {%- set b = '(visit_a - 1)' -%}
-    {%- set c = '(visit_a + visit_b + ' ~ frequency ~ ' - 1)' -%}
+        after Euler's transformation, and taken apart so that nothing is divided by a - 1. -#}
+    {%- set above = '(visit_a + visit_b - 1 - visit_r)' -%}
+    {%- set below = '(visit_a + visit_b + ' ~ frequency ~ ' - 1)' -%}
     {%- set z = '(' ~ horizon ~ ' / (visit_alpha + ' ~ age_days ~ ' + ' ~ horizon ~ '))' -%}
-    {{ c }} / {{ b }} * (1 - power(
-        (visit_alpha + {{ age_days }}) / (visit_alpha + {{ age_days }} + {{ horizon }}), {{ b }}
-    ) * {{ clientele.hypergeometric(a, b, c, z) }})
+    {{ z }} * (
+        {{ below }} * {{ clientele.hypergeometric('(2 - visit_a)', '1e0', '2e0', z) }}
+        - power((visit_alpha + {{ age_days }}) / (visit_alpha + {{ age_days }} + {{ horizon }}), visit_a - 1)
+        * {{ above }} * {{ clientele.hypergeometric(above, '(visit_a - 1)', below, z, first=1) }}
+    )
 {%- endmacro %}

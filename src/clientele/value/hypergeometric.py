@@ -7,7 +7,9 @@ import numpy as np
 N_TERMS = 40  # macros/value/hypergeometric.sql writes as many
 
 
-def horner_2f1(a: float, b: float, c: np.ndarray, z: np.ndarray, n_terms: int = N_TERMS) -> np.ndarray:
+def horner_2f1(
+    a: float, b: float, c: np.ndarray, z: np.ndarray, n_terms: int = N_TERMS, first: int = 0
+) -> np.ndarray:
     """Return 2F1(a, b; c; z) from the first terms of its power series, in the order of the macro in SQL.
 
     Parameters
@@ -16,7 +18,10 @@ def horner_2f1(a: float, b: float, c: np.ndarray, z: np.ndarray, n_terms: int = 
     c, z : ndarray
         Of shapes that broadcast; 0 <= z < 1.
     n_terms : int
-        Terms after the first, which is 1.
+        The last term that is added; the first, of number 0, is 1.
+    first : int
+        From which term on, as a multiple of that term. 1 gives (2F1 - 1) c / (a b z) without the digits
+        that the subtraction would lose.
 
     Returns
     -------
@@ -33,6 +38,6 @@ def horner_2f1(a: float, b: float, c: np.ndarray, z: np.ndarray, n_terms: int = 
     True
     """
     total = np.ones(np.broadcast_shapes(np.shape(c), np.shape(z)))
-    for n in range(n_terms - 1, -1, -1):
+    for n in range(n_terms - 1, first - 1, -1):
         total = 1 + (a + n) * (b + n) / ((c + n) * (n + 1)) * z * total
     return total

@@ -10,13 +10,13 @@ from scipy.special import digamma, gammaln, hyp2f1
 from clientele.value.hypergeometric import horner_2f1
 from clientele.value.likelihood import maximise
 
-# Visits are counted by the day. Within these bounds forty terms of the series do (tests/value). The upper ones
-# of a and b say that customers differ at least a little in how soon they leave.
+# Visits are counted by the day. Within these bounds forty terms of the series do (tests/value). The upper
+# bounds of a and b say that customers differ at least a little in how soon they leave.
 BOUNDS = {"r": (1e-2, 50.0), "alpha": (5e-2, 5e4), "a": (1e-2, 4.0), "b": (2e-2, 40.0)}
 STARTS = ((0.5, 10.0, 0.7, 2.0), (0.2, 2.0, 1.5, 4.0), (1.0, 60.0, 0.3, 5.0))
-# As good as exact, and far from where it would be 0 / 0.
-SLACK = 1e-4
-SLOW = 1e-11
+# scipy's function is taken above this z, where a - 1 must not be so near to 0 that its digits are lost.
+NEAR, SLACK = 0.4, 1e-4
+SLOW = 1e-10
 
 
 @dataclass
@@ -180,20 +180,42 @@ class BetaGeometric:
         -----
         Equation 10 of the paper after Euler's transformation: its 2F1 has parameters that grow with
         `frequency`; after it they grow in the denominator alone, and the series converges the sooner the
-        more often a customer came.
+        more often a customer came. Far from its border the series is as exact, and loses no digits where a
+        is about 1 or the horizon short beside the age.
         """
-        return self._visits_if_alive(frequency, age, horizon, hyp2f1)
-
-    def horner_visits_if_alive(self, frequency: np.ndarray, age: np.ndarray, horizon: float) -> np.ndarray:
-        """Return the same from forty terms, as SQL does; `slow_patterns` says where that is not enough."""
-        return self._visits_if_alive(frequency, age, horizon, horner_2f1)
-
-    def _visits_if_alive(self, frequency, age, horizon, function) -> np.ndarray:
         x, big_t = np.asarray(frequency, float), np.asarray(age, float)
         r, alpha, a, b = self.r_, self.alpha_, self.a_, self.b_
-        stays = (alpha + big_t) / (alpha + big_t + horizon)
-        series = function(a + b - 1 - r, a - 1, a + b + x - 1, horizon / (alpha + big_t + horizon))
-        return (a + b + x - 1) / (a - 1) * (1 - np.power(stays, a - 1) * series)
+        z = horizon / (alpha + big_t + horizon)
+        series = hyp2f1(a + b - 1 - r, a - 1, a + b + x - 1, z)
+        far = (a + b + x - 1) / (a - 1) * (1 - np.power(1 - z, a - 1) * series)
+        return np.where(z > NEAR, far, self.horner_visits_if_alive(x, big_t, horizon))
+
+    def horner_visits_if_alive(self, frequency: np.ndarray, age: np.ndarray, horizon: float) -> np.ndarray:
+        """Return the same from forty terms, as SQL does; `slow_patterns` says where that is not enough.
+
+        Parameters
+        ----------
+        frequency, age : ndarray, shape (n,)
+        horizon : float
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Notes
+        -----
+        (1 - w ** (a - 1) 2F1) / (a - 1) with w = 1 - z, taken apart into (1 - w ** (a - 1)) / (a - 1), which
+        is z 2F1(2 - a, 1; 2; z), and w ** (a - 1) (2F1 - 1) / (a - 1): nothing is divided by a - 1.
+        """
+        x, big_t = np.asarray(frequency, float), np.asarray(age, float)
+        r, alpha, a, b = self.r_, self.alpha_, self.a_, self.b_
+        z = horizon / (alpha + big_t + horizon)
+        above, below = a + b - 1 - r, a + b + x - 1
+        stays = np.power((alpha + big_t) / (alpha + big_t + horizon), a - 1)
+        return z * (
+            below * horner_2f1(2 - a, 1.0, np.asarray(2.0), z)
+            - stays * above * horner_2f1(above, a - 1, below, z, first=1)
+        )
 
     def slow_patterns(self, horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the customers for whom forty terms are too few: new ones, who came now and then.
