@@ -135,8 +135,8 @@ def test_forty_terms_do_wherever_no_row_says_otherwise(shape, frequency, idle, h
     slow = model.slow_patterns(horizon)
     found = {(n, days): visits for n, days, visits in zip(*slow, strict=True)}
     ours = found.get((x[0], age[0]), model.horner_visits_if_alive(x, age, horizon)[0])
-    # The formula before it is taken apart, and the digits that it loses: equals are subtracted, and the divisor
-    # may be next to nothing.
+    # The formula before it is taken apart, and the digits that it loses: equals are subtracted, and then
+    # divided by next to nothing.
     a, above, below = model.a_, model.a_ + b - 1 - r, model.a_ + b + frequency - 1
     z = horizon / (alpha + age[0] + horizon)
     plain = below / (a - 1) * (1 - (1 - z) ** (a - 1) * hyp2f1(above, a - 1, below, z))
