@@ -39,9 +39,9 @@ slow_patterns as (
     select
         {{ clientele.double('value_models.item_position') }} as frequency,
         value_models.low as age_days,
-        {% for horizon in horizons -%}
+        {% for horizon in horizons %}
         max(case when value_models.item = '{{ horizon }}d' then value_models.value end) as visits_{{ horizon }}d
-        {{- ',' if not loop.last }}
+        {%- if not loop.last %},{% endif %}
         {% endfor %}
     from {{ ref('value_models') }} as value_models
     inner join model on value_models.fit_number = model.fit_number
@@ -53,11 +53,10 @@ pattern_visits as (
     select
         patterns.frequency,
         patterns.age_days,
-        {% for horizon in horizons -%}
-        coalesce(
-            slow_patterns.visits_{{ horizon }}d,
-            {{ clientele.visits_if_alive('patterns.frequency', 'patterns.age_days', horizon) }}
-        ) as visits_{{ horizon }}d{{ ',' if not loop.last }}
+        {% for horizon in horizons %}
+        {% set visits = clientele.visits_if_alive('patterns.frequency', 'patterns.age_days', horizon) %}
+        coalesce(slow_patterns.visits_{{ horizon }}d, {{ visits }}) as visits_{{ horizon }}d
+        {%- if not loop.last %},{% endif %}
         {% endfor %}
     from patterns
     cross join model
@@ -70,17 +69,17 @@ expected as (
         customers.user_sk,
         {{ clientele.probability_alive('customers.frequency', 'customers.recency_days', 'customers.age_days') }}
             as p_alive,
-        {% for horizon in horizons -%}
+        {% for horizon in horizons %}
         pattern_visits.visits_{{ horizon }}d,
-        {% endfor -%}
+        {% endfor %}
         (model.order_alpha + customers.n_ordering_visits)
         / (model.order_alpha + model.order_beta + customers.n_visits)
         * model.orders_per_visit * model.order_level as orders_per_visit,
         model.spend_p * (model.spend_v + customers.revenue)
         / (model.spend_p * customers.n_orders + model.spend_q - 1) as expected_order_value,
         model.model_version,
-        {% for place in range(1, 5) -%}
-        model.cut_point_{{ place }}{{ ',' if not loop.last }}
+        {% for place in range(1, 5) %}
+        model.cut_point_{{ place }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from customers
     cross join model
@@ -91,11 +90,11 @@ expected as (
 valued as (
     select
         expected.*,
-        {% for horizon in horizons -%}
-        p_alive * visits_{{ horizon }}d as expected_visits_{{ horizon }}d,
-        p_alive * visits_{{ horizon }}d * orders_per_visit as expected_orders_{{ horizon }}d,
-        {% endfor -%}
-        1 - exp(-p_alive * visits_30d * orders_per_visit) as value_score
+        {% for horizon in horizons %}
+        expected.p_alive * expected.visits_{{ horizon }}d as expected_visits_{{ horizon }}d,
+        expected.p_alive * expected.visits_{{ horizon }}d * expected.orders_per_visit as expected_orders_{{ horizon }}d,
+        {% endfor %}
+        1 - exp(-expected.p_alive * expected.visits_30d * expected.orders_per_visit) as value_score
     from expected
 ),
 
@@ -103,22 +102,22 @@ final as (
     select
         customers.user_sk,
         valued.p_alive,
-        {% for horizon in horizons -%}
+        {% for horizon in horizons %}
         valued.expected_visits_{{ horizon }}d,
-        {% endfor -%}
-        {% for horizon in horizons -%}
+        {% endfor %}
+        {% for horizon in horizons %}
         valued.expected_orders_{{ horizon }}d,
-        {% endfor -%}
+        {% endfor %}
         valued.expected_order_value,
         valued.expected_orders_90d * valued.expected_order_value as expected_revenue_90d,
         valued.value_score,
-        cast(case
-            when valued.value_score is not null
-                then 1
-                {%- for place in range(1, 5) %}
-                + case when valued.value_score >= valued.cut_point_{{ place }} then 1 else 0 end
-                {%- endfor %}
-        end as integer) as value_tier,
+        cast(
+            case when valued.value_score is not null then 1 end
+            {% for place in range(1, 5) %}
+            + case when valued.value_score >= valued.cut_point_{{ place }} then 1 else 0 end
+            {% endfor %}
+            as integer
+        ) as value_tier,
         valued.model_version
     from customers
     left join valued on customers.user_sk = valued.user_sk

@@ -1,5 +1,5 @@
-{#- Grain: one user with at least one session that is not a bot's: all that the models of value know of the user. A visit
-    is a day with such a session, in the shop's local time. Late data: rebuilt for touched users. -#}
+{#- Grain: one user with at least one session that is not a bot's: all that the models of value know of the user. A
+    visit is a day with such a session, in the shop's local time. Late data: rebuilt for touched users. -#}
 -- depends_on: {{ ref('users') }}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('touched_days') }}

@@ -19,12 +19,12 @@ cards as (
         max(case when row_kind = 'card' and item = 'reason' then text end) as reason,
         max(case when row_kind = 'card' and item = 'basis' then text end) as basis,
         max(case when row_kind = 'card' and item = 'n_users' then value end) as n_users,
-        {% for parameter in parameters -%}
+        {% for parameter in parameters %}
         max(case when row_kind = 'parameter' and item = '{{ parameter }}' then value end) as {{ parameter }},
-        {% endfor -%}
-        {% for place in range(1, 5) -%}
+        {% endfor %}
+        {% for place in range(1, 5) %}
         max(case when row_kind = 'cut_point' and item_position = {{ place }} then value end) as cut_point_{{ place }}
-        {{- ',' if not loop.last }}
+        {%- if not loop.last %},{% endif %}
         {% endfor %}
     from fits
     group by fit_number, model_version
@@ -42,12 +42,12 @@ final as (
         cards.reason,
         cast(cards.basis as varchar(16)) as basis,
         cast(cards.n_users as bigint) as n_users,
-        {% for parameter in parameters -%}
+        {% for parameter in parameters %}
         cards.{{ parameter }},
-        {% endfor -%}
-        {% for place in range(1, 5) -%}
+        {% endfor %}
+        {% for place in range(1, 5) %}
         cards.cut_point_{{ place }},
-        {% endfor -%}
+        {% endfor %}
         coalesce(cards.fit_number = current_fit.fit_number, false) as is_current
     from cards
     cross join current_fit

@@ -1,6 +1,7 @@
-{#- Grain: one user of the sample and one origin: what was known of the user at the end of that day, and what was ordered
-    in the 30 days after it. The origins are the day of the build, and those 30, 60 and 90 days before it, for a fifth of
-    the sample or less: a forecast of then can be held against what came. Only when a fit is due; empty otherwise. -#}
+{#- Grain: one user of the sample and one origin: what was known of the user at the end of that day, and what was
+    ordered in the 30 days after it. The origins are the day of the build, and those 30, 60 and 90 days before it, for a
+    fifth of a large sample: a forecast of then can be held against what came. Only when a fit is due; empty
+    otherwise. -#}
 {% set sample_users = clientele.setting('sample_users') %}
 
 with

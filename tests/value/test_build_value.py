@@ -88,7 +88,7 @@ def test_sql_gives_every_customer_the_scores_of_python(shop):
     assert (built["user_sk"] == by_hand["user_sk"]).all() and len(built) > 2000
     scores = fitted(shop).predict(by_hand)
     for name in scores.columns.drop("value_tier"):
-        assert built[name].to_numpy() == pytest.approx(scores[name].to_numpy(), rel=1e-9), name
+        assert built[name].to_numpy() == pytest.approx(scores[name].to_numpy(), rel=1e-9, abs=1e-15), name
     assert (built["value_tier"] == scores["value_tier"]).all()
     n_slow = shop.value("select count(*) from core.value_models where row_kind = 'visits_if_alive'")
     assert n_slow > 0, "the rows for new customers would not be compared"
