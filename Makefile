@@ -49,7 +49,7 @@ env: $(DEV) ## Build the environment in .venv: everything that running and devel
 
 .PHONY: demo
 demo: $(RUN) ## From nothing to a table of segments, on synthetic events
-	@python -m clientele.demo
+	@clientele demo
 
 .PHONY: build
 build: check-build $(RUN) ## Segment your own customers: make build EVENTS='path/*.csv.gz' [HOME_DIR=warehouse]
@@ -65,45 +65,38 @@ check-build:
 	    echo "  export CLIENTELE_PSEUDONYM_KEY=\$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(32))')" >&2; \
 	    exit 2; fi
 
-# On Redshift (DBT_TARGET=redshift) SQL cannot read the environment: who is meant goes into the vault first.
-DBT_TARGET ?=
-.PHONY: subjects
-subjects: $(RUN)
-	@$(if $(filter redshift,$(DBT_TARGET)),python -m clientele.privacy.redshift_subjects,:)
-
 # Who is meant: SUBJECT=<user_id>, or SUBJECTS_FILE=<path> with an id per line (keeps ids out of the shell's history).
 .PHONY: erase
-erase: subjects ## Erase customers for good: make erase SUBJECT=<user_id> | SUBJECTS_FILE=<path> [HOME_DIR=…]
-	@dbt --quiet run-operation erase_subjects
+erase: $(RUN) ## Erase customers for good: make erase SUBJECT=<user_id> | SUBJECTS_FILE=<path> [HOME_DIR=…]
+	@clientele erase
 
 .PHONY: readmit
-readmit: subjects ## Lift the block on erased customers, whom new files may then bring back
-	@dbt --quiet run-operation readmit_subjects
+readmit: $(RUN) ## Lift the block on erased customers, whom new files may then bring back
+	@clientele readmit
 
 .PHONY: object
-object: subjects ## Note that customers object to profiling
-	@dbt --quiet run-operation object_to_profiling
+object: $(RUN) ## Note that customers object to profiling
+	@clientele object
 
 .PHONY: withdraw-objection
-withdraw-objection: subjects ## Take such an objection back
-	@dbt --quiet run-operation withdraw_objection
+withdraw-objection: $(RUN) ## Take such an objection back
+	@clientele withdraw-objection
 
 .PHONY: export-subject
-export-subject: subjects ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
-	@python -m clientele.privacy.rights
+export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
+	@clientele export-subject
 
 .PHONY: rotate-key
 rotate-key: $(RUN) ## Give everybody a new pseudonym: from CLIENTELE_PSEUDONYM_KEY to CLIENTELE_PSEUDONYM_KEY_NEW
-	@dbt --quiet run-operation rotate_key
+	@clientele rotate-key
 
 .PHONY: evaluate
 evaluate: $(RUN) ## Judge the personas of a built warehouse and compare other ways to cluster [HOME_DIR=directory]
-	@python -m clientele.personas.evaluate
+	@clientele evaluate
 
 .PHONY: rollback
 rollback: $(RUN) ## Publish the marts before these once more: make rollback [TO=number] [HOME_DIR=warehouse]
-	@python -m clientele.runtime.publishing rollback $(if $(value TO),--to '$(value TO)')
-	@python -m clientele.runtime.publishing list
+	@clientele rollback $(if $(value TO),--to '$(value TO)')
 
 .PHONY: docs
 docs: $(RUN) ## Write the documentation of all tables as one page: target/static_index.html
@@ -118,18 +111,18 @@ method-docs: export CLIENTELE_PSEUDONYM_KEY := method-docs: public on purpose, f
 method-docs: export STORE := $(value STORE)
 method-docs: $(RUN) ## Write the figures of docs/method.md and docs/model-card.md [STORE='path/*.csv.gz' of the real store]
 	@rm -rf $(METHOD)
-	@python -m clientele.synthetic $(METHOD)/shop --users 20000 --months 5 --quiet
+	@python -m shop_simulator $(METHOD)/shop --users 20000 --months 5 --quiet
 	@CLIENTELE_EVENTS=$(METHOD)/shop/events CLIENTELE_HOME=$(METHOD)/synthetic \
 	    dbt --quiet build --vars 'compare_early: true'
 	@if [ -n "$${STORE:-}" ]; then \
 	    CLIENTELE_EVENTS="$$STORE" CLIENTELE_HOME=$(METHOD)/store dbt --quiet build; fi
-	@python -m clientele.method_docs synthetic=$(METHOD)/synthetic $${STORE:+store=$(METHOD)/store}
+	@python -m tools.method_docs synthetic=$(METHOD)/synthetic $${STORE:+store=$(METHOD)/store}
 
 .PHONY: privacy-docs
 privacy-docs: $(RUN) ## Write the record of processing from the tags of the models, and what attacks on pseudonyms cost
 	@dbt parse --quiet
-	@python -m clientele.privacy_docs record
-	@python -m clientele.privacy_docs measure
+	@python -m tools.privacy_docs record
+	@python -m tools.privacy_docs measure
 
 .PHONY: test
 test: lint-style ## Check everything: lint, and pytest, which also runs the dbt builds
@@ -146,11 +139,11 @@ test-image: $(DEV) ## Build the container image and run a build in it; without a
 .PHONY: test-redshift
 test-redshift: export CLIENTELE_LONG := 1
 test-redshift: $(DEV) ## Build on DuckDB and on the Redshift stand-in, and compare every cell (needs PostgreSQL)
-	@pytest tests/redshift
+	@pytest tests/engines
 
 .PHONY: test-faults
 test-faults: $(DEV) ## Kill builds at every statement and replay many random deliveries: the long form of two tests, an hour
-	@CLIENTELE_TEST_FAULTS=long pytest -n auto --dist worksteal tests/python/test_order.py tests/python/test_faults.py
+	@CLIENTELE_TEST_FAULTS=long pytest -n auto --dist worksteal tests/end_to_end/test_order.py tests/end_to_end/test_faults.py
 
 .PHONY: lint
 lint: lint-style lint-sql ## Check the style of Python, YAML and SQL
@@ -163,7 +156,7 @@ lint-style: $(DEV)
 
 # dbt connects while it renders: to an empty warehouse of its own, never to yours. tests/generic has macros, which dbt
 # does not render by themselves.
-SQL := models tests/singular
+SQL := models tests
 .PHONY: lint-sql
 lint-sql format: export CLIENTELE_HOME := target/lint
 lint-sql format: export DBT_TARGET_PATH := target/lint
@@ -180,7 +173,7 @@ format: $(DEV) ## Mend what the style checks can mend by themselves
 FLAGS ?=
 .PHONY: bench
 bench: $(DEV) ## Measure time, memory and disk, beside other tools, into docs/performance.md [FLAGS='--huge --spark --only large'] (40 minutes)
-	@python -m clientele.bench $(FLAGS)
+	@python -m tools.bench $(FLAGS)
 
 .PHONY: lock
 lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
@@ -195,10 +188,10 @@ lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
 
 .PHONY: clean
 clean: ## Remove everything that make has made, but not your warehouse
-	@rm -rf $(VENV) target logs build .pytest_cache .ruff_cache .hypothesis src/*.egg-info packages/*/src/*.egg-info
-	@find src tests requirements -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf $(VENV) target logs build .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info packages/*/src/*.egg-info
+	@find src packages tests tools requirements -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(RUN): requirements/run.lock requirements/installer.lock requirements/install.py pyproject.toml
+$(RUN): requirements/run.lock requirements/installer.lock requirements/install.py pyproject.toml $(wildcard packages/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "make: $(PYTHON) is older than 3.11. Name a newer one: make PYTHON=python3.12 …" >&2; exit 2; }
 	@$(PYTHON) -m venv --clear $(VENV)

@@ -62,10 +62,21 @@ def uv_environment(pip_settings: str, environment: Mapping[str, str]) -> dict[st
     return {**{name: value for name, value in settings.items() if value}, **environment}
 
 
+def packages_of(lock: Path) -> list[Path]:
+    """Return the folders of packages/ that are installed beside the project with this lock file."""
+    names = ["shop-simulator"]
+    if "\ndbt-redshift==" in lock.read_text(encoding="utf-8"):
+        names.append("dbt-redshift-python")
+    if lock.name == "dev.lock":
+        names.append("redshift-lint")
+    return [HERE.parent / "packages" / name for name in names]
+
+
 def install(lock: Path) -> str:
     """Install one lock file and the project, editable, beside this Python.
 
-    With it comes the adapter of packages/, where the lock has the dbt-redshift that it extends.
+    With it come those of packages/ that the lock has everything for: the shop simulator always, because
+    ``make demo`` writes a shop; the adapter with the dbt-redshift that it extends; the lint for development.
 
     Parameters
     ----------
@@ -86,8 +97,8 @@ def install(lock: Path) -> str:
     uv = [sys.executable, "-m", "uv", "--quiet", "pip"]
     packages = ["install", "--require-hashes", "--requirement"]
     project = ["install", "--no-deps", "--no-build-isolation", "--editable", str(HERE.parent)]
-    if "dbt-redshift==" in lock.read_text(encoding="utf-8"):
-        project += ["--editable", str(HERE.parent / "packages/dbt-redshift-python")]
+    for folder in packages_of(lock):
+        project += ["--editable", str(folder)]
     try:
         subprocess.run([*pip, *packages, str(HERE / "installer.lock")], check=True)
         listing = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)

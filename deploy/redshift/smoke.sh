@@ -20,14 +20,14 @@ tables=$(ask "select count(*) from svv_tables where table_schema = 'core' and ta
 if [ "$tables" != 0 ]; then echo "smoke.sh: core.events exists here; use a database of its own" >&2; exit 2; fi
 
 say "3. A synthetic shop goes to the bucket, Spectrum counts its lines"
-python -m clientele.synthetic "$work" --users "${SMOKE_USERS:-3000}" --months 4 --quiet
+python -m shop_simulator "$work" --users "${SMOKE_USERS:-3000}" --months 4 --quiet
 aws s3 cp --recursive --only-show-errors "$work/events" "s3://$BUCKET/events/"
 expected=$(cat "$work"/events/*.csv | wc -l)
 found=$(ask "select count(*) from lake.event_lines")
 if [ "$found" != "$expected" ]; then echo "smoke.sh: $expected lines in the files, Spectrum gives $found" >&2; exit 1; fi
 
 say "4. Everything is built, Python models too, and tested"
-python -m clientele.privacy.redshift_key
+clientele redshift-key
 dbt build --target redshift
 
 say "5. The same run again changes nothing"

@@ -1,25 +1,22 @@
 """The whole thing once, from nothing: a synthetic shop, a build, and the personas that it found.
 
-``python -m clientele.demo`` is what ``make demo`` runs. The shop is synthetic and says so; the key is thrown
+``clientele demo`` does it, and ``make demo`` calls that. The shop is synthetic and says so; the key is thrown
 away.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import re
 import secrets
 import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
-from clientele import synthetic
+from clientele.errors import ClienteleError
 from clientele.privacy import keys
+from clientele.runtime import dbt
 
 STEP = re.compile(r" \d+ of \d+ (START|OK|PASS|NO-OP) |^\d\d:\d\d:\d\d\s*$")
 MODEL = re.compile(r" \d+ of \d+ OK created ")
@@ -41,57 +38,70 @@ TABLES = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the shop, build, print what was found; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m clientele.demo", description=__doc__.split("\n")[0])
-    parser.add_argument("--home", type=Path, default=Path("demo"), help="folder to work in; emptied first")
-    parser.add_argument("--users", type=int, default=20_000, help="customers of the shop's first month")
-    parser.add_argument("--months", type=int, default=4)
-    options = parser.parse_args(arguments)
+class DemoError(ClienteleError):
+    """The demo cannot begin; the message says why."""
 
-    home = options.home.resolve()
+
+def run(home: Path, n_users: int, n_months: int) -> int:
+    """Make the shop, build, print what was found.
+
+    Parameters
+    ----------
+    home : Path
+        Folder to work in; what an earlier demo left there is removed.
+    n_users, n_months : int
+        Customers of the first month, and months.
+
+    Returns
+    -------
+    int
+        Exit status of dbt.
+
+    Raises
+    ------
+    DemoError
+        The folder holds something else, or the shop simulator is not installed.
+    """
+    try:
+        import shop_simulator  # here: it stands beside the project, and nothing else needs it
+    except ImportError:
+        raise DemoError("The shop simulator is not installed: pip install packages/shop-simulator") from None
+    home = home.resolve()
     marker = home / ".clientele-demo"
     if home.exists() and any(home.iterdir()) and not marker.exists():
-        print(f"{home} holds something that is not a demo; give another folder with --home.", file=sys.stderr)
-        return 2
+        raise DemoError(f"{home} holds something that is not a demo; give another folder with --home.")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     marker.touch()
 
-    print(f"A synthetic shop: {options.months} months, dirt included …", flush=True)
-    shop = synthetic.generate(
-        home / "shop", users=options.users, months=options.months, dirt=0.002, file_format="csv.gz"
+    print(f"A synthetic shop: {n_months} months, dirt included …", flush=True)
+    shop = shop_simulator.generate(
+        home / "shop", users=n_users, months=n_months, dirt=0.002, file_format="csv.gz"
     )
     events = home / "shop" / "events"
     print(
         f"{sum(shop.lines.values()):,} lines of {shop.users:,} synthetic customers in {events}\n", flush=True
     )
-    os.environ |= {
-        "CLIENTELE_EVENTS": str(events),
-        "CLIENTELE_HOME": str(home / "warehouse"),
-        keys.ENVIRONMENT_VARIABLE: secrets.token_hex(keys.MINIMUM_BYTES),
-    }
     print("The pseudonymisation key of this demo is random and thrown away afterwards.\n", flush=True)
-    if not _build():
-        return 1
-    _show(home / "warehouse")
-    return 0
+    status = _build(
+        CLIENTELE_EVENTS=str(events),
+        CLIENTELE_HOME=str(home / "warehouse"),
+        **{keys.ENVIRONMENT_VARIABLE: secrets.token_hex(keys.MINIMUM_BYTES)},
+    )
+    if not status:
+        _show(home / "warehouse")
+    return status
 
 
-def _build() -> bool:
+def _build(**settings: str) -> int:
     """Run dbt as anybody would, and print of its some four hundred lines those that one may wait for."""
-    command = [
-        str(Path(sys.executable).with_name("dbt")),
-        "--no-use-colors",
-        "build",
-        "--profiles-dir",
-        "profiles",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as dbt:
-        for line in dbt.stdout or ():
+    command = dbt.command("--no-use-colors", "build")
+    environment = dbt.environment(**settings)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as building:
+        for line in building.stdout or ():
             if not STEP.search(line) or MODEL.search(line):
                 print(line, end="", flush=True)
-    return dbt.returncode == 0
+    return building.returncode
 
 
 def _show(warehouse: Path) -> None:
@@ -106,7 +116,3 @@ def _show(warehouse: Path) -> None:
         "Docs with lineage:         make docs\n"
         "Your own files:            make build EVENTS='path/*.csv.gz' (see README.md)"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -18,7 +18,7 @@ import duckdb
 import numpy as np
 from dbt.cli.main import dbtRunner
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support import ROOT, House
 
 SEGMENTS = 8

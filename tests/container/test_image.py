@@ -171,7 +171,7 @@ def image(tmp_path_factory, request):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    shop = [sys.executable, "-m", "clientele.synthetic", folder, "--users", "300", "--months", "1", "--quiet"]
+    shop = [sys.executable, "-m", "shop_simulator", folder, "--users", "300", "--months", "1", "--quiet"]
     succeed(*shop, env=os.environ | {"PYTHONPATH": str(ROOT / "src")})
     (folder / "warehouse").mkdir()
     (folder / "key").write_text(KEY)

@@ -32,6 +32,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from clientele.errors import ClienteleError
+
 __all__ = ["COLUMNS", "MAX_LINE_BYTES", "FileFacts", "LakeError", "inventory", "known_from_json"]
 
 COLUMNS = (
@@ -75,7 +77,7 @@ _DATE = re.compile(r"\s*\"?\d{4}-\d\d-\d\d")
 _COLUMN_NAME = re.compile(r"(?!(?:\D*\d){4})[^\W\d][\w .-]{0,39}")
 
 
-class LakeError(ValueError):
+class LakeError(ClienteleError, ValueError):
     """The patterns name no file; the message says which, and what to do."""
 
 

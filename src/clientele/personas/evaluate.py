@@ -1,4 +1,4 @@
-"""Write what is known of the personas of a built warehouse: ``python -m clientele.personas.evaluate``.
+"""Write what is known of the personas of a built warehouse: ``clientele evaluate``.
 
 Reads the warehouse, changes nothing in it. ``evaluation/evaluation.md`` and ``evaluation/comparators.csv`` in
 the warehouse's folder hold the gate, the figures behind it, and how other ways to cluster compare.
@@ -6,46 +6,58 @@ the warehouse's folder hold the gate, the figures behind it, and how other ways 
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
 from clientele import markdown
+from clientele.errors import ClienteleError
 from clientele.personas import Settings
 from clientele.personas.comparators import compare
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, write, and say where; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m clientele.personas.evaluate", description="Compare ways to cluster, for the record."
-    )
-    parser.add_argument(
-        "--home",
-        type=Path,
-        default=Path(os.environ.get("CLIENTELE_HOME") or "warehouse"),
-        help="folder of the warehouse (default: CLIENTELE_HOME, or warehouse)",
-    )
-    parser.add_argument("--users", type=int, default=10_000, help="users who are clustered, at most")
-    options = parser.parse_args(arguments)
-    warehouse = options.home / "warehouse.duckdb"
+class EvaluationError(ClienteleError):
+    """There is nothing to evaluate; the message says why."""
+
+
+def evaluate(home: Path, max_users: int = 10_000) -> tuple[Path, Path]:
+    """Compare ways to cluster, and write what came of it.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of the warehouse.
+    max_users : int
+        Users who are clustered, at most.
+
+    Returns
+    -------
+    tuple of Path
+        The page and the table that were written.
+
+    Raises
+    ------
+    EvaluationError
+        There is no warehouse, a build is at work in it, another version built it, or it has no personas.
+    """
+    warehouse = home / "warehouse.duckdb"
     if not warehouse.exists():
-        parser.exit(2, f"{warehouse} is not there: run dbt build first, or give the folder with --home.\n")
+        raise EvaluationError(f"{warehouse} is not there: run dbt build first, or name another folder.")
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             frames = _read(connection)
     except duckdb.IOException as error:
-        parser.exit(2, f"{warehouse} cannot be read while a build runs: {str(error).splitlines()[0]}\n")
+        raise EvaluationError(
+            f"{warehouse} cannot be read while a build runs: {str(error).splitlines()[0]}"
+        ) from None
     except duckdb.CatalogException as error:
-        parser.exit(2, f"{warehouse} was built by another version: {str(error).splitlines()[0]}\n")
+        raise EvaluationError(
+            f"{warehouse} was built by another version: {str(error).splitlines()[0]}"
+        ) from None
     model = frames["model"]
     if model.empty or not model["n_segments"].item():
-        parser.exit(2, "There is no persona model to compare with; core.segment_models says why.\n")
+        raise EvaluationError("There is no persona model to compare with; core.segment_models says why.")
 
     comparators = compare(
         frames["sample"],
@@ -53,15 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         None if frames["replicates"].empty else frames["replicates"].drop(columns="half"),
         int(model["n_segments"].item()),
         Settings(as_of=pd.Timestamp(model["as_of_at"].item()).date()),
-        options.users,
+        max_users,
     )
-    folder = options.home / "evaluation"
+    folder = home / "evaluation"
     folder.mkdir(exist_ok=True)
     comparators.to_csv(folder / "comparators.csv", index=False, float_format="%.4f")
     (folder / "evaluation.md").write_text(_page(frames, comparators))
-    print((folder / "evaluation.md").read_text())
-    print(f"Written to {folder / 'evaluation.md'} and {folder / 'comparators.csv'}")
-    return 0
+    return folder / "evaluation.md", folder / "comparators.csv"
 
 
 def _read(connection: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame]:
@@ -120,7 +130,3 @@ def _page(frames: dict[str, pd.DataFrame], comparators: pd.DataFrame) -> str:
 def _markdown(frame: pd.DataFrame) -> str:
     known = frame.astype(object).where(frame.notna(), None)
     return markdown.table(list(frame.columns), list(known.itertuples(index=False, name=None)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -48,7 +48,7 @@ def study_rows(
     Returns
     -------
     DataFrame
-        Columns of `SCHEMA`; what each kind of row holds is told in python_models/core/_python.yml.
+        Columns of `SCHEMA`; what each kind of row holds is told in segment_studies.yml.
     """
     if histories.empty:
         return typed(pd.DataFrame(), SCHEMA)

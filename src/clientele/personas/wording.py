@@ -26,7 +26,7 @@ def natural(values: np.ndarray | float, scale: str) -> np.ndarray:
     if scale not in SCALES:
         raise ValueError(
             f"A feature's meta has the scale {scale!r}; it must be one of {', '.join(SCALES)} "
-            "(models/marts/user_features.yml)."
+            "(models/customers/user_features.yml)."
         )
     values = np.asarray(values, dtype=float)
     if scale == "plain":
@@ -94,7 +94,7 @@ def _said(value: float, unit: str) -> tuple[float, float, str]:
     if unit not in UNITS:
         raise ValueError(
             f"A feature's meta has the unit {unit!r}; it must be one of {', '.join(UNITS)} "
-            "(models/marts/user_features.yml)."
+            "(models/customers/user_features.yml)."
         )
     size, word = {
         "share": (0.01, "%"),

@@ -16,6 +16,7 @@ opens with that secret and with no other (docs/decisions/0015-key-rotation.md).
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -23,15 +24,22 @@ import os
 import secrets
 from dataclasses import asdict, dataclass
 
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from clientele.errors import ClienteleError
+
 ENVIRONMENT_VARIABLE = "CLIENTELE_PSEUDONYM_KEY"
 NEXT_ENVIRONMENT_VARIABLE = "CLIENTELE_PSEUDONYM_KEY_NEW"
 MINIMUM_BYTES = 32
 USER_TAG = "user:v1:"
 SESSION_TAG = "session:v1:"
 ERASED_TAG = "erased:v1:"
+_SEALED = "v2."
 
 
-class MissingKeyError(ValueError):
+class MissingKeyError(ClienteleError, ValueError):
     """The pseudonymisation key is missing or too short; the message says what to do."""
 
 
@@ -122,28 +130,56 @@ def new_ring(secret: str) -> Ring:
 
 
 def seal(ring: Ring, secret: str) -> str:
-    """Encrypt and authenticate a ring with a secret; returns text of ASCII.
+    """Encrypt and authenticate a ring with a secret; returns text of ASCII, another one at each call.
 
-    Encrypt-then-MAC with HMAC-SHA256 (RFC 2104) as the pseudorandom function of both, in counter mode, keys
-    of their own, a random nonce.
+    Fernet, under a key that HKDF-SHA256 derives from the secret with a label of its own.
+
+    References
+    ----------
+    Fernet: https://github.com/fernet/spec. HKDF: RFC 5869 (Krawczyk and Eronen, 2010).
     """
-    plain = json.dumps(asdict(ring)).encode()
-    nonce = secrets.token_bytes(16)
-    sealed = bytes(a ^ b for a, b in zip(plain, _stream(secret, nonce, len(plain)), strict=True))
-    return f"v1.{nonce.hex()}.{sealed.hex()}.{_seal_tag(secret, nonce + sealed)}"
+    return _SEALED + _fernet(secret).encrypt(json.dumps(asdict(ring)).encode()).decode()
 
 
 def unseal(text: str, secret: str) -> Ring | None:
     """Return the ring that `seal` has sealed with this secret; None if it was another secret."""
+    if is_sealed_as_before(text):
+        plain = _opened_as_before(text, secret)
+    elif text.startswith(_SEALED):
+        try:
+            plain = _fernet(secret).decrypt(text.removeprefix(_SEALED).encode())
+        except InvalidToken:
+            plain = None
+    else:
+        plain = None
+    return None if plain is None else Ring(**json.loads(plain))
+
+
+def is_sealed_as_before(text: str) -> bool:
+    """Return whether the seal is that of a warehouse from before Fernet, and is to be replaced."""
+    return text.startswith("v1.")
+
+
+def _fernet(secret: str) -> Fernet:
+    hkdf = HKDF(hashes.SHA256(), length=32, salt=None, info=b"clientele/ring/fernet")
+    return Fernet(base64.urlsafe_b64encode(hkdf.derive(secret.encode())))
+
+
+def _opened_as_before(text: str, secret: str) -> bytes | None:
+    """Open a seal of the first form: HMAC-SHA256 in counter mode, then a tag over nonce and text.
+
+    To be removed in version 0.2.0: each build replaces such a seal, and no function writes one any more.
+    """
     try:
-        version, *parts = text.split(".")
-        nonce, sealed = (bytes.fromhex(part) for part in parts[:2])
-        if version != "v1" or not hmac.compare_digest(_seal_tag(secret, nonce + sealed), parts[2]):
-            return None
-    except (ValueError, IndexError):
+        nonce, sealed, tag = (bytes.fromhex(part) for part in text.split(".")[1:])
+    except ValueError:
         return None
-    plain = bytes(a ^ b for a, b in zip(sealed, _stream(secret, nonce, len(sealed)), strict=True))
-    return Ring(**json.loads(plain))
+    seal_key, tag_key = (bytes.fromhex(_sub_key(secret, f"ring/{use}")) for use in ("seal", "tag"))
+    if not hmac.compare_digest(hmac.digest(tag_key, nonce + sealed, "sha256"), tag):
+        return None
+    blocks = range(-(-len(sealed) // 32))
+    stream = b"".join(hmac.digest(seal_key, nonce + block.to_bytes(8, "big"), "sha256") for block in blocks)
+    return bytes(one ^ other for one, other in zip(sealed, stream, strict=False))
 
 
 def erased_hash(user_id: str, ring: Ring) -> str:
@@ -170,18 +206,6 @@ def user_sk(key: str) -> int:
 
 def _sub_key(secret: str, label: str) -> str:
     return hmac.new(secret.encode(), f"clientele/{label}".encode(), hashlib.sha256).hexdigest()
-
-
-def _stream(secret: str, nonce: bytes, n_bytes: int) -> bytes:
-    key = bytes.fromhex(_sub_key(secret, "ring/seal"))
-    blocks = range(-(-n_bytes // 32))
-    return b"".join(
-        hmac.new(key, nonce + block.to_bytes(8, "big"), hashlib.sha256).digest() for block in blocks
-    )[:n_bytes]
-
-
-def _seal_tag(secret: str, sealed: bytes) -> str:
-    return hmac.new(bytes.fromhex(_sub_key(secret, "ring/tag")), sealed, hashlib.sha256).hexdigest()
 
 
 def _sha256(text: str) -> str:

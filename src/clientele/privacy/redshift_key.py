@@ -1,4 +1,4 @@
-"""Put the key material where Redshift's SQL finds it: ``python -m clientele.privacy.redshift_key``.
+"""Put the key material where Redshift's SQL finds it: ``clientele redshift-key``.
 
 The keys derived from ``CLIENTELE_PSEUDONYM_KEY`` become the one row of ``vault.pseudonym_key``, which nobody
 but its owner may read. They travel as bound parameters: the statement that Redshift logs names no value. Run
@@ -9,13 +9,11 @@ get a new pseudonym. ``--next`` puts the key in ``CLIENTELE_PSEUDONYM_KEY_NEW`` 
 
 from __future__ import annotations
 
-import argparse
 import os
 import secrets
-import sys
-from collections.abc import Sequence
 from typing import Any
 
+from clientele.errors import ClienteleError
 from clientele.privacy import keys
 
 SETTINGS = {
@@ -26,7 +24,7 @@ SETTINGS = {
 }
 
 
-class KeyTableError(RuntimeError):
+class KeyTableError(ClienteleError, RuntimeError):
     """The key material cannot be stored; the message says why and what to do."""
 
 
@@ -155,38 +153,30 @@ def connect() -> Any:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Store the material of the environment's key; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m clientele.privacy.redshift_key", description=main.__doc__
-    )
-    parser.add_argument(
-        "--next",
-        action="store_true",
-        help=f"store {keys.NEXT_ENVIRONMENT_VARIABLE} for dbt run-operation rotate_key",
-    )
-    is_next = parser.parse_args(arguments).next
+def fill(is_next: bool = False) -> str:
+    """Store the material of the environment's key; return what was done, in a sentence.
+
+    Parameters
+    ----------
+    is_next : bool
+        Store that of ``CLIENTELE_PSEUDONYM_KEY_NEW`` beside it, for the operation ``rotate_key``.
+
+    Raises
+    ------
+    KeyTableError, clientele.privacy.keys.MissingKeyError
+        A setting is missing, another key is held, or the warehouse has refused.
+    """
     variable = keys.NEXT_ENVIRONMENT_VARIABLE if is_next else keys.ENVIRONMENT_VARIABLE
+    material = keys.derive(keys.secret_from_environment(variable))
     try:
-        material = keys.derive(keys.secret_from_environment(variable))
         with connect() as connection:
             if is_next:
                 store_next(connection, material)
-                said = "vault.pseudonym_key_next is filled: dbt run-operation rotate_key --target redshift"
-            elif store(connection, material):
-                said = "vault.pseudonym_key is filled"
-            else:
-                said = "vault.pseudonym_key held this key already: nothing to do"
-    except (keys.MissingKeyError, KeyTableError) as problem:
-        said = str(problem).replace(f"{keys.ENVIRONMENT_VARIABLE} is", f"{variable} is")
-        print(f"clientele.privacy.redshift_key: {said}", file=sys.stderr)
-        return 2
+                return "vault.pseudonym_key_next is filled: clientele rotate-key, with DBT_TARGET=redshift"
+            if store(connection, material):
+                return "vault.pseudonym_key is filled"
+            return "vault.pseudonym_key held this key already: nothing to do"
+    except ClienteleError:
+        raise
     except Exception as problem:  # of the driver, whose exceptions share no other base
-        print(f"clientele.privacy.redshift_key: the warehouse said: {problem}", file=sys.stderr)
-        return 1
-    print(said)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise KeyTableError(f"The warehouse said: {problem}") from None

@@ -1,4 +1,4 @@
-"""Tell Redshift whom a request is about: ``python -m clientele.privacy.redshift_subjects``.
+"""Tell Redshift whom a request is about: ``clientele redshift-subjects``, and each command of such a request.
 
 SQL on DuckDB asks this process for the ids that the environment names; SQL on Redshift cannot. They go into
 ``vault.named_subjects`` before the operation of macros/rights.sql, which empties it, as bound parameters: no
@@ -7,11 +7,10 @@ statement names an id. Whoever was named before and not dealt with is not named 
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
-from clientele.privacy import redshift_key, rights
+from clientele.errors import ClienteleError
+from clientele.privacy import redshift_key
 
 _ROWS = 1000  # a statement takes 32,767 parameters
 
@@ -36,24 +35,18 @@ def name(connection: Any, user_ids: list[int]) -> None:
     connection.commit()
 
 
-def main() -> int:
-    """Name the customers of the environment; return the exit code."""
+def name_all(user_ids: list[int]) -> None:
+    """Connect with the settings of the target redshift, and name these ids.
+
+    Raises
+    ------
+    clientele.privacy.redshift_key.KeyTableError
+        A setting is missing, or the warehouse has refused; the message quotes no id.
+    """
     try:
-        user_ids = rights.subjects(os.environ)
         with redshift_key.connect() as connection:
             name(connection, user_ids)
-    except (rights.RightsError, redshift_key.KeyTableError) as problem:
-        print(f"clientele.privacy.redshift_subjects: {problem}", file=sys.stderr)
-        return 2
+    except ClienteleError:
+        raise
     except Exception as problem:  # of the driver, whose exceptions share no other base
-        print(
-            f"clientele.privacy.redshift_subjects: the warehouse said: {type(problem).__name__}",
-            file=sys.stderr,
-        )
-        return 1
-    print(f"named for the next operation: {len(user_ids)} customer(s)", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise redshift_key.KeyTableError(f"The warehouse said: {type(problem).__name__}") from None

@@ -7,26 +7,23 @@ its logs. What is done with them is SQL, in macros/rights.sql, on either engine.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
-import subprocess
-import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["RightsError", "assemble", "subjects"]
+from clientele.errors import ClienteleError
+
+__all__ = ["RightsError", "assemble", "one_subject", "subjects", "write_privately"]
 
 SUBJECT = "CLIENTELE_SUBJECT"
 SUBJECTS_FILE = "CLIENTELE_SUBJECTS_FILE"
 FOLDER = "CLIENTELE_EXPORT_FOLDER"
-FILE = "CLIENTELE_EXPORT_FILE"
 _ID = re.compile(r"[+-]?[0-9]{1,19}")
 
 
-class RightsError(ValueError):
+class RightsError(ClienteleError, ValueError):
     """A request that cannot be carried out; the message says why, and never quotes an id."""
 
 
@@ -56,6 +53,14 @@ def subjects(environment: Mapping[str, str]) -> list[int]:
             raise RightsError(f"{where} is not a user_id: a whole number is wanted. Nothing was done.")
         found.add(int(text))
     return sorted(found)
+
+
+def one_subject(environment: Mapping[str, str]) -> int:
+    """Return the one id that the environment names; raises :class:`RightsError` when it is not one."""
+    found = subjects(environment)
+    if len(found) != 1:
+        raise RightsError(f"Name one customer: {SUBJECT}=<user_id>")
+    return found[0]
 
 
 def assemble(folder: Path, manifest: Mapping) -> dict:
@@ -111,52 +116,8 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the copy of one customer's data; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m clientele.privacy.rights",
-        description=f"Write all that is held on the customer in {SUBJECT} as JSON.",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(os.environ[FILE]) if os.environ.get(FILE) else None,
-        help=f"file to write, readable by you alone (default: {FILE}, or stdout)",
-    )
-    options = parser.parse_args(arguments)
-    try:
-        if len(subjects(os.environ)) != 1:
-            raise RightsError(f"name one customer: {SUBJECT}=<user_id>")
-        with tempfile.TemporaryDirectory() as folder:
-            ran = subprocess.run(
-                ["dbt", "--quiet", "run-operation", "export_subject"],
-                env={**os.environ, FOLDER: folder},
-                stdout=sys.stderr,
-                check=False,
-            )
-            if ran.returncode:
-                return ran.returncode
-            manifest = Path(os.environ.get("DBT_TARGET_PATH") or "target") / "manifest.json"
-            copy = json.dumps(
-                assemble(Path(folder), json.loads(manifest.read_text())), indent=2, ensure_ascii=False
-            )
-        if options.output is None:
-            print(copy)
-        else:
-            write_privately(options.output, copy + "\n")
-            print(f"written to {options.output}", file=sys.stderr)
-    except (RightsError, OSError) as problem:
-        print(f"clientele.privacy.rights: {problem}", file=sys.stderr)
-        return 1
-    return 0
-
-
 def write_privately(path: Path, text: str) -> None:
     """Write a file that nobody but its owner can read, whatever stood there before."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

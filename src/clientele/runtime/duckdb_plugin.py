@@ -87,6 +87,7 @@ class Plugin(BasePlugin):
             ("clientele_publication_finish", _finish_publication, [text]),
             ("clientele_new_ring", _new_ring, []),
             ("clientele_ring_opens", _ring_opens, [text]),
+            ("clientele_resealed_ring", _resealed_ring, [text]),
             ("clientele_next_key_problem", _next_key_problem, []),
             ("clientele_rotated_ring", _rotated_ring, [text]),
             ("clientele_mask_change", _mask_change, [text, text]),
@@ -196,6 +197,13 @@ def _new_ring() -> str:
 
 def _ring_opens(sealed: str) -> str:
     return "true" if keys.unseal(sealed, keys.secret_from_environment()) else "false"
+
+
+def _resealed_ring(sealed: str) -> str:
+    """Return the ring as it is sealed today, or as it is when its seal is of today or not of this key."""
+    secret = keys.secret_from_environment()
+    ring = keys.unseal(sealed, secret) if keys.is_sealed_as_before(sealed) else None
+    return keys.seal(ring, secret) if ring else sealed
 
 
 def _next_key_problem() -> str | None:

@@ -5,8 +5,8 @@ new folder and becomes the published one by renaming a new link over the old, wh
 the old marts or the new ones, never a mixture. The last three are kept, and any of them can be made the
 published one again::
 
-    python -m clientele.runtime.publishing list
-    python -m clientele.runtime.publishing rollback [--to 7]
+    clientele publications
+    clientele rollback [--to 7]
 
 Who reads several files that belong together opens the folder that `current` returns, not the link: the link
 may change between two files, the folder does not.
@@ -14,18 +14,18 @@ may change between two files, the folder does not.
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import hashlib
 import json
 import os
 import shutil
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from clientele.errors import ClienteleError
 
 __all__ = [
     "Publication",
@@ -46,7 +46,7 @@ _UNFINISHED = ".unfinished.json"
 _LOCK = ".lock"
 
 
-class PublicationError(ValueError):
+class PublicationError(ClienteleError, ValueError):
     """A publication that is not there or not whole; the message says which, and what to do."""
 
 
@@ -71,6 +71,15 @@ class Publication:
     folder: Path
     manifest: dict
     is_current: bool
+
+    def described(self) -> str:
+        """Return what it is, in a line."""
+        rows = sum(facts.get("rows", 0) for facts in self.manifest["files"].values())
+        return (
+            f"{self.number}, as of {self.manifest.get('as_of')}, model {self.manifest.get('model_version')}, "
+            f"{rows:,} rows in {len(self.manifest['files'])} files, run {self.manifest.get('run_id')} "
+            f"at {self.manifest.get('published_at')} UTC"
+        )
 
     def problem(self) -> str | None:
         """Return what differs between the files and the manifest in words, or None."""
@@ -282,50 +291,3 @@ def _sync(path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """List the publications or go back to one; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m clientele.runtime.publishing",
-        description="List the kept publications, or go back to one.",
-    )
-    parser.add_argument(
-        "--home",
-        type=Path,
-        default=Path(os.environ.get("CLIENTELE_HOME") or "warehouse"),
-        help="folder of the databases (default: CLIENTELE_HOME, or warehouse)",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="the kept publications, the published one marked with *")
-    back = commands.add_parser("rollback", help="publish an earlier one again, in one step")
-    back.add_argument("--to", type=int, metavar="N", help="its number (default: the one before)")
-    options = parser.parse_args(arguments)
-    try:
-        if not options.home.is_dir():
-            raise PublicationError(f"there is no folder {options.home}: name the warehouse with --home")
-        if options.command == "rollback":
-            chosen = rollback(options.home, options.to)
-            print(f"published again: {_described(chosen)}")
-            print("The databases stay as they are, and the next green build publishes anew.")
-        else:
-            for publication in publications(options.home):
-                print(f"{'*' if publication.is_current else ' '} {_described(publication)}")
-    except (PublicationError, OSError) as problem:
-        print(f"clientele.runtime.publishing: {problem}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _described(publication: Publication) -> str:
-    manifest = publication.manifest
-    rows = sum(facts.get("rows", 0) for facts in manifest["files"].values())
-    return (
-        f"{publication.number}, as of {manifest.get('as_of')}, model {manifest.get('model_version')}, "
-        f"{rows:,} rows in {len(manifest['files'])} files, run {manifest.get('run_id')} "
-        f"at {manifest.get('published_at')} UTC"
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

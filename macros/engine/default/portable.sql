@@ -1,0 +1,5 @@
+{#- Quartiles in standard SQL. -#}
+
+{% macro default__quartile(number, value) -%}
+    cast(percentile_cont({{ number / 4 }}) within group (order by {{ value }}) as double precision)
+{%- endmacro %}

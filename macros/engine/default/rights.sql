@@ -1,0 +1,31 @@
+{#- Rights where SQL cannot read the environment and rows are deleted in place. -#}
+
+{% macro default__named_subjects() -%}
+    {#- Where SQL cannot read the environment: `clientele redshift-subjects` has put the ids into the register. -#}
+    (select user_id from {{ clientele.register('named_subjects') }})
+{%- endmacro %}
+
+
+{% macro default__names_subject(line_text) %}
+    {#- The line as its numbers between commas, leading zeros as one. -#}
+    {%- set numbers = "regexp_replace(regexp_replace(',' || lines." ~ line_text ~ " || ',', '[^0-9]+', ','), ',0+', ',0')" -%}
+    {%- set id = "cast(abs(subjects.user_id) as varchar(32)) || ',%'" -%}
+    {{ return(
+        line_text ~ ' in (select lines.' ~ line_text ~ ' from ' ~ clientele.built('vault', 'quarantined_lines') ~ ' as lines '
+        ~ 'inner join clientele_subjects as subjects on ' ~ numbers ~ " like '%,' || " ~ id ~ ' or ' ~ numbers ~ " like '%,0' || " ~ id ~ ')'
+    ) }}
+{% endmacro %}
+
+
+{% macro default__finish_erasure() %}
+    {%- do clientele._forget_named_subjects() -%}
+    {%- do run_query('delete from ' ~ clientele.register('erasure_requests')) -%}
+    {{ print(
+        'what is counted per day, product or persona leaves them out from the next build on; until it has unloaded the marts anew and '
+        ~ 'the folders of earlier builds are gone from publish_to, these still hold their rows'
+    ) }}
+    {{ print('the warehouse keeps the bytes of deleted rows until VACUUM DELETE ONLY has run on each table, and in its snapshots') }}
+{% endmacro %}
+
+
+{% macro default__reseal_key_ring() %}{% endmacro %}

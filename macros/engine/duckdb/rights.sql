@@ -1,0 +1,54 @@
+{#- Rights: who is meant comes from the environment, and files are rewritten without the deleted bytes. -#}
+
+{% macro duckdb__named_subjects() -%}
+    (select unnest(cast(json(clientele_subjects()) as bigint[])) as user_id)
+{%- endmacro %}
+
+
+{% macro duckdb__names_subject(line_text) %}
+    {{ return(
+        "list_has_any(list_transform(regexp_extract_all(" ~ line_text ~ ", '[0-9]+'), lambda digits: try_cast(digits as bigint)), "
+        ~ "(select list(abs(user_id)) from clientele_subjects))"
+    ) }}
+{% endmacro %}
+
+
+{% macro duckdb__finish_erasure() %}
+    {%- do clientele._republish("select published.* from published where user_key not in (select user_key from clientele_subjects)") -%}
+    {%- do clientele._rewrite_databases({}, emptied=['erasure_requests', 'erasure_counts']) -%}
+    {{ print('what is counted per day, product or persona leaves them out from the next build on') }}
+{% endmacro %}
+
+
+{% macro duckdb__rotate_key() %}
+    {%- if execute -%}
+        {%- do clientele._require_warehouse() -%}
+        {%- do clientele.require_same_key() -%}
+        {%- set problem = run_query('select clientele_next_key_problem()').columns[0].values()[0] -%}
+        {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+        {%- set ring = clientele.register('key_ring') -%}
+        {%- do run_query(
+            'create or replace temporary table clientele_rotated as '
+            ~ 'select user_sk, user_key, ' ~ clientele.hex_to_integer('new_user_key') ~ ' as new_user_sk, new_user_key from ('
+            ~ 'select user_sk, user_key, clientele_next_user_key(cast(user_id as varchar)) as new_user_key from '
+            ~ clientele.register('user_keys') ~ ') as keyed'
+        ) -%}
+        {%- do run_query('set variable clientele_rotated_ring = (select clientele_rotated_ring(sealed) from ' ~ ring ~ ')') -%}
+        {%- do run_query(
+            'set variable clientele_mask_change = (select cast(clientele_mask_change(sealed, getvariable(\'clientele_rotated_ring\')) as bigint) from '
+            ~ ring ~ ')'
+        ) -%}
+        {%- do clientele._republish(
+            'select published.* replace (rotated.new_user_key as user_key) from published '
+            ~ 'inner join clientele_rotated as rotated on published.user_key = rotated.user_key'
+        ) -%}
+        {%- do clientele._rewrite_databases({
+            'user_sk': '(select rotated.new_user_sk from clientele_rotated as rotated where rotated.user_sk = held.user_sk)',
+            'user_key': '(select rotated.new_user_key from clientele_rotated as rotated where rotated.user_key = held.user_key)',
+            'session_sk': "case when session_sk = 0 then 0 else xor(session_sk, getvariable('clientele_mask_change')) end",
+            'sealed': "getvariable('clientele_rotated_ring')",
+            'key_epoch': 'key_epoch + 1',
+        }, emptied=[]) -%}
+        {{ print('rotated: use the new key as CLIENTELE_PSEUDONYM_KEY from now on, and destroy the old one') }}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,30 @@
+{#- From texts to values: a pattern or a cast that may fail, never an error that would quote a row. -#}
+
+{% macro duckdb__utc_timestamp(text) -%}
+    coalesce(
+        case when {{ text }} like '____-__-__ __:__:__ UTC' then try_strptime({{ text }}, '%Y-%m-%d %H:%M:%S UTC') end,
+        case
+            when {{ text }} is not null and regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z| UTC|[+]00(:?00)?)?')
+                then try_cast(left({{ text }}, 19) as timestamp)
+        end
+    )
+{%- endmacro %}
+
+
+{% macro duckdb__whole_number(text) -%}
+    {#- try_cast alone takes '1.7', '5E8', '0x1F' and '5_0' for numbers, and a guess is no id. A number that reads back as
+        it was written is one; the expression, which is slow, decides about the rest ('007'). -#}
+    case
+        when cast(try_cast({{ text }} as bigint) as varchar) = {{ text }} then try_cast({{ text }} as bigint)
+        when {{ text }} is not null and regexp_full_match({{ text }}, '[+-]?[0-9]{1,19}') then try_cast({{ text }} as bigint)
+    end
+{%- endmacro %}
+
+
+{% macro duckdb__decimal_number(text) -%}
+    {#- digits and a point: no exponents, no separators -#}
+    case
+        when not contains({{ text }}, 'e') and not contains({{ text }}, 'E') and not contains({{ text }}, '_')
+            then try_cast({{ text }} as decimal(14, 4))
+    end
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{#- The vault is a database file of its own. -#}
+
+{% macro duckdb__vault_database() %}{{ return('vault') }}{% endmacro %}

@@ -1,0 +1,162 @@
+{#- Keyed pseudonyms on Redshift. The key material is the one row of vault.pseudonym_key, a table that only the pipeline's
+    role may read and that `clientele redshift-key` fills: statements name its columns, and none its values. -#}
+
+{% macro redshift__key_material(column, epoch='pseudonym_key') -%}
+    (select max({{ column }}) from vault.{{ epoch }})
+{%- endmacro %}
+
+
+{% macro redshift__user_key(user_id, epoch='pseudonym_key') -%}
+    {%- set inner = "sha2(" ~ clientele.redshift__key_material('user_inner', epoch) ~ " || 'user:v1:' || " ~ user_id ~ ", 256)" -%}
+    left(sha2({{ clientele.redshift__key_material('user_outer', epoch) }} || {{ inner }}, 256), 32)
+{%- endmacro %}
+
+
+{% macro redshift__session_sk(user_session) -%}
+    {#- the mask is 0 until the key is rotated -#}
+    {{ clientele.redshift__masked(
+        clientele.hex_to_integer(
+            "sha2(" ~ clientele.redshift__key_material('session') ~ " || 'session:v1:' || " ~ user_session ~ ", 256)"
+        ),
+        clientele.redshift__key_material('session_mask')
+    ) }}
+{%- endmacro %}
+
+
+{% macro redshift__masked(number, mask) -%}
+    {#- The guide has no exclusive or; a sum modulo 2^60 hides 60 bits as well. -#}
+    mod({{ number }} + {{ mask }}, 1152921504606846976)
+{%- endmacro %}
+
+
+{% macro redshift__erased_hash(user_id) -%}
+    {%- set inner = "sha2(" ~ clientele.redshift__key_material('erased_inner') ~ " || 'erased:v1:' || " ~ user_id ~ ", 256)" -%}
+    left(sha2({{ clientele.redshift__key_material('erased_outer') }} || {{ inner }}, 256), 32)
+{%- endmacro %}
+
+
+{% macro redshift__new_key_ring(epoch='pseudonym_key') %}
+    {#- A fingerprint of the key material, which tells nothing about it. -#}
+    {{ return("sha2(" ~ clientele.redshift__key_material('user_outer', epoch) ~ " || 'ring:v1:', 256)") }}
+{% endmacro %}
+
+
+{% macro redshift__key_ring_opens(sealed) %}
+    {{ return(sealed ~ " = " ~ clientele.redshift__new_key_ring()) }}
+{% endmacro %}
+
+
+{% macro redshift__hex_to_integer(hex) -%}
+    strtol(left({{ hex }}, 15), 16)
+{%- endmacro %}
+
+
+{% macro redshift__is_in_vault(table) %}
+    {#- adapter.get_relation would leave a transaction open, and what an operation does after it would be rolled back. -#}
+    {{ return(
+        run_query(
+            "select count(*) from information_schema.tables where table_schema = 'vault' and table_name = '" ~ table ~ "'"
+        ).columns[0].values()[0] > 0
+    ) }}
+{% endmacro %}
+
+
+{% macro redshift__pseudonym_key_problem() %}
+    {%- if not clientele.redshift__is_in_vault('pseudonym_key') -%}
+        {{ return('There is no table vault.pseudonym_key, and without key material no file is read. Make it once, with '
+            ~ 'CLIENTELE_PSEUDONYM_KEY set: clientele redshift-key') }}
+    {%- endif -%}
+    {%- set n_good = run_query(
+        'select count(*) from (select count(*) as n_rows, min(length(user_inner)) as n_inner, min(length(user_outer)) as n_outer, '
+        ~ 'min(length(session)) as n_session, min(length(erased_inner)) as n_erased_inner, '
+        ~ 'min(length(erased_outer)) as n_erased_outer, count(session_mask) as n_masks from vault.pseudonym_key) as held '
+        ~ 'where n_rows = 1 and n_inner = 64 and n_outer = 64 and n_session = 32 '
+        ~ 'and n_erased_inner = 64 and n_erased_outer = 64 and n_masks = 1'
+    ).columns[0].values()[0] -%}
+    {%- if n_good | int == 0 -%}
+        {{ return('vault.pseudonym_key does not hold exactly one row of key material. Fill it again, with '
+            ~ 'CLIENTELE_PSEUDONYM_KEY set to the key that this warehouse was built with: clientele redshift-key') }}
+    {%- endif -%}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{% macro redshift__rotate_key() %}
+    {#- To the key material in vault.pseudonym_key_next, in one transaction: every table that has a pseudonym, found by its
+        columns, then the ring, then the key itself. Nothing is left to repair after a kill. -#}
+    {%- if execute -%}
+        {%- do clientele._require_warehouse() -%}
+        {%- set problem = clientele.pseudonym_key_problem() -%}
+        {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+        {%- do clientele.require_same_key() -%}
+        {%- set ring = clientele.register('key_ring') -%}
+        {%- if not clientele.redshift__is_in_vault('pseudonym_key_next') -%}
+            {{ exceptions.raise_compiler_error(
+                'There is no next key. Set CLIENTELE_PSEUDONYM_KEY_NEW and run clientele redshift-key --next first.'
+            ) }}
+        {%- endif -%}
+        {%- do run_query('drop table if exists clientele_rotated') -%}
+        {%- do run_query(
+            'create temporary table clientele_rotated as select user_sk, user_key, '
+            ~ clientele.hex_to_integer('new_user_key') ~ ' as new_user_sk, new_user_key from (select user_sk, user_key, '
+            ~ clientele.redshift__user_key('cast(user_id as varchar(32))', 'pseudonym_key_next') ~ ' as new_user_key from '
+            ~ clientele.register('user_keys') ~ ') as keyed'
+        ) -%}
+        {#- an expression and no value: statements are logged -#}
+        {%- set mask_change = clientele.redshift__masked(
+            clientele.redshift__key_material('session_mask', 'pseudonym_key_next'),
+            '1152921504606846976 - ' ~ clientele.redshift__key_material('session_mask')
+        ) -%}
+        {%- do run_query('begin') -%}
+        {%- for table, columns in clientele.redshift__tables_with_pseudonyms().items() -%}
+            {%- set user = 'user_sk' if 'user_sk' in columns else 'user_key' if 'user_key' in columns -%}
+            {%- set new = [] -%}
+            {%- for column in columns -%}
+                {%- do new.append(
+                    column ~ ' = ' ~ (
+                        'case when session_sk = 0 then 0 else ' ~ clientele.redshift__masked('session_sk', mask_change) ~ ' end'
+                        if column == 'session_sk' else 'rotated.new_' ~ column
+                    )
+                ) -%}
+            {%- endfor -%}
+            {%- if user and run_query(
+                'select count(*) from ' ~ table ~ ' where ' ~ user ~ ' not in (select ' ~ user ~ ' from clientele_rotated)'
+            ).columns[0].values()[0] > 0 -%}
+                {%- do run_query('rollback') -%}
+                {{ exceptions.raise_compiler_error(
+                    table ~ ' holds a user whom vault.user_keys does not know; nothing was changed. Build once and try again.'
+                ) }}
+            {%- endif -%}
+            {%- do run_query(
+                'update ' ~ table ~ ' set ' ~ new | join(', ')
+                ~ (' from clientele_rotated as rotated where ' ~ table.split('.')[1] ~ '.' ~ user ~ ' = rotated.' ~ user if user)
+            ) -%}
+        {%- endfor -%}
+        {%- do run_query('update ' ~ clientele.built('core', 'key_epoch') ~ ' set key_epoch = key_epoch + 1') -%}
+        {%- do run_query(
+            'update ' ~ ring ~ ' set key_epoch = key_epoch + 1, sealed = ' ~ clientele.redshift__new_key_ring('pseudonym_key_next')
+        ) -%}
+        {%- do run_query('delete from vault.pseudonym_key') -%}
+        {%- do run_query('insert into vault.pseudonym_key select * from vault.pseudonym_key_next') -%}
+        {%- do run_query('drop table vault.pseudonym_key_next') -%}
+        {%- do run_query('commit') -%}
+        {{ print('rotated: destroy the old key. What was unloaded to publish_to before has the old pseudonyms') }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro redshift__tables_with_pseudonyms() %}
+    {#- {schema.table: its columns with a pseudonym} of every table of this project, views left out. -#}
+    {%- set found = {} -%}
+    {%- for row in run_query(
+        "select held.table_schema, held.table_name, held.column_name from information_schema.columns as held "
+        ~ "inner join information_schema.tables as listed on held.table_schema = listed.table_schema "
+        ~ "and held.table_name = listed.table_name and listed.table_type = 'BASE TABLE' "
+        ~ "where held.table_schema in ('vault', 'core', 'marts', 'monitor') "
+        ~ "and held.column_name in ('user_sk', 'user_key', 'session_sk') "
+        ~ "order by held.table_schema, held.table_name, held.column_name"
+    ).rows -%}
+        {%- do found.setdefault(row[0] ~ '.' ~ row[1], []).append(row[2]) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}

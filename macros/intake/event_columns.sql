@@ -1,0 +1,72 @@
+{#- The columns of an event, once: what makes two lines the same event, and what core.events keeps. -#}
+
+{% macro raw_event_columns() %}
+    {{ return(['event_at', 'event_type', 'product_id', 'category_id', 'category_code', 'brand', 'price', 'user_id', 'session_sk']) }}
+{% endmacro %}
+
+
+{% macro event_columns() %}
+    {{ return({
+        'user_sk': 'bigint',
+        'session_sk': 'bigint',
+        'event_at': 'timestamp',
+        'event_type': 'varchar(16)',
+        'product_id': 'bigint',
+        'category_id': 'varchar(32)',
+        'category_code': 'varchar(256)',
+        'brand': 'varchar(256)',
+        'price': 'decimal(14, 4)',
+    }) }}
+{% endmacro %}
+
+
+{% macro event_types() %}
+    {{ return(['view', 'cart', 'remove_from_cart', 'purchase']) }}
+{% endmacro %}
+
+
+{% macro arriving_events(duplicates='left out') %}
+    {#- The events of this run's files under their pseudonyms. duplicates: 'left out', or 'only' those. -#}
+    select
+        user_keys.user_sk,
+        lines.session_sk,
+        lines.event_at,
+        lines.event_type,
+        lines.product_id,
+        lines.category_id,
+        lines.category_code,
+        lines.brand,
+        lines.price,
+        lines.file_id,
+        lines.load_id,
+        {{ clientele.line_id('lines') }} as line_id
+    from {{ ref('stg_lake__lines') }} as lines
+    inner join {{ ref('user_keys') }} as user_keys on lines.user_id = user_keys.user_id
+    {{ 'inner' if duplicates == 'only' else 'left' }} join {{ ref('stg_lake__duplicates') }} as duplicates
+        on {{ clientele.line_id('lines') }} = duplicates.line_id
+    where
+        lines.line_kind = 'event' and {{ clientele.is_kept('lines.event_at') }}
+        {{ 'and duplicates.line_id is null' if duplicates != 'only' }}
+{% endmacro %}
+
+
+{% macro lines_equal_to(events) %}
+    {#- This run's lines that say the same as rows of `events` (a CTE with the columns of core.events), joined to
+        them: the raw ids of a line are compared under their pseudonyms, and only for lines that agree otherwise. -#}
+    select
+        {% for column in clientele.event_columns() %}{{ events }}.{{ column }},
+        {% endfor %}
+        {{ clientele.line_id('lines') }} as line_id
+    from {{ events }}
+    inner join {{ ref('user_keys') }} as user_keys on {{ events }}.user_sk = user_keys.user_sk
+    inner join {{ ref('stg_lake__lines') }} as lines
+        on
+            user_keys.user_id = lines.user_id
+            and {{ events }}.event_at = lines.event_at
+            and {{ events }}.product_id = lines.product_id
+            and {{ events }}.event_type = lines.event_type
+    where
+        lines.line_kind = 'event'
+        and {{ events }}.session_sk = lines.session_sk
+        and {{ clientele.same(events, 'lines', ['category_id', 'category_code', 'brand', 'price']) }}
+{% endmacro %}

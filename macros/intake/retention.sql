@@ -1,0 +1,42 @@
+{#- How long events and profiles are kept, and who is forgotten with them. -#}
+
+{% macro forget_batch() %}
+    {#- post_hook of core.events, after its commit: what was read from the files has served. The list of files goes first,
+        so that a build that is stopped in between finds no file whose lines are gone. -#}
+    {%- for batch in [ref('stg_lake__files'), ref('stg_lake__lines'), ref('stg_lake__duplicates')] -%}
+    truncate {{ batch }};
+    {% endfor -%}
+{% endmacro %}
+
+
+{% macro kept_from(what) -%}
+    {#- From when on events, or profiles, are kept, as a scalar subquery: core.retention. -#}
+    coalesce(
+        (select {{ what }}_kept_from from {{ ref('retention') }}), cast('{{ clientele.setting('earliest_event_date') }}' as timestamp)
+    )
+{%- endmacro %}
+
+
+{% macro is_kept(event_at) -%}
+    {#- Whether an event is young enough to be kept. Not a bare comparison: DuckDB expects next to no row from one with a
+        subquery, and then builds its hash tables from the events instead of the users (eight times the time). -#}
+    coalesce({{ event_at }} >= {{ clientele.kept_from('events') }}, false)
+{%- endmacro %}
+
+
+{% macro forget_inactive_profiles() %}
+    {#- post_hook: profiles of users whose last event is longer ago than inactive_profile_months. -#}
+    delete from {{ this }} where last_event_at < {{ clientele.kept_from('profiles') }}
+{% endmacro %}
+
+
+{% macro forget_keys_without_users() %}
+    {#- post_hook after the transaction, as the vault may be another database: raw ids of nobody's events. -#}
+    delete from {{ ref('user_keys') }} where user_sk not in (select user_sk from {{ ref('users') }})
+{% endmacro %}
+
+
+{% macro forget_users_without_events() %}
+    {#- post_hook of the last table that is kept per user: users whose every event a re-delivered file took away. -#}
+    delete from {{ ref('users') }} where user_sk not in (select user_sk from {{ ref('user_sessions') }})
+{% endmacro %}

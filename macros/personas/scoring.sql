@@ -1,0 +1,263 @@
+{#- Scoring in plain SQL. Everything after the clip is affine, so a persona's score is an intercept plus a weighted sum;
+    the lowest wins, ties go to the lowest id. -#}
+
+{% macro weights_of(flag) %}
+    {#- CTEs that end in `weights_of_model`: the weights of the fit that segment_models marks with `flag`. Ids are for
+        ever and may have gaps; segment_position counts the personas of the model from 1 in the order of their ids. -#}
+fits as (
+    select * from {{ ref('segment_fits') }} where row_kind = 'weight'
+),
+
+chosen as (
+    select fit_number from {{ ref('segment_models') }} where {{ flag }}
+),
+
+weights_of_model as (
+    select
+        fits.model_version,
+        cast(fits.segment_id as integer) as segment_id,
+        cast(dense_rank() over (order by fits.segment_id) as integer) as segment_position,
+        fits.item as feature,
+        cast(fits.item_position as integer) as feature_position,
+        fits.value as weight,
+        fits.feature_mean,
+        fits.clip_lo,
+        fits.clip_hi
+    from fits
+    inner join chosen on fits.fit_number = chosen.fit_number
+)
+{% endmacro %}
+
+
+{% macro persona_score_ctes(features, weights='segment_weights') %}
+    {#- CTEs that end in `persona_scores`: user_sk, segment_id, runner_up_segment_id, margin, reason_feature_1..3 and
+        is_above_mean_1..3. `features`: a CTE with user_sk and the features of the catalog. `weights`: the name of
+        a model with the columns of segment_weights: one model's rows, or none. -#}
+    {%- set names = clientele.feature_names() -%}
+    {%- set places = range(1, clientele.setting('max_segments') + 1) -%}
+-- a persona's place among those of the model: ids may be any numbers, and the lowest still wins a tie
+weights as (
+    select
+        model_weights.*,
+        dense_rank() over (order by model_weights.segment_id) as segment_place
+    from {{ ref(weights) }} as model_weights
+),
+
+-- at a place that the model does not fill the score is never the lowest
+{{ clientele.linear_score_ctes(features, 'weights', names, places | list, output='segment_place', absent='1e300') }},
+
+{{ clientele._best_place_ctes(names, places) }},
+
+{{ clientele._reason_ctes(names) }}
+
+persona_scores as (
+    select
+        user_sk,
+        segment_id,
+        runner_up_segment_id,
+        margin,
+        {% for place in [1, 2, 3] -%}
+        case
+            {% for name in names -%}
+            when place_{{ place }} = {{ loop.index }} then '{{ name }}'
+            {% endfor -%}
+        end as reason_feature_{{ place }},
+        case
+            {% for name in names -%}
+            when place_{{ place }} = {{ loop.index }} then x_{{ loop.index }} >= mean_{{ loop.index }}
+            {% endfor -%}
+        end as is_above_mean_{{ place }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from top_3
+)
+{% endmacro %}
+
+
+{% macro _best_place_ctes(names, places) %}
+    {#- CTEs that end in `ranked`: each user's best and second place by `linear_scores`, and the margin between them. -#}
+won as (
+    select
+        linear_scores.*,
+        least({% for segment in places %}score_{{ segment }}{{ ', ' if not loop.last }}{% endfor %}) as lowest_score
+    from linear_scores
+),
+
+named as (
+    select
+        won.*,
+        case
+            {% for segment in places -%}
+            when score_{{ segment }} = lowest_score then {{ segment }}
+            {% endfor -%}
+        end as first_place
+    from won
+),
+
+seconded as (
+    select
+        named.*,
+        least(
+            {% for segment in places -%}
+            case when first_place = {{ segment }} then 2e300 else score_{{ segment }} end{{ ',' if not loop.last }}
+            {% endfor -%}
+        ) as second_score
+    from named
+),
+
+ranked as (
+    select
+        user_sk,
+        first_place,
+        case
+            {% for segment in places -%}
+            when first_place != {{ segment }} and score_{{ segment }} = second_score then {{ segment }}
+            {% endfor -%}
+        end as second_place,
+        second_score - lowest_score as margin,
+        {% for name in names -%}
+        x_{{ loop.index }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from seconded
+)
+{% endmacro %}
+
+
+{% macro _reason_ctes(names) %}
+    {#- CTEs that end in `top_3`: the three features that speak most for the best place against the second. -#}
+-- what speaks for the persona and against the runner-up: (w_2nd - w_1st) * (x - mean), feature by feature
+segment_weight_rows as (
+    select
+        segment_place,
+        segment_id,
+        {% for name in names -%}
+        coalesce(max(case when feature = '{{ name }}' then weight end), 0e0) as w_{{ loop.index }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from weights
+    group by segment_place, segment_id
+),
+
+weight_differences as (
+    select
+        winner.segment_place as first_place,
+        runner_up.segment_place as second_place,
+        winner.segment_id,
+        runner_up.segment_id as runner_up_segment_id,
+        {% for name in names -%}
+        runner_up.w_{{ loop.index }} - winner.w_{{ loop.index }} as d_{{ loop.index }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from segment_weight_rows as winner
+    cross join segment_weight_rows as runner_up
+),
+
+contributions as (
+    select
+        ranked.*,
+        weight_differences.segment_id,
+        weight_differences.runner_up_segment_id,
+        {% for name in names -%}
+        linear_weights.mean_{{ loop.index }},
+        weight_differences.d_{{ loop.index }} * (ranked.x_{{ loop.index }} - linear_weights.mean_{{ loop.index }})
+            as c_1_{{ loop.index }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from ranked
+    cross join linear_weights
+    inner join weight_differences
+        on ranked.first_place = weight_differences.first_place and ranked.second_place = weight_differences.second_place
+),
+
+-- the three largest, one after the other: what has been taken is out of the contest for the next place
+{% for place in [1, 2, 3] %}
+{% if place > 1 %}
+left_{{ place }} as (
+    select
+        top_{{ place - 1 }}.*,
+        {% for name in names -%}
+        {%- set contender = 'c_' ~ (place - 1) ~ '_' ~ loop.index -%}
+        case when place_{{ place - 1 }} = {{ loop.index }} then -2e300 else {{ contender }} end
+            as c_{{ place }}_{{ loop.index }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from top_{{ place - 1 }}
+),
+
+{% endif %}
+top_{{ place }} as (
+    select
+        contenders.*,
+        case
+            {% for name in names -%}
+            when c_{{ place }}_{{ loop.index }} = highest_{{ place }} then {{ loop.index }}
+            {% endfor -%}
+        end as place_{{ place }}
+    from (
+        select
+            *,
+            greatest({% for name in names %}c_{{ place }}_{{ loop.index }}{{ ', ' if not loop.last }}{% endfor %})
+                as highest_{{ place }}
+        from {{ 'contributions' if place == 1 else 'left_' ~ place }}
+    ) as contenders
+),
+
+{% endfor %}
+{% endmacro %}
+
+
+{% macro kept_score_ctes(eligible, weights) %}
+    {#- CTEs that end in `kept_scores`: the scores of the rows of `eligible` (user_sk and the features of the catalog) with
+        one model's rows, for a model that is a table of nothing else. A score of the last build stays when it was given
+        to the same features by the same model: only who changed is scored. A full refresh scores everybody. -#}
+    {%- set columns = {
+        'user_sk': 'bigint', 'segment_id': 'integer', 'runner_up_segment_id': 'integer', 'margin': 'double precision'
+    } -%}
+    {%- for place in [1, 2, 3] -%}
+        {%- do columns.update({'reason_feature_' ~ place: 'varchar(64)', 'is_above_mean_' ~ place: 'boolean'}) -%}
+    {%- endfor -%}
+    {%- do columns.update({'features_hash': 'bigint', 'model_version': 'varchar(64)'}) -%}
+model as (
+    select max(model_version) as model_version from {{ ref(weights) }}
+),
+
+hashed as (
+    select
+        eligible_users.*,
+        {{ clientele.row_hash(clientele.feature_names()) }} as features_hash,
+        model.model_version
+    from {{ eligible }} as eligible_users
+    cross join model
+    where model.model_version is not null
+),
+
+earlier as (
+    {{ clientele.previous_rows(this.identifier, this.database, this.schema, columns, is_read=not flags.FULL_REFRESH) }}
+),
+
+unchanged as (
+    select {% for column in columns %}earlier.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    from earlier
+    inner join hashed
+        on
+            earlier.user_sk = hashed.user_sk
+            and earlier.features_hash = hashed.features_hash
+            and earlier.model_version = hashed.model_version
+),
+
+changed as (
+    select hashed.*
+    from hashed
+    left join unchanged on hashed.user_sk = unchanged.user_sk
+    where unchanged.user_sk is null
+),
+
+{{ clientele.persona_score_ctes('changed', weights) }},
+
+kept_scores as (
+    select {{ columns.keys() | join(', ') }} from unchanged
+    union all
+    select
+        {% for column, type in columns.items() -%}
+        cast({{ 'changed' if column in ['features_hash', 'model_version'] else 'persona_scores' }}.{{ column }} as {{ type }})
+            as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from persona_scores
+    inner join changed on persona_scores.user_sk = changed.user_sk
+)
+{% endmacro %}

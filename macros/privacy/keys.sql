@@ -1,0 +1,48 @@
+{#- One warehouse, one key: what is asked before a build reads anything. -#}
+
+{% macro pseudonym_key_problem() %}
+    {{ return(adapter.dispatch('pseudonym_key_problem', 'clientele')()) }}
+{% endmacro %}
+
+
+{% macro require_pseudonym_key() %}
+    {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
+        {%- set problem = clientele.pseudonym_key_problem() -%}
+        {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+        {{ clientele.require_same_key() }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro require_same_key() %}
+    {#- One warehouse, one key: with another one, known customers would come back as strangers and erased ones from the
+        dead. The ring in the vault opens with its own key only, also for a full refresh; the epoch beside core tells
+        that a database file of another epoch was put back. -#}
+    {%- do clientele.create_registers() -%}
+    {%- set ring = clientele.register('key_ring') -%}
+    {%- set epochs = api.Relation.create(database=target.database, schema='core', identifier='key_epoch') -%}
+    {%- if run_query('select count(*) from ' ~ ring).columns[0].values()[0] == 0 -%}
+        {%- do run_query('insert into ' ~ ring ~ ' select 1, ' ~ clientele.new_key_ring()) -%}
+    {%- endif -%}
+    {%- if run_query('select count(*) from ' ~ epochs).columns[0].values()[0] == 0 -%}
+        {%- do run_query('insert into ' ~ epochs ~ ' select key_epoch from ' ~ ring) -%}
+    {%- endif -%}
+    {%- if run_query('select count(*) from ' ~ ring ~ ' where not (' ~ clientele.key_ring_opens('sealed') ~ ')').columns[0].values()[0] > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            'CLIENTELE_PSEUDONYM_KEY is not the key that this warehouse was built with: every customer would get a new '
+            ~ 'pseudonym. Set the key of this warehouse; to change it, use make rotate-key.'
+        ) }}
+    {%- endif -%}
+    {%- do clientele.reseal_key_ring() -%}
+    {%- if run_query('select count(*) from ' ~ ring ~ ' where key_epoch not in (select key_epoch from ' ~ epochs ~ ')').columns[0].values()[0] > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            'The vault and the warehouse are of different key epochs: one of them was restored from before a key rotation. '
+            ~ 'Restore both from the same moment, or remove warehouse.duckdb and build anew.'
+        ) }}
+    {%- endif -%}
+    {%- if run_query('select count(*) from ' ~ clientele.register('erasure_requests')).columns[0].values()[0] > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            'An erasure was interrupted. Finish it first: make erase (without a subject), or dbt run-operation erase_subjects.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,388 @@
+{#- The rights of a customer: erasure, a copy of what is held, objection to profiling; and the registers that keep them,
+    which are tables of the vault and no models, because no build may make them anew. Customers are named by the
+    environment (CLIENTELE_SUBJECT, CLIENTELE_SUBJECTS_FILE), never in a command's text: dbt logs that.
+    docs/decisions/0014-erasure.md -#}
+
+{% macro registers() %}
+    {#- Tables of the vault that outlive every build, with their columns. -#}
+    {{ return({
+        'key_ring': {'key_epoch': 'integer', 'sealed': 'varchar(2048)'},
+        'tombstones': {'erased_hash': 'varchar(32)'},
+        'objections': {'user_id': 'bigint'},
+        'named_subjects': {'user_id': 'bigint'},
+        'erasure_requests': {'user_id': 'bigint'},
+        'erasure_counts': {'file_id': 'bigint', 'event_date': 'date', 'n_lines': 'bigint'},
+    }) }}
+{% endmacro %}
+
+
+{% macro register(name) %}
+    {{ return(api.Relation.create(database=clientele.vault_database(), schema='vault', identifier=name)) }}
+{% endmacro %}
+
+
+{% macro create_registers() %}
+    {%- do adapter.create_schema(clientele.register('tombstones').without_identifier()) -%}
+    {%- do adapter.create_schema(clientele.built('core', 'key_epoch').without_identifier()) -%}
+    {%- do clientele.create_if_missing(clientele.built('core', 'key_epoch'), {'key_epoch': 'integer'}) -%}
+    {%- for name, columns in clientele.registers().items() -%}
+        {%- do clientele.create_if_missing(clientele.register(name), columns) -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro tombstone(user_id) -%}
+    {#- The hash of a user by which a tombstone is found; nothing, and no work, while there is no tombstone. -#}
+    case
+        when (select count(*) from {{ clientele.register('tombstones') }}) > 0
+            then {{ clientele.erased_hash('cast(' ~ user_id ~ ' as varchar(32))') }}
+    end
+{%- endmacro %}
+
+
+{% macro erased_among(lines) %}
+    {#- user_id of erased customers among faulty lines, which have no key to miss. `lines`: a CTE or relation with
+        line_kind and user_id. -#}
+    select hashed.user_id
+    from (
+        select named.user_id, {{ clientele.tombstone('named.user_id') }} as erased_hash
+        from (select distinct user_id from {{ lines }} where line_kind = 'faulty' and user_id is not null) as named
+    ) as hashed
+    inner join {{ clientele.register('tombstones') }} as tombstones on hashed.erased_hash = tombstones.erased_hash
+{% endmacro %}
+
+
+{% macro may_be_profiled(user_sk) -%}
+    {#- A condition: the user has not objected to profiling. Everything that is fitted on users, or gives them a persona,
+        asks it. -#}
+    {{ user_sk }} not in (select user_sk from {{ ref('profiling_objections') }})
+{%- endmacro %}
+
+
+{% macro named_subjects() %}
+    {#- A relation with the user_id of the customers that the environment names. -#}
+    {{- return(adapter.dispatch('named_subjects', 'clientele')()) -}}
+{% endmacro %}
+
+
+{% macro _forget_named_subjects() %}
+    {#- The end of each operation: who was named for one request must not be named for the next. -#}
+    {%- do run_query('delete from ' ~ clientele.register('named_subjects')) -%}
+{% endmacro %}
+
+
+{% macro _refuse_nobody(operation) %}
+    {{ exceptions.raise_compiler_error(
+        operation ~ ': nobody is named. Set CLIENTELE_SUBJECT=<user_id>, or CLIENTELE_SUBJECTS_FILE=<path> with an id per line '
+        ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run clientele redshift-subjects before.'
+    ) }}
+{% endmacro %}
+
+
+{% macro _require_named(operation) %}
+    {%- if run_query('select count(*) from ' ~ clientele.named_subjects() ~ ' as named').columns[0].values()[0] == 0 -%}
+        {{ clientele._refuse_nobody(operation) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _begin_with_subjects(source) %}
+    {#- The temporary table clientele_subjects: raw id, number and pseudonym of each customer in `source`. -#}
+    {%- if execute -%}
+        {%- set problem = clientele.pseudonym_key_problem() -%}
+        {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+        {%- do run_query('drop table if exists clientele_subjects') -%}
+        {%- set keyed -%}
+            create temporary table clientele_subjects as
+            select named.user_id, {{ clientele.hex_to_integer('named.user_key') }} as user_sk, named.user_key
+            from (
+                select user_id, {{ clientele.user_key('cast(user_id as varchar(32))') }} as user_key
+                from {{ source }} as requested
+                group by user_id
+            ) as named
+        {%- endset -%}
+        {%- do run_query(keyed) -%}
+        {{ return(run_query('select count(*) from clientele_subjects').columns[0].values()[0] | int) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _require_warehouse() %}
+    {%- if 'user_keys' not in clientele._held_subject_models() | map(attribute='name') -%}
+        {{ exceptions.raise_compiler_error(
+            'There is nothing yet in this warehouse (CLIENTELE_HOME says where it is). Build it first.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _held_subject_models() %}
+    {#- Those of subject_models() that have been built, with the columns that they have in the database. Asks with plain
+        queries: adapter.get_relation leaves a transaction open, and one transaction cannot write to both databases. -#}
+    {%- set subjects = clientele.subject_models() -%}
+    {%- set columns = {} -%}
+    {%- for row in run_query(clientele.held_columns(subjects | map(attribute='node.schema') | unique | list)).rows -%}
+        {%- do columns.setdefault(row[0] ~ '.' ~ row[1], []).append(row[2]) -%}
+    {%- endfor -%}
+    {%- set held = [] -%}
+    {%- for subject in subjects if columns.get((subject.node.schema ~ '.' ~ subject.node.alias) | lower) -%}
+        {%- do held.append(dict(subject, columns=columns[(subject.node.schema ~ '.' ~ subject.node.alias) | lower])) -%}
+    {%- endfor -%}
+    {{ return(held) }}
+{% endmacro %}
+
+
+{% macro _is_of_subjects(keys) %}
+    {#- A condition: the row is about one of clientele_subjects. `keys`: {column: kind}, as subject_models() has them. -#}
+    {%- set conditions = [] -%}
+    {%- for column, kind in keys.items() -%}
+        {%- if kind in ['user_id', 'user_sk', 'user_key'] -%}
+            {%- do conditions.append(column ~ ' in (select ' ~ kind ~ ' from clientele_subjects)') -%}
+        {%- elif kind == 'line_text' -%}
+            {%- do conditions.append(clientele.names_subject(column)) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(conditions | join(' or ') or '1 = 0') }}
+{% endmacro %}
+
+
+{% macro names_subject(line_text) %}
+    {#- A condition: a line that could not be read holds the id of one of clientele_subjects as a number of its own,
+        in whatever place: such a line has no fields to rely on. -#}
+    {{ return(adapter.dispatch('names_subject', 'clientele')(line_text)) }}
+{% endmacro %}
+
+
+{% macro erase_subjects() %}
+    {#- dbt run-operation: erases the customers named by the environment, and finishes an erasure that was interrupted.
+        Each step can be repeated: the request stays in the vault until all is done, and builds wait for it. -#}
+    {%- if execute -%}
+        {%- do clientele._require_warehouse() -%}
+        {%- do clientele.create_registers() -%}
+        {%- set requests = clientele.register('erasure_requests') -%}
+        {%- if run_query('select count(*) from ' ~ requests).columns[0].values()[0] > 0 -%}
+            {%- do clientele._erase_requested() -%}
+        {%- endif -%}
+        {%- do run_query(
+            'insert into ' ~ requests ~ ' select distinct named.user_id from ' ~ clientele.named_subjects() ~ ' as named'
+            ~ ' where named.user_id not in (select user_id from ' ~ requests ~ ')'
+        ) -%}
+        {%- if run_query('select count(*) from ' ~ requests).columns[0].values()[0] == 0 -%}
+            {{ clientele._refuse_nobody('erase_subjects') }}
+        {%- endif -%}
+        {%- do clientele._erase_requested() -%}
+        {%- do clientele.finish_erasure() -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _erase_requested() %}
+    {%- set n_subjects = clientele._begin_with_subjects(clientele.register('erasure_requests')) -%}
+    {%- set tombstones = clientele.register('tombstones') -%}
+    {%- set counts = clientele.register('erasure_counts') -%}
+    {%- set held = clientele._held_subject_models() -%}
+    {%- set names = held | map(attribute='name') | list -%}
+    {%- set is_in_core = clientele._is_of_subjects({'user_sk': 'user_sk'}) -%}
+
+    {#- From here on no build lets them in. -#}
+    {%- set hashed = clientele.erased_hash('cast(user_id as varchar(32))') -%}
+    {%- do run_query(
+        'insert into ' ~ tombstones ~ ' select ' ~ hashed ~ ' from clientele_subjects'
+        ~ ' where ' ~ hashed ~ ' not in (select erased_hash from ' ~ tombstones ~ ')'
+    ) -%}
+
+    {#- The books, before anything goes; when an erasure is taken up again, as they were then. -#}
+    {%- if run_query('select count(*) from ' ~ counts).columns[0].values()[0] == 0 -%}
+        {%- set parts = [] -%}
+        {%- for name, sign in {'events': '+', 'duplicate_events': '+', 'released_duplicates': '-'}.items() if name in names -%}
+            {%- do parts.append(
+                'select file_id, cast(event_at as date) as event_date, ' ~ sign ~ '1 as n from '
+                ~ clientele.built('core', name) ~ ' where ' ~ is_in_core
+            ) -%}
+        {%- endfor -%}
+        {%- for subject in held if subject.name == 'quarantined_lines' -%}
+            {%- do parts.append(
+                'select file_id, cast(null as date) as event_date, 1 as n from ' ~ subject.relation
+                ~ ' where ' ~ clientele._is_of_subjects(subject['keys'])
+            ) -%}
+        {%- endfor -%}
+        {%- if parts -%}
+            {%- do run_query(
+                'insert into ' ~ counts ~ ' select file_id, event_date, sum(n) from (' ~ parts | join(' union all ')
+                ~ ') as gone group by file_id, event_date'
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+
+    {#- What is kept per day or pinned to days is built again by the next build. -#}
+    {%- if 'events' in names -%}
+        {%- do run_query(
+            'update ' ~ clientele.built('core', 'touched_days') ~ ' set last_load_id = '
+            ~ clientele.this_load(clientele.register('event_files'))
+            ~ ' where event_date in (select cast(event_at as date) from ' ~ clientele.built('core', 'events')
+            ~ ' where ' ~ is_in_core ~ ')'
+        ) -%}
+    {%- endif -%}
+
+    {%- for subject in held if subject.node.config.materialized != 'view' -%}
+        {%- set condition = clientele._is_of_subjects(subject['keys']) -%}
+        {%- if condition != '1 = 0' -%}
+            {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ condition) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do run_query('delete from ' ~ clientele.register('objections') ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})) -%}
+
+    {%- set file_days = clientele.register('file_days') -%}
+    {%- set file_lines = clientele.register('file_lines') -%}
+    {%- do run_query(
+        'begin; update ' ~ file_days ~ ' set n_event_lines = file_days.n_event_lines - gone.n_lines from ' ~ counts ~ ' as gone'
+        ~ ' where file_days.file_id = gone.file_id and file_days.event_date = gone.event_date;'
+        ~ ' update ' ~ file_lines ~ ' set n_erased = file_lines.n_erased + gone.n_lines'
+        ~ ' from (select file_id, sum(n_lines) as n_lines from ' ~ counts ~ ' group by file_id) as gone'
+        ~ ' where file_lines.file_id = gone.file_id;'
+        ~ ' delete from ' ~ counts ~ '; commit'
+    ) -%}
+    {{ print('erased ' ~ n_subjects ~ ' customer(s) from ' ~ names | length ~ ' tables') }}
+{% endmacro %}
+
+
+{% macro finish_erasure() %}
+    {#- What lies outside the tables: published files, the bytes of the databases; then the request itself. -#}
+    {{ return(adapter.dispatch('finish_erasure', 'clientele')()) }}
+{% endmacro %}
+
+
+{% macro _republish(query) %}
+    {#- Writes every kept publication anew; files with a user_key by `query`, which reads `published`. -#}
+    {%- for file in run_query('select unnest(from_json(clientele_republication_start(), \'[{"old": "VARCHAR", "new": "VARCHAR"}]\'), recursive := true)').rows -%}
+        {%- set published = "read_parquet('" ~ file['old'] | replace("'", "''") ~ "')" -%}
+        {%- do run_query(
+            'copy (with published as (select * from ' ~ published ~ ') ' ~ query ~ ' order by user_key) to '
+            ~ "'" ~ file['new'] | replace("'", "''") ~ "' (" ~ clientele.published_format() ~ ")"
+        ) -%}
+    {%- endfor -%}
+    {%- do run_query('select clientele_republication_finish()') -%}
+{% endmacro %}
+
+
+{% macro _rewrite_databases(replaced, emptied) %}
+    {#- DuckDB keeps the bytes of deleted rows: both databases are written into new files, which take the place of the
+        old ones when this process ends, or before the next one opens them. `replaced`: expressions by column, for every
+        table that has the column; `emptied`: tables that come without their rows, as what a build reads anew does. -#}
+    {%- set folder = run_query('select clientele_rewrite_start()').columns[0].values()[0] -%}
+    {%- for database in [target.database, clientele.vault_database()] -%}
+        {%- do run_query("attach '" ~ folder | replace("'", "''") ~ "/" ~ database ~ ".duckdb' as clientele_rewritten") -%}
+        {%- do run_query('copy from database ' ~ database ~ ' to clientele_rewritten (schema)') -%}
+        {%- set tables = run_query(
+            "select schema_name, table_name, string_agg(column_name, ',' order by column_index) as column_names from duckdb_columns() "
+            ~ "inner join duckdb_tables() using (database_name, schema_name, table_name) where database_name = '" ~ database ~ "' "
+            ~ "group by schema_name, table_name order by schema_name, table_name"
+        ).rows -%}
+        {%- for table in tables if table['table_name'] not in emptied -%}
+            {%- set name = '"' ~ table['schema_name'] ~ '"."' ~ table['table_name'] ~ '"' -%}
+            {%- set expressions = [] -%}
+            {%- for column in table['column_names'].split(',') -%}
+                {%- do expressions.append(replaced.get(column, '"' ~ column ~ '"')) -%}
+            {%- endfor -%}
+            {%- do run_query(
+                'insert into clientele_rewritten.' ~ name ~ ' select ' ~ expressions | join(', ') ~ ' from "' ~ database ~ '".' ~ name ~ ' as held'
+            ) -%}
+            {%- for column in ['user_sk', 'user_key'] if column in table['column_names'].split(',') and column in replaced -%}
+                {%- if run_query('select count(*) from clientele_rewritten.' ~ name ~ ' where ' ~ column ~ ' is null').columns[0].values()[0] > 0 -%}
+                    {{ exceptions.raise_compiler_error(
+                        name ~ ' holds a user whom vault.user_keys does not know; nothing was changed. Build once and try again.'
+                    ) }}
+                {%- endif -%}
+            {%- endfor -%}
+        {%- endfor -%}
+        {%- do run_query('detach clientele_rewritten') -%}
+    {%- endfor -%}
+    {%- do run_query('reset disabled_compression_methods') -%}
+    {%- do run_query('select clientele_rewrite_finish()') -%}
+{% endmacro %}
+
+
+{% macro object_to_profiling() %}
+    {#- dbt run-operation: the customers named by the environment object to profiling, from the next build on. -#}
+    {%- if execute -%}
+        {%- do clientele.create_registers() -%}
+        {%- do clientele._require_named('object_to_profiling') -%}
+        {%- set objections = clientele.register('objections') -%}
+        {%- do run_query(
+            'insert into ' ~ objections ~ ' select distinct user_id from ' ~ clientele.named_subjects() ~ ' as named'
+            ~ ' where user_id not in (select user_id from ' ~ objections ~ ')'
+        ) -%}
+        {%- do clientele._forget_named_subjects() -%}
+        {{ print('objection to profiling noted; the next build gives no persona and fits nothing on them') }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro withdraw_objection() %}
+    {#- dbt run-operation: takes the objection of the customers named by the environment back. -#}
+    {%- if execute -%}
+        {%- do clientele.create_registers() -%}
+        {%- do clientele._require_named('withdraw_objection') -%}
+        {%- do run_query(
+            'delete from ' ~ clientele.register('objections') ~ ' where user_id in (select user_id from ' ~ clientele.named_subjects() ~ ' as named)'
+        ) -%}
+        {%- do clientele._forget_named_subjects() -%}
+        {{ print('objection to profiling withdrawn; the next build gives a persona again') }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro readmit_subjects() %}
+    {#- dbt run-operation: lifts the tombstones of the customers named by the environment. Files that are read from now
+        on bring them back, their old events with them when an old file is delivered again or all is built anew. -#}
+    {%- if execute -%}
+        {%- do clientele.create_registers() -%}
+        {%- do clientele._require_named('readmit_subjects') -%}
+        {%- do clientele._begin_with_subjects(clientele.named_subjects()) -%}
+        {%- do run_query(
+            'delete from ' ~ clientele.register('tombstones') ~ ' where erased_hash in (select '
+            ~ clientele.erased_hash('cast(user_id as varchar(32))') ~ ' from clientele_subjects)'
+        ) -%}
+        {%- do clientele._forget_named_subjects() -%}
+        {{ print('readmitted: the next files may bring them back') }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro export_subject() %}
+    {#- dbt run-operation, called by clientele export-subject: writes the rows about the customer named by the environment, one
+        JSON file per table, into the folder CLIENTELE_EXPORT_FOLDER. Rows go to files and nowhere else: dbt logs what
+        a macro prints. -#}
+    {%- if execute -%}
+        {%- do clientele._require_warehouse() -%}
+        {%- do clientele.create_registers() -%}
+        {%- set folder = env_var('CLIENTELE_EXPORT_FOLDER') -%}
+        {%- if clientele._begin_with_subjects(clientele.named_subjects()) != 1 -%}
+            {{ exceptions.raise_compiler_error('export_subject: name one customer in CLIENTELE_SUBJECT; a copy is for one person.') }}
+        {%- endif -%}
+        {%- set files = clientele.register('event_files') -%}
+        {%- for subject in clientele._held_subject_models() -%}
+            {%- set condition = clientele._is_of_subjects(subject['keys']) -%}
+            {%- if condition != '1 = 0' -%}
+                {%- set columns = subject['columns'] -%}
+                {%- set origin = ', (select files.file_name from ' ~ files ~ ' as files where files.file_id = held.file_id) as origin_file' -%}
+                {%- do run_query(
+                    'select held.*' ~ (origin if 'file_id' in columns and 'file_name' not in columns)
+                    ~ ' from ' ~ subject.relation ~ ' as held where ' ~ condition
+                ).to_json(folder ~ '/' ~ subject.node.unique_id ~ '.json') -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- do run_query(
+            'select user_id from ' ~ clientele.register('objections') ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
+        ).to_json(folder ~ '/register.objections.json') -%}
+        {%- do clientele._forget_named_subjects() -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro rotate_key() %}
+    {#- dbt run-operation: gives every customer and session a new pseudonym, from the key in CLIENTELE_PSEUDONYM_KEY to
+        the one in CLIENTELE_PSEUDONYM_KEY_NEW. All or nothing: new files take the place of the old ones in one step.
+        docs/decisions/0015-key-rotation.md -#}
+    {{ return(adapter.dispatch('rotate_key', 'clientele')()) }}
+{% endmacro %}

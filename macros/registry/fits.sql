@@ -1,0 +1,40 @@
+{#- When a model is fitted. -#}
+
+{% macro fit_is_due(fits_of='segment_fits', row_kind='weight') %}
+    {#- A model is fitted when there is none, when the var refit asks for it, or when a row of segment_decisions asks for
+        a successor of the newest one. Compiling alone never asks the database. `fits_of`: the table with all fits, in
+        core; `row_kind`: the kind of its rows that a fit without a model does not have. -#}
+    {%- set decisions = ref('segment_decisions') -%}
+    {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}{{ return(true) }}{%- endif -%}
+    {%- if clientele.setting('refit') or flags.FULL_REFRESH -%}{{ return(true) }}{%- endif -%}
+    {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier=fits_of) -%}
+    {%- if fits is none -%}{{ return(true) }}{%- endif -%}
+    {%- set n_models = run_query("select count(*) from " ~ fits ~ " where row_kind = '" ~ row_kind ~ "'").columns[0].values()[0] -%}
+    {%- if n_models | int == 0 -%}{{ return(true) }}{%- endif -%}
+    {%- set decisions_built = adapter.get_relation(
+        database=decisions.database, schema=decisions.schema, identifier=decisions.identifier
+    ) -%}
+    {%- if decisions_built is none -%}{{ return(false) }}{%- endif -%}
+    {%- set n_requests = run_query(
+        "select count(*) from (select model_version, min(fit_number) as fit_number from " ~ fits ~ " group by model_version) as fitted"
+        ~ " inner join " ~ decisions_built ~ " as decisions on fitted.model_version = decisions.model_version"
+        ~ " where decisions.decision = 'refit' and fitted.fit_number = (select max(fit_number) from " ~ fits ~ ")"
+    ).columns[0].values()[0] -%}
+    {{ return(n_requests | int > 0) }}
+{% endmacro %}
+
+
+{% macro study_is_due() %}
+    {#- Whether long histories are cut to parts in this build: with each fit, and as long as a model waits for its study of
+        short histories, because the shop had too few long ones. Compiling alone never asks the database. -#}
+    {%- if clientele.setting('compare_early') or clientele.fit_is_due() -%}{{ return(true) }}{%- endif -%}
+    {%- set tables = [] -%}
+    {%- for name in ['segment_fits', 'segment_studies'] -%}
+        {%- do tables.append(adapter.get_relation(database=target.database, schema='core', identifier=name)) -%}
+    {%- endfor -%}
+    {%- if none in tables -%}{{ return(true) }}{%- endif -%}
+    {%- set n_models = run_query(
+        "select count(*) from " ~ tables[0] ~ " where row_kind = 'weight' and fit_number not in (select fit_number from " ~ tables[1] ~ ")"
+    ).columns[0].values()[0] -%}
+    {{ return(n_models | int > 0) }}
+{% endmacro %}

@@ -1,0 +1,99 @@
+{#- Settings come from `vars`. A var may be given on the command line and ends in SQL text, so each one is
+    checked against its form first: numbers, a word from a list, a date. Nothing else reaches a statement. -#}
+
+{% macro setting_forms() %}
+    {{ return({
+        'on_refused_file': ['fail', 'skip'],
+        'rehash': 'boolean',
+        'earliest_event_date': 'date',
+        'latest_event_date': 'date or none',
+        'session_gap_minutes': [1, 1440],
+        'bot_session_events': [10, 1000000],
+        'bot_events_per_second': [0, 1000],
+        'bot_rate_min_events': [10, 1000000],
+        'window_days': [1, 3650],
+        'reference_days': [1, 3650],
+        'utc_offset_hours': [-14, 14],
+        'premium_z': [-5, 5],
+        'as_of': 'timestamp or last_event',
+        'refit': 'boolean',
+        'fit_min_events': [1, 100000],
+        'min_events': 'count or auto',
+        'settled_confidence': [0, 1],
+        'compare_early': 'boolean',
+        'sample_users': [200, 5000000],
+        'max_segments': [2, 16],
+        'at_risk_days': [1, 3650],
+        'lapsed_days': [1, 3650],
+        'new_days': [1, 3650],
+        'loyal_orders': [1, 1000],
+        'min_cell_users': [0, 100000],
+        'events_retention_months': [1, 600],
+        'inactive_profile_months': [1, 600],
+        'publish_to': 's3 or none',
+    }) }}
+{% endmacro %}
+
+
+{% macro setting(name) %}
+    {%- set forms = clientele.setting_forms() -%}
+    {%- if name not in forms -%}
+        {{ exceptions.raise_compiler_error("setting: there is no var '" ~ name ~ "'. Known: " ~ forms | sort | join(', ')) }}
+    {%- endif -%}
+    {%- set form = forms[name] -%}
+    {%- set value = var(name) -%}
+    {%- set text = (value | string).strip() -%}
+    {%- if form == 'boolean' -%}
+        {%- if text | lower not in ['true', 'false'] -%}
+            {{ clientele._refuse_setting(name, value, 'true or false') }}
+        {%- endif -%}
+        {{ return(text | lower == 'true') }}
+    {%- elif form == 'count or auto' -%}
+        {%- if text != 'auto' and not modules.re.fullmatch('[1-9][0-9]{0,5}', text) -%}
+            {{ clientele._refuse_setting(name, value, 'auto, or a whole number from 1 to 999999') }}
+        {%- endif -%}
+        {{ return('auto' if text == 'auto' else text | int) }}
+    {%- elif form == 's3 or none' -%}
+        {%- if text != 'none' and not modules.re.fullmatch('s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9_.=-]+)*', text) -%}
+            {{ clientele._refuse_setting(name, value, "a place in S3 without a slash at its end, like 's3://bucket/folder', or none") }}
+        {%- endif -%}
+        {{ return(text) }}
+    {%- elif form is string -%}
+        {%- set form_is_met = namespace(value=(text in ['none', 'last_event'] and text in form)) -%}
+        {%- if modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?', text) and '1990-01-02' <= text < '2040' -%}
+            {%- if 'timestamp' in form or text | length == 10 -%}{%- set form_is_met.value = true -%}{%- endif -%}
+        {%- endif -%}
+        {%- if not form_is_met.value -%}
+            {{ clientele._refuse_setting(name, value, "a " ~ form ~ " in quotes, like '2019-10-31', from 1990-01-02 to 2039 (core.calendar)") }}
+        {%- endif -%}
+        {{ return(text) }}
+    {%- elif form[0] is string -%}
+        {%- if text not in form -%}
+            {{ clientele._refuse_setting(name, value, form | join(' or ')) }}
+        {%- endif -%}
+        {{ return(text) }}
+    {%- else -%}
+        {%- if not modules.re.fullmatch('-?[0-9]{1,9}([.][0-9]{1,9})?', text) or text | float < form[0] or text | float > form[1] -%}
+            {{ clientele._refuse_setting(name, value, 'a number from ' ~ form[0] ~ ' to ' ~ form[1]) }}
+        {%- endif -%}
+        {{ return(text | float if '.' in text else text | int) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _refuse_setting(name, value, wanted) %}
+    {{ exceptions.raise_compiler_error(
+        "setting: var '" ~ name ~ "' is '" ~ value ~ "', it must be " ~ wanted
+        ~ ". Change it in dbt_project.yml or in --vars."
+    ) }}
+{% endmacro %}
+
+
+{% macro check_settings() %}
+    {%- for name in clientele.setting_forms() -%}{%- do clientele.setting(name) -%}{%- endfor -%}
+    {%- for name in invocation_args_dict.get('vars', {}) if name not in clientele.setting_forms() -%}
+        {{ exceptions.raise_compiler_error(
+            "check_settings: --vars names '" ~ name ~ "', which is no setting. Known: " ~ clientele.setting_forms() | sort | join(', ')
+        ) }}
+    {%- endfor -%}
+{% endmacro %}

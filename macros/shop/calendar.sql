@@ -1,0 +1,5 @@
+{#- The seasons of core.calendar. -#}
+
+{% macro seasons() %}
+    {{ return(['promo', 'payday', 'gift']) }}
+{% endmacro %}

@@ -1,0 +1,127 @@
+{#- Grain: one persona, 0 for customers without one yet, -1 for those who object to profiling: size, value, what sets it apart,
+    what it looks at, as far as macros/privacy/disclosure.sql lets it be published. Shares are of the whole shop; lifts compare
+    a persona with the other personas, whose histories are as long. Late data: built whole in each run. -#}
+
+with
+
+sizes as (
+    select * from {{ ref('persona_sizes') }}
+),
+
+shop as (
+    select
+        {{ clientele.double('sum(n_users)') }} as n_users,
+        {{ clientele.double('sum(revenue)') }} as revenue
+    from sizes
+),
+
+compared as (
+    {{ clientele.persona_lifts('sizes') }}
+),
+
+told as (
+    select
+        segment_id,
+        max(case when rule_number = 1 then rule_text end)
+        || coalesce(' OR ' || max(case when rule_number = 2 and coverage >= 0.1 then rule_text end), '') as rules,
+        max(case when rule_number = 1 then rule_text_fr end)
+        || coalesce(' OU ' || max(case when rule_number = 2 and coverage >= 0.1 then rule_text_fr end), '') as rules_fr,
+        max(persona_precision) as rules_precision,
+        max(persona_recall) as rules_recall,
+        max(tree_accuracy) as rules_accuracy
+    from {{ ref('segment_rules') }}
+    group by segment_id
+),
+
+traits as (
+    select
+        segment_id,
+        {% for kind in ['category_family', 'brand'] -%}
+        {% for place in [1, 2, 3] -%}
+        {{ 'coalesce(' if place > 1 }}
+        {{ "'; ' || " if place > 1 }}max(
+            case when trait_kind = '{{ kind }}' and trait_position = {{ place }} then {{ clientele.trait_text() }} end
+        ){{ ", '')" if place > 1 }}{{ ' || ' if not loop.last }}
+        {% endfor -%}
+        as {{ kind }}_text{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('segment_traits') }}
+    group by segment_id
+),
+
+names as (
+    select model_version, segment_id, segment_name, segment_name_fr from {{ ref('segment_labels') }}
+    union all
+    select
+        cast(null as varchar(64)) as model_version,
+        0 as segment_id,
+        'No persona yet' as segment_name,
+        'Pas encore de persona' as segment_name_fr
+    union all
+    select
+        cast(null as varchar(64)) as model_version,
+        -1 as segment_id,
+        'Objects to profiling' as segment_name,
+        'Opposition au profilage' as segment_name_fr
+),
+
+final as (
+    select
+        cast(names.model_version as varchar(32)) as model_version,
+        sizes.segment_id,
+        cast(names.segment_name as varchar(256)) as segment_name,
+        cast(names.segment_name_fr as varchar(256)) as segment_name_fr,
+        sizes.n_users,
+        {{ clientele.double('sizes.n_users') }} / shop.n_users as user_share,
+        sizes.n_orders,
+        cast(sizes.revenue as decimal(18, 4)) as revenue,
+        case
+            when shop.revenue > 0 then {{ clientele.double('sizes.revenue') }} / shop.revenue
+            else 0
+        end as revenue_share,
+        sizes.median_events,
+        -- where all have bought, the share would tell so of each
+        case
+            when sizes.n_buyers < sizes.n_users
+                then {{ clientele.double('sizes.n_buyers') }} / {{ clientele.double('sizes.n_users') }}
+        end as buyer_share,
+        compared.buyer_lift,
+        compared.buyer_lift_low,
+        compared.buyer_lift_high,
+        -- where none or all have bought again, the share would tell so of each
+        case
+            when sizes.n_repeat_buyers > 0 and sizes.n_repeat_buyers < sizes.n_buyers
+                then {{ clientele.double('sizes.n_repeat_buyers') }} / {{ clientele.double('sizes.n_buyers') }}
+        end as repeat_buyer_share,
+        {{ clientele.double('sizes.revenue') }} / {{ clientele.double('sizes.n_users') }} as revenue_per_user,
+        compared.revenue_lift,
+        compared.revenue_lift_low,
+        compared.revenue_lift_high,
+        cast(traits.category_family_text as varchar(1024)) as top_categories,
+        cast(traits.brand_text as varchar(1024)) as top_brands,
+        cast(told.rules as varchar(4096)) as rules,
+        cast(told.rules_fr as varchar(4096)) as rules_fr,
+        told.rules_precision,
+        told.rules_recall,
+        told.rules_accuracy,
+        sizes.n_buyers,
+        sizes.largest_orders,
+        sizes.largest_revenue,
+        {{ clientele.double('sizes.largest_revenue') }} / {{ clientele.double('sizes.n_users') }}
+            as largest_revenue_per_user,
+        compared.largest_revenue_lift,
+        shop.n_users as n_population,
+        {{ clientele.double('sizes.largest_revenue') }} / nullif(shop.revenue, 0) as largest_revenue_share
+    from sizes
+    cross join shop
+    inner join names on sizes.segment_id = names.segment_id
+    left join compared on sizes.segment_id = compared.segment_id
+    left join told on sizes.segment_id = told.segment_id
+    left join traits on sizes.segment_id = traits.segment_id
+),
+
+publishable as (
+    {{ clientele.published_cells('final', keys=['segment_id']) }}
+)
+
+select * from publishable

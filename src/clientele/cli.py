@@ -1,0 +1,219 @@
+"""The command ``clientele``: everything that is done beside ``dbt build``.
+
+Customers are named in the environment, never in a command: what is typed is kept in histories, and what is
+started is shown in lists of processes. Rooms are imported by the command that needs them, so that ``--help``
+does not wait for pandas.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clientele import __version__
+from clientele.errors import ClienteleError
+
+_STDERR = 2  # as the system numbers it
+
+_HOME = click.option(
+    "--home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="CLIENTELE_HOME",
+    default="warehouse",
+    show_default="CLIENTELE_HOME, or warehouse",
+    help="Folder of the databases.",
+)
+
+
+class _Sentences(click.Group):
+    """A group whose commands end with a sentence, not with a stack trace, where there is one to say."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the commands in the order in which they are written here."""
+        return list(self.commands)
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except ClienteleError as problem:
+            raise click.ClickException(str(problem)) from None
+        except OSError as problem:
+            if problem.errno == errno.EPIPE:  # somebody has read enough, which click knows about
+                raise
+            where = f"{problem.filename}: " if problem.filename else ""
+            raise click.ClickException(f"{where}{problem.strerror or problem}") from None
+
+
+@click.group(cls=_Sentences)
+@click.version_option(__version__)
+def main() -> None:
+    """Everything that is done beside dbt build, in the folder of the dbt project."""
+
+
+@main.command()
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    default="demo",
+    show_default=True,
+    help="Folder to work in; emptied first.",
+)
+@click.option("--users", default=20_000, show_default=True, help="Customers of the shop's first month.")
+@click.option("--months", default=4, show_default=True, help="Months of events.")
+def demo(home: Path, users: int, months: int) -> None:
+    """Build a synthetic shop and print the personas found."""
+    from clientele.demo import run
+
+    sys.exit(run(home, users, months))
+
+
+# --- the rights of customers
+
+
+def _operation(name: str, description: str, operation: str) -> None:
+    """Add a command that carries out one of macros/rights.sql on the customers that the environment names."""
+
+    @main.command(name, help=f"{description} CLIENTELE_SUBJECT or CLIENTELE_SUBJECTS_FILE says who.")
+    def _carry_out() -> None:
+        _name_subjects()
+        _run(operation)
+
+
+def _name_subjects() -> None:
+    """Check who is named; where SQL cannot read the environment, tell the warehouse."""
+    from clientele.privacy import redshift_subjects, rights
+
+    user_ids = rights.subjects(os.environ)
+    if os.environ.get("DBT_TARGET") == "redshift":
+        redshift_subjects.name_all(user_ids)
+
+
+def _run(operation: str, **settings: str) -> None:
+    from clientele.runtime import dbt
+
+    # What dbt says is no result: stdout is for the copy that export-subject writes.
+    said_to = _STDERR if settings else None
+    command = dbt.command("--quiet", "run-operation", operation)
+    status = subprocess.run(command, env=dbt.environment(**settings), stdout=said_to, check=False).returncode
+    if status:
+        sys.exit(status)
+
+
+_operation("erase", "Remove customers for good.", "erase_subjects")
+_operation("readmit", "Let new files bring erased customers back.", "readmit_subjects")
+_operation("object", "Note that customers object to profiling.", "object_to_profiling")
+_operation("withdraw-objection", "Take such an objection back.", "withdraw_objection")
+
+
+@main.command("export-subject")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    envvar="CLIENTELE_EXPORT_FILE",
+    show_default="CLIENTELE_EXPORT_FILE, or stdout",
+    help="File to write, readable by you alone.",
+)
+def export_subject(output: Path | None) -> None:
+    """Write all that is held on a customer, as JSON.
+
+    CLIENTELE_SUBJECT says who.
+    """
+    from clientele.privacy import rights
+
+    rights.one_subject(os.environ)
+    _name_subjects()
+    with tempfile.TemporaryDirectory() as folder:
+        _run("export_subject", **{rights.FOLDER: folder})
+        manifest = Path(os.environ.get("DBT_TARGET_PATH") or "target") / "manifest.json"
+        copy = rights.assemble(Path(folder), json.loads(manifest.read_text()))
+    text = json.dumps(copy, indent=2, ensure_ascii=False)
+    if output is None:
+        click.echo(text)
+    else:
+        rights.write_privately(output, text + "\n")
+        click.echo(f"written to {output}", err=True)
+
+
+@main.command("rotate-key")
+def rotate_key() -> None:
+    """Give everybody a new pseudonym.
+
+    The key of the warehouse is in CLIENTELE_PSEUDONYM_KEY, the next one in CLIENTELE_PSEUDONYM_KEY_NEW.
+    """
+    _run("rotate_key")
+
+
+# --- Redshift
+
+
+@main.command("redshift-key")
+@click.option("--next", "is_next", is_flag=True, help="That of CLIENTELE_PSEUDONYM_KEY_NEW, for rotate-key.")
+def redshift_key(is_next: bool) -> None:
+    """Put key material where Redshift's SQL finds it.
+
+    It is that of CLIENTELE_PSEUDONYM_KEY. Needs the settings of the target redshift.
+    """
+    from clientele.privacy import redshift_key as key_table
+
+    click.echo(key_table.fill(is_next))
+
+
+@main.command("redshift-subjects")
+def redshift_subjects() -> None:
+    """Tell Redshift who is named in the environment.
+
+    The commands above do so themselves; dbt run-operation needs it first.
+    """
+    from clientele.privacy import redshift_subjects as named
+    from clientele.privacy import rights
+
+    user_ids = rights.subjects(os.environ)
+    named.name_all(user_ids)
+    click.echo(f"named for the next operation: {len(user_ids)} customer(s)", err=True)
+
+
+# --- publications and evaluation
+
+
+@main.command()
+@_HOME
+def publications(home: Path) -> None:
+    """List the kept publications; * marks the published one."""
+    from clientele.runtime import publishing
+
+    for publication in publishing.publications(home):
+        click.echo(f"{'*' if publication.is_current else ' '} {publication.described()}")
+
+
+@main.command()
+@_HOME
+@click.option("--to", type=int, metavar="NUMBER", help="Which one, as listed; the one before if not said.")
+@click.pass_context
+def rollback(context: click.Context, home: Path, to: int | None) -> None:
+    """Publish an earlier publication again."""
+    from clientele.runtime import publishing
+
+    chosen = publishing.rollback(home, to)
+    click.echo(f"published again: {chosen.described()}")
+    click.echo("The databases stay as they are, and the next green build publishes anew.")
+    context.invoke(publications, home=home)
+
+
+@main.command()
+@_HOME
+@click.option("--users", default=10_000, show_default=True, help="Users who are clustered, at most.")
+def evaluate(home: Path, users: int) -> None:
+    """Judge the personas, and compare other ways to cluster."""
+    from clientele.personas.evaluate import evaluate as judge
+
+    page, table = judge(home, users)
+    click.echo(page.read_text())
+    click.echo(f"Written to {page} and {table}")

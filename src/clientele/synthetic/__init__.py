@@ -1,5 +1,0 @@
-"""A synthetic shop: monthly files of events with planted behaviours, known traps and counted dirt."""
-
-from clientele.synthetic.shop import Shop, Summary, events_per_customer, generate
-
-__all__ = ["Shop", "Summary", "events_per_customer", "generate"]

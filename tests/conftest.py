@@ -1,0 +1,91 @@
+"""Fixtures of the end-to-end tests."""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import shop_simulator
+from support import PARSED, House
+
+
+@atexit.register
+def _end_quietly() -> None:
+    """Mute what DuckDB's bindings call leaks after pytest's last line: what failed builds keep alive."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let all workers share what one has parsed of the project."""
+    if PARSED not in os.environ:
+        folder = TemporaryDirectory(prefix="parsed-")
+        os.environ[PARSED] = folder.name
+        config.add_cleanup(lambda: (os.environ.pop(PARSED), folder.cleanup()))
+
+
+# The files that take longest, so that no worker is left with one when the others have nothing more to do.
+# `make test` hands files out in this order (--no-loadscope-reorder); files that are not named come last.
+LONGEST_FIRST = (
+    "test_build_state",
+    "test_build_segments",
+    "test_build_models",
+    "test_build_privacy",
+    "test_parity",
+    "test_build_ingest",
+    "test_faults",
+    "test_order",
+    "test_retention",
+    "test_rights",
+    "test_build_short_histories",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+@pytest.fixture(scope="module")
+def papers(request: pytest.FixtureRequest) -> bool:
+    """Whether dbt writes of its runs: yes, unless a module says PAPERS = False: no test in it reads that."""
+    return getattr(request.module, "PAPERS", True)
+
+
+@pytest.fixture
+def house(tmp_path: Path, papers: bool) -> House:
+    return House(tmp_path, papers=papers)
+
+
+@pytest.fixture(scope="module")
+def new_house(tmp_path_factory: pytest.TempPathFactory, papers: bool) -> Callable[..., House]:
+    """Return a maker of houses that last as long as a module's tests."""
+    return lambda **settings: House(tmp_path_factory.mktemp("house"), papers=papers, **settings)
+
+
+@pytest.fixture(scope="session")
+def built_shop(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A clean synthetic shop of four months whose personas score, built once for all workers: copy it.
+
+    A fifth month waits in the folder `later`.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "built_shop"
+    folder.mkdir(exist_ok=True)
+    house = House(folder)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "built").exists():
+            shop_simulator.generate(folder / "shop", users=5000, months=5, seed=5)
+            later = folder / "later"
+            later.mkdir(exist_ok=True)
+            for path in (folder / "shop" / "events").iterdir():
+                path.rename((later if path.name.startswith("2020-Feb") else house.lake) / path.name)
+            house.build()
+            (folder / "built").touch()
+    return house

@@ -1,0 +1,403 @@
+"""What is deployed: the image's recipe, compose file, Kubernetes manifests, CI workflow, set-up SQL.
+
+The image itself is built and run by `make test-image` (tests/container).
+"""
+
+import importlib.util
+import re
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+from redshift_lint import refusals
+
+ROOT = Path(__file__).resolve().parents[2]
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def documents(path: Path) -> list[dict]:
+    return [found for found in yaml.safe_load_all(path.read_text(encoding="utf-8")) if found]
+
+
+# --- the image's recipe
+
+
+def instructions() -> list[tuple[str, str]]:
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    lines = re.sub(r"\\\n", " ", text).splitlines()
+    return [
+        (line.split(None, 1)[0], " ".join(line.split(None, 1)[1].split())) for line in lines if line.strip()
+    ]
+
+
+def arguments(name: str) -> list[str]:
+    return [rest for instruction, rest in instructions() if instruction == name]
+
+
+def test_the_image_runs_as_a_user_without_rights_and_says_when_it_is_ill():
+    last_stage = instructions()[max(i for i, (name, _) in enumerate(instructions()) if name == "FROM") :]
+    assert [rest for name, rest in last_stage if name == "USER"] == ["10001:10001"]
+    assert any(name == "HEALTHCHECK" for name, _ in last_stage)
+    assert dict(last_stage)["ENTRYPOINT"] == '["/app/deploy/container/entrypoint"]'
+    assert dict(last_stage)["CMD"] == '["build"]'
+    names = [name for name, _ in last_stage]
+    assert names.index("USER") < names.index("ENTRYPOINT")
+    assert not any(name == "RUN" and "pip" in rest for name, rest in last_stage)
+
+
+def test_the_image_has_locked_packages_and_a_base_that_can_be_pinned():
+    installs = [part for rest in arguments("RUN") for part in rest.split("&&") if "pip install" in part]
+    assert len(installs) == 2
+    assert "--require-hashes" in installs[0] and "warehouse.lock" in installs[0]
+    assert "--no-index" in installs[1] and "--no-deps" in installs[1]
+    assert set(arguments("FROM")) == {"${PYTHON_IMAGE} AS environment", "${PYTHON_IMAGE}"}
+    base = next(rest for rest in arguments("ARG") if rest.startswith("PYTHON_IMAGE="))
+    assert "slim" in base and not base.endswith(":latest") and ":" in base.split("/")[-1]
+    assert not arguments("ADD")
+
+
+def test_the_image_has_labels_and_no_secret():
+    labels = " ".join(arguments("LABEL"))
+    for name in ("title", "description", "licenses", "version", "revision"):
+        assert f"org.opencontainers.image.{name}=" in labels
+    assert not re.search(r"KEY|PASSWORD|TOKEN|SECRET", " ".join(arguments("ENV") + arguments("ARG")))
+
+
+def test_only_what_a_build_needs_goes_into_the_image():
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    assert lines[0] == "*"
+    for line in lines:
+        if line.startswith("!"):
+            assert (ROOT / line[1:]).exists(), line
+    allowed = {line[1:].split("/")[0] for line in lines if line.startswith("!")}
+    assert not allowed & {".git", "warehouse", "demo", ".venv", "target", "logs", ".env"}
+    assert {
+        "dbt_project.yml",
+        "models",
+        "python_models",
+        "macros",
+        "seeds",
+        "profiles",
+        "src",
+        "tests",
+    } <= allowed
+
+
+def test_the_image_has_what_the_run_lock_has_and_redshift():
+    def pins(name: str) -> set[str]:
+        return set(
+            re.findall(r"^[a-z][^ ]*==[^ ]+", (ROOT / "requirements" / name).read_text(), re.MULTILINE)
+        )
+
+    assert pins("run.lock") <= pins("warehouse.lock") <= pins("dev.lock")
+    assert any(pin.startswith("dbt-redshift==") for pin in pins("warehouse.lock"))
+
+
+def entrypoint(tmp_path, **environment: str) -> subprocess.CompletedProcess[str]:
+    fake = tmp_path / "dbt"
+    fake.write_text('#!/bin/sh\necho "dbt $*: ${CLIENTELE_PSEUDONYM_KEY:-none}"\n')
+    fake.chmod(0o755)
+    return subprocess.run(
+        [ROOT / "deploy" / "container" / "entrypoint", "build", "--target", "redshift"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "CLIENTELE_HOME": str(tmp_path / "home")} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_entry_point_reads_secrets_from_files(tmp_path):
+    (tmp_path / "key").write_text("it's a $(secret)\n")
+    ran = entrypoint(tmp_path, CLIENTELE_PSEUDONYM_KEY_FILE=str(tmp_path / "key"))
+    assert (ran.returncode, ran.stdout) == (0, "dbt build --target redshift: it's a $(secret)\n")
+    assert entrypoint(tmp_path).stdout.endswith(": none\n")
+
+
+def test_the_entry_point_says_what_is_missing(tmp_path):
+    ran = entrypoint(tmp_path, CLIENTELE_PSEUDONYM_KEY_FILE=str(tmp_path / "nowhere"))
+    assert ran.returncode == 2 and "is the secret mounted?" in ran.stderr and not ran.stdout
+    ran = entrypoint(tmp_path, CLIENTELE_HOME="/proc/clientele")
+    assert ran.returncode == 2 and "mount a volume" in ran.stderr and not ran.stdout
+
+
+def health(tmp_path, running: bool, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the health check where processes are what a stand-in for grep says."""
+    fake = tmp_path / "grep"
+    fake.write_text(f"#!/bin/sh\nexit {0 if running else 1}\n")
+    fake.chmod(0o755)
+    return subprocess.run(
+        [ROOT / "deploy" / "container" / "healthcheck"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "CLIENTELE_HOME": str(tmp_path)} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_health_check_knows_the_ill_from_the_well(tmp_path):
+    assert health(tmp_path, True, CLIENTELE_MINIMUM_FREE_MB="1").returncode == 0
+    for running, settings, said in (
+        (False, {}, "dbt is not running"),
+        (True, {"CLIENTELE_HOME": "/proc/clientele"}, "cannot be written to"),
+        (True, {"CLIENTELE_MINIMUM_FREE_MB": "999999999"}, "MB left"),
+    ):
+        ran = health(tmp_path, running, **settings)
+        assert ran.returncode == 1 and said in ran.stderr
+
+
+# --- the compose file
+
+
+def test_compose_runs_one_build_with_few_rights():
+    (compose,) = documents(ROOT / "compose.yaml")
+    service = compose["services"]["clientele"]
+    assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and service["restart"] == "no"
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert not any("KEY" in name and not name.endswith("_FILE") for name in service["environment"])
+    mounted = {volume.rsplit(":/data", 1)[1] for volume in service["volumes"]}
+    assert mounted == {"/events:ro", ""}
+    assert set(service["secrets"]) == compose["secrets"].keys()
+
+
+# --- Kubernetes
+
+
+def resources() -> list[tuple[str, dict]]:
+    files = [path for path in sorted(KUBERNETES.rglob("*.yaml")) if path.name != "kustomization.yaml"]
+    return [(str(path.relative_to(KUBERNETES)), document) for path in files for document in documents(path)]
+
+
+def merged(base, patch):
+    """Apply a strategic merge patch: mappings by key, lists of named things by name, others as a whole."""
+    if isinstance(base, dict) and isinstance(patch, dict):
+        return base | {
+            key: merged(base[key], value) if key in base else value for key, value in patch.items()
+        }
+    if (
+        isinstance(base, list)
+        and isinstance(patch, list)
+        and all(isinstance(item, dict) for item in base + patch)
+    ):
+        patches = {item["name"]: item for item in patch}
+        kept = [merged(item, patches.pop(item["name"], {})) for item in base]
+        return kept + list(patches.values())
+    return patch
+
+
+def jobs() -> dict[str, dict]:
+    (base,) = documents(KUBERNETES / "cronjob.yaml")
+    (patch,) = documents(KUBERNETES / "redshift" / "cronjob.yaml")
+    return {"duckdb": base, "redshift": merged(base, patch)}
+
+
+@pytest.mark.parametrize("target", ["duckdb", "redshift"])
+def test_a_build_never_runs_beside_another_and_has_few_rights(target):
+    job = jobs()[target]["spec"]
+    assert (
+        job["concurrencyPolicy"] == "Forbid"
+        and job["startingDeadlineSeconds"]
+        and job["timeZone"] == "Etc/UTC"
+    )
+    run = job["jobTemplate"]["spec"]
+    assert run["activeDeadlineSeconds"] and run["backoffLimit"] <= 2
+    pod = run["template"]["spec"]
+    assert pod["restartPolicy"] == "Never" and pod["automountServiceAccountToken"] is False
+    user = next(rest for rest in arguments("USER")).split(":")
+    assert [str(pod["securityContext"][name]) for name in ("runAsUser", "runAsGroup")] == user
+    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["fsGroup"] == 10001
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["resources"]["limits"]["memory"] and container["resources"]["requests"]["cpu"]
+    assert {mount["name"] for mount in container["volumeMounts"]} == {
+        volume["name"] for volume in pod["volumes"]
+    }
+
+
+def test_duckdb_has_less_memory_than_its_container():
+    (container,) = jobs()["duckdb"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    (limit,) = [entry["value"] for entry in container["env"] if entry["name"] == "CLIENTELE_MEMORY"]
+    assert int(limit.removesuffix("GB")) + 1 < int(
+        container["resources"]["limits"]["memory"].removesuffix("Gi")
+    )
+
+
+def test_names_fit_together():
+    found = {(document["kind"], document["metadata"]["name"]) for _, document in resources()}
+    for job in jobs().values():
+        pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        claims = [
+            v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v
+        ]
+        secrets = [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume]
+        assert {("PersistentVolumeClaim", name) for name in claims} <= found
+        assert {("Secret", name) for name in secrets} <= found
+        assert ("ServiceAccount", pod["serviceAccountName"]) in found
+    (secret,) = [document for _, document in resources() if document["kind"] == "Secret"]
+    keys = {
+        Path(entry["value"]).name
+        for entry in jobs()["redshift"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0][
+            "env"
+        ]
+        if entry["name"].endswith("_FILE")
+    }
+    assert keys == secret["stringData"].keys()
+    assert not any(secret["stringData"].values()), "a manifest holds a secret"
+
+
+def test_kustomizations_name_files_that_exist():
+    for path in KUBERNETES.rglob("kustomization.yaml"):
+        (found,) = documents(path)
+        named = found["resources"] + [patch["path"] for patch in found.get("patches", [])]
+        named += [name for generator in found.get("configMapGenerator", []) for name in generator["envs"]]
+        assert all((path.parent / name).exists() for name in named), named
+        assert "secret.example.yaml" not in named
+
+
+def test_the_redshift_job_sets_what_the_profile_reads():
+    profile = (ROOT / "profiles" / "profiles.yml").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"env_var\('((?:DBT_ENV_SECRET_)?REDSHIFT_\w+)'", profile))
+    given = set(re.findall(r"^(\w+)=", (KUBERNETES / "redshift" / "warehouse.env").read_text(), re.MULTILINE))
+    given.add("DBT_ENV_SECRET_REDSHIFT_PASSWORD")
+    assert wanted - {"REDSHIFT_SSLMODE"} <= given
+
+
+def test_manifests_fit_the_schemas_of_kubernetes():
+    validate = pytest.importorskip(
+        "kubernetes_validate", reason="schemas: pip install kubernetes-validate (108 MB, so not in the lock)"
+    )
+    for name, document in [*resources(), *jobs().items()]:
+        if not name.startswith("redshift/"):
+            validate.validate(document, "1.33", strict=True)
+
+
+# --- the CI workflow
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_are_pinned_and_have_few_rights(path):
+    (workflow,) = documents(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert "pull_request_target" not in workflow[True if True in workflow else "on"]
+    for name, job in workflow["jobs"].items():
+        assert job["timeout-minutes"] and not job["runs-on"].endswith("latest"), name
+        for step in job["steps"]:
+            if "uses" in step:
+                assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40}", step["uses"]), step["uses"]
+                if step["uses"].startswith("actions/checkout@"):
+                    assert step["with"]["persist-credentials"] is False
+            else:
+                assert step["run"].strip()
+                assert "${{" not in step["run"], (
+                    "an expression in a script: pass it as an environment variable"
+                )
+        for needed in job.get("needs", []):
+            assert needed in workflow["jobs"]
+        if "secrets." in str(job):
+            assert job["environment"] and "refs/heads/main" in job["if"], f"{name} has secrets"
+
+
+def test_the_warehouse_job_does_what_it_promises():
+    (workflow,) = documents(ROOT / ".github" / "workflows" / "warehouse.yml")
+    scripts = {
+        name: "\n".join(step.get("run", "") for step in job["steps"])
+        for name, job in workflow["jobs"].items()
+    }
+    assert "make test" in scripts["check"]
+    assert (
+        "--select state:modified+ --defer --state" in scripts["build"] and "\ndbt build\n" in scripts["build"]
+    )
+    assert "--target redshift" in scripts["redshift"] and "redshift_lint" in scripts["redshift"]
+    assert set(workflow["jobs"]["redshift"]["needs"]) == {"check", "build", "image"}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"\bmake ([a-z-]+)", "\n".join(scripts.values())):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+# --- Redshift's set-up
+
+SQL = sorted((ROOT / "deploy" / "redshift").glob("*.sql"))
+
+
+@pytest.mark.parametrize("path", SQL, ids=lambda path: path.name)
+def test_set_up_sql_is_redshifts(path):
+    sql = re.sub(r"(?<![:\w]):\w+", "'value'", path.read_text(encoding="utf-8"))
+    assert refusals(sql) == []
+
+
+def runner(name: str = "run"):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "deploy" / "redshift" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_values_become_literals_and_none_is_forgotten(monkeypatch):
+    run = runner()
+    monkeypatch.setenv("A_SECRET", "it's")
+    assert run.filled_in("create user a password :p -- :q", ["p=env:A_SECRET"]).strip() == (
+        "create user a password 'it''s'"
+    )
+    assert run.filled_in("select 'a'::varchar(9)", []) == "select 'a'::varchar(9)"
+    assert (
+        run.filled_in('grant create on database :"d" to a', ['d=my"db'])
+        == 'grant create on database "my""db" to a'
+    )
+    monkeypatch.setenv("REDSHIFT_DATABASE", "shop")
+    assert run.filled_in('select :"database"', []) == 'select "shop"'
+    for settings in ([], ["p=1", "q=2"]):
+        with pytest.raises(ValueError, match="wrong or missing"):
+            run.filled_in("select :p", settings)
+    with pytest.raises(ValueError, match="backslash"):
+        run.filled_in("select :p", ["p=\\"])
+    with pytest.raises(ValueError, match="NOWHERE is not set"):
+        run.filled_in("select :p", ["p=env:NOWHERE"])
+
+
+def test_the_runner_says_what_is_not_set(monkeypatch, capsys):
+    monkeypatch.delenv("REDSHIFT_HOST", raising=False)
+    assert runner().main(["select 1"]) == 2
+    assert "REDSHIFT_HOST" in capsys.readouterr().err
+
+
+def test_the_sizes_of_the_documentation_are_those_of_the_command(tmp_path, capsys):
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute(f"attach '{tmp_path / 'vault.duckdb'}' as vaults; create schema vaults.vault")
+        connection.execute("create schema core; create schema marts")
+        for table in runner("size").TABLES:
+            place = f"vaults.{table}" if table.startswith("vault.") else table
+            connection.execute(f"create table {place} as select 1::bigint as a, 'four' as b, null::date as c")
+    assert runner("size").main([str(tmp_path / "warehouse.duckdb")]) == 0
+    printed = capsys.readouterr().out
+    assert "| `core.events` | events | 18 |" in printed
+    text = (ROOT / "docs" / "redshift.md").read_text(encoding="utf-8")
+    kept = text.split("<!-- size.py -->\n")[1].split("<!-- /size.py -->")[0]
+
+    def without_widths(table: str) -> list[list[str]]:
+        return [
+            [cells[i] for i in (1, 2, 4, 6)] for cells in (row.split("|") for row in table.splitlines()[:-1])
+        ]
+
+    assert without_widths(kept) == without_widths(printed)
+    assert runner("size").main([]) == 2
+
+
+def test_no_reader_gets_at_raw_ids():
+    setup = (ROOT / "deploy" / "redshift" / "setup.sql").read_text(encoding="utf-8")
+    for grant in re.findall(r"^(?:grant|alter default)[^;]*;", setup, re.MULTILINE):
+        if "clientele_analyst" in grant or "clientele_reader" in grant:
+            assert not re.search(r"\b(vault|lake)\b", grant), grant
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("deploy/**/*.sh")) + sorted(ROOT.glob("deploy/container/*"))
+)
+def test_scripts_can_be_run_and_parse(path):
+    assert path.stat().st_mode & 0o111
+    shell = path.read_text(encoding="utf-8").splitlines()[0].split("/")[-1].split()[-1]
+    assert subprocess.run([shell, "-n", path], capture_output=True, text=True).stderr == ""

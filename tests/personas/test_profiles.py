@@ -1,0 +1,122 @@
+"""What is published about personas, worked out again by pandas, without rounding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from support import WITHOUT_TESTS, House
+
+PAPERS = False
+EXACT = ("--select", "segment_summary", "segment_traits", "segment_profiles", *WITHOUT_TESTS)
+
+
+@pytest.fixture(scope="module")
+def exact(built_shop: House, tmp_path_factory) -> dict[str, pd.DataFrame]:
+    """Return the tables of a shop whose marts hide and round nothing."""
+    house = built_shop.copy(tmp_path_factory.mktemp("exact"))
+    house.build(*EXACT, variables={"min_cell_users": 0})
+    with house.connection() as connection:
+        return {
+            name: connection.sql(f"select * from {schema}.{name}").df()
+            for schema, name in [
+                ("marts", "segment_summary"),
+                ("marts", "segment_traits"),
+                ("marts", "segment_profiles"),
+                ("core", "user_feature_values"),
+                ("core", "persona_scores"),
+                ("core", "feature_catalog"),
+                ("core", "events"),
+                ("core", "product_taxonomy"),
+            ]
+        }
+
+
+@pytest.fixture(scope="module")
+def customers(exact) -> pd.DataFrame:
+    scores = exact["persona_scores"][["user_sk", "segment_id"]]
+    customers = exact["user_feature_values"].merge(scores, on="user_sk", how="left")
+    customers["revenue"] = customers.revenue.astype(float)
+    return customers.assign(segment_id=customers.segment_id.fillna(0).astype(int))
+
+
+def test_the_summary_counts_the_whole_shop(exact, customers):
+    summary = exact["segment_summary"].set_index("segment_id").sort_index()
+    assert list(summary.index) == sorted(customers.segment_id.unique())
+    assert summary.user_share.sum() == pytest.approx(1) and summary.revenue_share.sum() == pytest.approx(1)
+    assert summary.loc[0, "segment_name"] == "No persona yet" and pd.isna(summary.loc[0, "model_version"])
+    for segment_id, mine in customers.groupby("segment_id"):
+        said, buyers = summary.loc[segment_id], mine[mine.n_orders > 0]
+        assert said.n_users == len(mine) and said.n_orders == mine.n_orders.sum()
+        assert said.user_share == pytest.approx(len(mine) / len(customers))
+        assert float(said.revenue) == pytest.approx(mine.revenue.sum(), abs=1e-3)
+        assert said.revenue_share == pytest.approx(mine.revenue.sum() / customers.revenue.sum())
+        assert said.median_events == mine.n_events.median()
+        assert said.buyer_share == pytest.approx(len(buyers) / len(mine))
+        assert said.repeat_buyer_share == pytest.approx((buyers.n_orders > 1).mean())
+        assert said.revenue_per_user == pytest.approx(mine.revenue.mean())
+
+
+def test_lifts_compare_with_the_other_personas(exact, customers):
+    summary = exact["segment_summary"].set_index("segment_id")
+    assert summary.loc[0, ["buyer_lift", "revenue_lift"]].isna().all()
+    with_persona = customers[customers.segment_id > 0]
+    for segment_id, mine in with_persona.groupby("segment_id"):
+        said, rest = summary.loc[segment_id], with_persona[with_persona.segment_id != segment_id]
+        own, other = (mine.n_orders > 0).mean(), (rest.n_orders > 0).mean()
+        assert said.buyer_lift == pytest.approx(own / other)
+        # Katz et al. (1978)
+        error = np.sqrt((1 - own) / (own * len(mine)) + (1 - other) / (other * len(rest)))
+        assert np.log(said.buyer_lift_high / said.buyer_lift) == pytest.approx(1.96 * error)
+        assert np.log(said.buyer_lift / said.buyer_lift_low) == pytest.approx(1.96 * error)
+        assert said.revenue_lift == pytest.approx(mine.revenue.mean() / rest.revenue.mean())
+        parts = [part.revenue.var(ddof=0) / len(part) / part.revenue.mean() ** 2 for part in (mine, rest)]
+        assert np.log(said.revenue_lift_high / said.revenue_lift) == pytest.approx(
+            1.96 * np.sqrt(sum(parts)), rel=1e-6
+        )
+        assert said.revenue_lift_low < said.revenue_lift < said.revenue_lift_high
+
+
+def test_profiles_compare_with_the_rest_of_those_with_a_persona(exact, customers):
+    profiles = exact["segment_profiles"].set_index(["segment_id", "feature"])
+    with_persona = customers[customers.segment_id > 0]
+    basis = exact["feature_catalog"].set_index("feature").basis
+    assert len(profiles) == with_persona.segment_id.nunique() * len(basis)
+    for (segment_id, feature), said in profiles.iterrows():
+        among = with_persona[with_persona.n_orders > 0] if basis[feature] == "buyers" else with_persona
+        values = among[feature]
+        mine, rest = values[among.segment_id == segment_id], values[among.segment_id != segment_id]
+        assert said.n_users == len(mine), feature
+        assert said.segment_median == pytest.approx(mine.median(), abs=1e-9)
+        assert said.population_median == pytest.approx(values.median(), abs=1e-9)
+        spread = (values.quantile(0.75) - values.quantile(0.25)) / 1.349
+        expected = (mine.median() - values.median()) / spread if spread > 0 else 0
+        assert said.robust_z == pytest.approx(expected, abs=1e-6), feature
+        difference = mine.mean() - rest.mean()
+        half = 1.96 * np.sqrt(mine.var() / len(mine) + rest.var() / len(rest))
+        assert said.mean_difference == pytest.approx(difference, abs=1e-6)
+        assert said.mean_difference_high - said.mean_difference == pytest.approx(half, abs=1e-5)
+        assert said.mean_difference - said.mean_difference_low == pytest.approx(half, abs=1e-5)
+
+
+def test_traits_are_what_a_persona_looks_at_more_than_the_shop(exact, customers):
+    met = exact["events"].merge(customers[["user_sk", "segment_id", "last_event_at"]], on="user_sk")
+    met = met[met.event_at > met.last_event_at - pd.Timedelta(days=90)]
+    met = met[["user_sk", "segment_id", "product_id"]].merge(exact["product_taxonomy"], on="product_id")
+    traits = exact["segment_traits"]
+    assert len(traits) > 3
+    for kind, said in traits.groupby("trait_kind"):
+        known = met[met[kind].notna() & (met[kind] != "unclassified")]
+        shop_share = known[kind].value_counts(normalize=True)
+        for segment_id, own in said.groupby("segment_id"):
+            mine = known[known.segment_id == segment_id]
+            share = mine[kind].value_counts(normalize=True)
+            telling = share[(share >= 0.02) & (share >= 1.2 * shop_share.reindex(share.index))]
+            score = telling * np.log(telling / shop_share.reindex(telling.index))
+            best = score.sort_values(ascending=False, kind="stable").index[:5]
+            assert list(own.sort_values("trait_position").trait) == list(best)
+            for row in own.itertuples():
+                assert row.trait_share == pytest.approx(share[row.trait])
+                assert row.shop_share == pytest.approx(shop_share[row.trait])
+                assert row.lift == pytest.approx(share[row.trait] / shop_share[row.trait])
+                assert row.n_users == mine[mine[kind] == row.trait].user_sk.nunique()

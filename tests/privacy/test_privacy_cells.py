@@ -1,0 +1,333 @@
+"""Published tables of groups: no small cell, none that can be worked out, no customer seen coming or going.
+
+The statements are those that dbt renders; DuckDB runs them on customers that each test makes up.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycanon import anonymity
+
+SMALLEST = 20  # the var min_cell_users
+STEP = SMALLEST // 2
+INLINE = """
+{% set figure = {'disclosure': 'figure', 'of': 'n_buyers', 'largest': 'largest_revenue'} %}
+{% set columns = {
+    'month': {'data_type': 'integer', 'meta': {'disclosure': 'label'}},
+    'segment': {'data_type': 'integer', 'meta': {'disclosure': 'label'}},
+    'n_users': {'data_type': 'bigint', 'meta': {'disclosure': 'size'}},
+    'revenue': {'data_type': 'decimal(18, 4)', 'meta': figure},
+    'lift': {'data_type': 'double precision', 'meta': {'disclosure': 'figure'}},
+    'lift_low': {'data_type': 'double precision', 'meta': {'disclosure': 'figure', 'like': 'lift'}},
+} %}
+"""
+TOGETHER = INLINE + "{{ clientele.published_cells('cells', keys=['segment'], columns=columns) }}"
+BY_MONTH = INLINE + (
+    "{{ clientele.published_cells('cells', keys=['segment'], within=['month'], columns=columns) }}"
+)
+EXACT = "select month, segment, n_users, revenue, lift, lift_low from cells"
+NAMES = ["month", "segment", "n_users", "revenue", "lift", "lift_low"]
+
+
+SUMMARY = ("persona_sizes", "segment_traits", "segment_summary")
+
+
+@pytest.fixture(scope="module")
+def rendered(new_house) -> dict[str, object]:
+    """Return the rendered statements, by name."""
+    house = new_house()
+
+    def compiled(*arguments: str, **settings: object) -> str:
+        ran = house.run(*arguments, command=("compile",), **settings)
+        assert ran.succeeded, ran.said[-2000:]
+        return ran.compiled["inline_query"]
+
+    def summaries(**settings: object) -> dict[str, str]:
+        """Return the statements of the summary and of what it reads of customers, in their order."""
+        ran = house.run("--select", *SUMMARY, command=("compile",), **settings)
+        assert ran.succeeded, ran.said[-2000:]
+        return {name: ran.compiled[name] for name in SUMMARY}
+
+    def unprotected(manifest) -> None:
+        node = manifest.nodes["model.clientele.segment_summary"]
+        node.raw_code = node.raw_code.replace("select * from publishable", "select * from final")
+
+    return {
+        "together": compiled("--inline", TOGETHER),
+        "by month": compiled("--inline", BY_MONTH),
+        "unprotected": compiled("--inline", TOGETHER, variables={"min_cell_users": 0}),
+        "segment_summary": summaries(),
+        "segment_summary without protection": summaries(change=unprotected),
+    }
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A group before it is published."""
+
+    month: int
+    segment: int
+    n_users: int
+    n_buyers: int
+    revenue: float
+    largest_revenue: float
+    lift: float = 1.5
+    lift_low: float = 1.2
+
+
+def published(statement: str, cells: list[Cell]) -> dict[tuple[int, int], dict[str, object]]:
+    """Run a rendered statement over these cells; return what is published by month and segment."""
+    rows = ", ".join(
+        f"({cell.month}, {cell.segment}, {cell.n_users}, {cell.n_buyers}, "
+        f"{cell.revenue}, {cell.largest_revenue}, {cell.lift}, {cell.lift_low})"
+        for cell in cells
+    )
+    names = "month, segment, n_users, n_buyers, revenue, largest_revenue, lift, lift_low"
+    found = duckdb.sql(f"with cells({names}) as (values {rows}) select {', '.join(NAMES)} from ({statement})")
+    return {row[:2]: dict(zip(NAMES, row, strict=True)) for row in found.fetchall()}
+
+
+@st.composite
+def tables(draw: Callable) -> list[Cell]:
+    cells = []
+    for month in range(draw(st.integers(1, 2))):
+        for segment in range(draw(st.integers(1, 6))):
+            n_users = draw(st.integers(1, 60) | st.integers(1, 5000))
+            n_buyers = draw(st.integers(0, n_users))
+            largest = draw(st.floats(1, 900)) if n_buyers else 0.0
+            revenue = largest + max(n_buyers - 1, 0) * draw(st.floats(0.01, 1)) * largest
+            cells.append(Cell(month, segment, n_users, n_buyers, round(revenue, 2), round(largest, 2)))
+    return cells
+
+
+def hidden_safely(hidden: list[int], shown: list[int]) -> bool:
+    """Whether nobody who knows the total learns a small count from what is shown."""
+    return not hidden or not shown or (len(hidden) >= 2 and sum(hidden) >= SMALLEST)
+
+
+def is_safe(cells: list[Cell], found: dict[tuple[int, int], dict[str, object]]) -> bool:
+    """Whether no count of a small cell is published, or follows from what is."""
+    for count, figure in (("n_users", "n_users"), ("n_buyers", "revenue")):
+        shown, hidden = [], []
+        for cell in cells:
+            value = found.get((cell.month, cell.segment), {}).get(figure)
+            (hidden if value is None else shown).append(getattr(cell, count))
+        if any(number < SMALLEST for number in shown) or not hidden_safely(hidden, shown):
+            return False
+    return True
+
+
+@settings(max_examples=40, deadline=None)
+@given(cells=tables())
+def test_no_small_cell_is_published_or_can_be_worked_out(rendered, cells):
+    for statement, months in (("together", [{0, 1}]), ("by month", [{0}, {1}])):
+        found = published(rendered[statement], cells)
+        for known in months:
+            assert is_safe([cell for cell in cells if cell.month in known], found), found
+
+
+def test_without_the_macro_it_would_be(rendered):
+    cells = [Cell(0, 1, 400, 200, 9000, 100), Cell(0, 2, 300, 7, 210, 90), Cell(0, 3, 8, 2, 20, 15)]
+    assert not is_safe(cells, published(rendered["unprotected"], cells))
+    # Leaving out the small cell alone is not enough: the total gives it away.
+    only_the_small_one = published(EXACT, cells[:2])
+    assert not is_safe(cells, only_the_small_one)
+    assert is_safe(cells, published(rendered["together"], cells))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "left"),
+    [
+        ([500, 400, 300], {1, 2, 3}),
+        ([500, 400, 19], {1}),  # the smallest that is large goes as well
+        ([500, 19, 18], {1}),  # two small ones hide each other
+        ([500, 400, 5, 5], {1}),  # … but not when they are too few together
+        ([19, 18], set()),
+        ([500, 5], set()),
+        ([20, 20], {1, 2}),
+    ],
+)
+def test_which_cells_are_left(rendered, sizes, left):
+    cells = [Cell(0, number, size, size, 100.0 * size, 100) for number, size in enumerate(sizes, start=1)]
+    assert {segment for _, segment in published(rendered["together"], cells)} == left
+
+
+def test_months_do_not_hide_each_other(rendered):
+    cells = [
+        Cell(0, 1, 500, 0, 0, 0),
+        Cell(0, 2, 5, 0, 0, 0),
+        Cell(1, 1, 500, 0, 0, 0),
+        Cell(1, 2, 60, 0, 0, 0),
+    ]
+    assert published(rendered["by month"], cells).keys() == {(1, 1), (1, 2)}
+
+
+@settings(max_examples=40, deadline=None)
+@given(cells=tables())
+def test_figures_are_close_and_never_finer_than_their_step(rendered, cells):
+    by_key = {(cell.month, cell.segment): cell for cell in cells}
+    for key, row in published(rendered["together"], cells).items():
+        cell = by_key[key]
+        assert row["n_users"] % STEP == 0 and abs(row["n_users"] - cell.n_users) <= STEP / 2
+        assert abs(row["lift"] - cell.lift) <= 2.5 * STEP * cell.lift / cell.n_users
+        assert row["lift_low"] <= row["lift"]
+        if row["revenue"] is not None:
+            extent = max(STEP * cell.revenue / cell.n_buyers, cell.largest_revenue)
+            # The step is 1, 2 or 5 times a power of ten, so at most two and a half times what it must be.
+            assert abs(float(row["revenue"]) - cell.revenue) <= 2.5 * extent / 2 + 1e-6
+            assert row["revenue"] == 0 or float(row["revenue"]) >= 0.99 * cell.largest_revenue
+
+
+# --- two publications, one after the other
+
+
+CUSTOMERS = """
+create schema warehouse.core;
+create schema warehouse.marts;
+create table warehouse.core.profiling_objections (user_sk bigint);
+create table warehouse.core.persona_scores as
+    select user_sk, segment_id from customers;
+create table warehouse.core.user_feature_values as
+    select user_sk, n_events, n_orders, cast(revenue as decimal(18, 4)) as revenue,
+        timestamp '2020-01-31' as last_event_at
+    from customers;
+create table warehouse.core.events as
+    select user_sk, product_id, timestamp '2020-01-30' as event_at from customers;
+create table warehouse.core.product_taxonomy as
+    select product_id, 'family ' || product_id as category_family, 'brand ' || product_id as brand
+    from (select distinct product_id from customers);
+create table warehouse.core.segment_rules (
+    segment_id integer, rule_number integer, rule_text varchar, rule_text_fr varchar, coverage double,
+    persona_precision double, persona_recall double, tree_accuracy double
+);
+create table warehouse.core.segment_labels as
+    select distinct 'v1' as model_version, segment_id, 'persona' as segment_name, 'groupe' as segment_name_fr
+    from customers;
+"""
+COLUMNS = ["user_sk", "segment_id", "n_events", "n_orders", "revenue", "product_id"]
+
+
+def customers(seed: int = 3, sizes: tuple[int, ...] = (620, 431, 77, 24, 9)) -> pd.DataFrame:
+    """Return customers of personas of these sizes; some have bought, each for an amount of its own."""
+    chance = random.Random(seed)
+    rows = []
+    for segment, size in enumerate(sizes, start=1):
+        for _ in range(size):
+            orders = chance.choice([0, 0, 1, 2, 3])
+            revenue = round(sum(chance.uniform(5, 400) for _ in range(orders)), 2)
+            rows.append(
+                (len(rows) * 10**14, segment, 20 + chance.randrange(200), orders, revenue, segment % 3)
+            )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def summary(statements: dict[str, str], customers: pd.DataFrame) -> pd.DataFrame:
+    """Return marts.segment_summary as it would be with these customers."""
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.register("customers", customers)
+        connection.execute(CUSTOMERS)
+        for name, schema in {"persona_sizes": "core", "segment_traits": "marts"}.items():
+            connection.execute(f"create table warehouse.{schema}.{name} as {statements[name]}")
+        return connection.sql(statements["segment_summary"]).df().set_index("segment_id").sort_index()
+
+
+ONE_CUSTOMER = {
+    "comes": lambda everybody: pd.concat(
+        [everybody, pd.DataFrame([(7, 1, 33, 2, 345.67, 1)], columns=COLUMNS)], ignore_index=True
+    ),
+    "leaves": lambda everybody: everybody.drop(index=int(everybody.query("segment_id == 2").index[-1])),
+    "buys": lambda everybody: everybody.assign(
+        revenue=everybody.revenue + 123.45 * (everybody.index == 100),
+        n_orders=everybody.n_orders + (everybody.index == 100),
+    ),
+    "moves to another persona": lambda everybody: everybody.assign(
+        segment_id=everybody.segment_id.where(everybody.index != 5, 2)
+    ),
+}
+
+
+def seen(before: pd.DataFrame, after: pd.DataFrame) -> set[str]:
+    """Return the columns in which somebody who has both publications sees the customer.
+
+    A count that moved by less than a step, and an amount that moved by less than any customer's own could be
+    hidden in, are seen. So is any change in the cells that are published at all.
+    """
+    found = set()
+    if not before.index.equals(after.index):
+        found.add("cells")
+    for column in ("n_users", "n_orders", "revenue"):
+        moved = (after[column] - before[column]).dropna().abs()
+        smallest = {"n_users": STEP, "n_orders": STEP, "revenue": 500}[column]
+        if ((moved > 0) & (moved < smallest)).any():
+            found.add(column)
+    return found
+
+
+@pytest.mark.parametrize("event", ONE_CUSTOMER)
+def test_one_customer_is_not_seen_between_two_publications(rendered, event):
+    before = customers()
+    after = ONE_CUSTOMER[event](before)
+    first, second = (summary(rendered["segment_summary"], people) for people in (before, after))
+    assert list(first.index) == [1, 2, 3], "a persona of 9 is left out, and the one of 24 with it"
+    assert not seen(first, second)
+    # The same attack on exact figures finds the customer.
+    exact = [summary(rendered["segment_summary without protection"], people) for people in (before, after)]
+    assert seen(*exact)
+
+
+def test_a_step_may_come_from_any_number_of_customers_below_the_smallest_cell(rendered):
+    """Whatever moves a count by one step: somebody who sees it learns next to nothing of how many did."""
+    sizes = {}
+    for size in range(30, 60):
+        row = published(rendered["together"], [Cell(0, 1, size, 0, 0, 0), Cell(0, 2, 900, 0, 0, 0)])[(0, 1)]
+        sizes.setdefault(row["n_users"], []).append(size)
+    changes = {after - before for before in sizes[40] for after in sizes[50]}
+    assert (min(changes), max(changes)) == (1, SMALLEST - 1)
+
+
+# --- k and l, judged by a library that knows nothing of this project
+
+pytestmark = pytest.mark.filterwarnings("ignore:In a future version, the keys of `groups`")
+
+
+def test_published_personas_are_k_anonymous_and_l_diverse(rendered):
+    everybody = customers(sizes=(620, 431, 77, 24, 9, 60, 45))
+    everybody.loc[everybody.segment_id == 6, "n_orders"] = 1  # all have bought
+    everybody.loc[everybody.segment_id == 7, "n_orders"] = 0  # nobody has
+    everybody["is_buyer"] = everybody.n_orders > 0
+    found = summary(rendered["segment_summary"], everybody)
+    in_cells = everybody[everybody.segment_id.isin(found.index)]
+    assert anonymity.k_anonymity(in_cells, ["segment_id"]) >= SMALLEST
+    with_share = everybody[everybody.segment_id.isin(found.index[found.buyer_share.notna()])]
+    assert len(with_share) > 0
+    assert anonymity.l_diversity(with_share, ["segment_id"], ["is_buyer"]) >= 2
+    buyers = everybody[everybody.segment_id.isin(found.index[found.revenue.notna()]) & everybody.is_buyer]
+    assert anonymity.k_anonymity(buyers, ["segment_id"]) >= SMALLEST
+    # The library does object to what would be published without protection.
+    assert anonymity.k_anonymity(everybody, ["segment_id"]) < SMALLEST
+    assert anonymity.l_diversity(everybody, ["segment_id"], ["is_buyer"]) == 1
+
+
+def test_brands_and_categories_are_named_for_enough_customers_only(rendered):
+    everybody = customers(sizes=(300, 200, 100))
+    everybody.loc[everybody.index[:15], "product_id"] = 77  # fifteen customers of a brand of their own
+    found = summary(rendered["segment_summary"], everybody)
+    named = {
+        (segment, re.sub(r" \d+ % .*", "", brand))
+        for segment, brands in found.top_brands.items()
+        for brand in str(brands).split("; ")
+    }
+    everybody["brand"] = "brand " + everybody.product_id.astype(str)
+    in_cells = everybody[[(row.segment_id, row.brand) in named for row in everybody.itertuples()]]
+    assert (1, "brand 1") in named and (1, "brand 77") not in named
+    assert anonymity.k_anonymity(in_cells, ["segment_id", "brand"]) >= SMALLEST

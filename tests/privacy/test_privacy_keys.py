@@ -1,0 +1,185 @@
+"""Only the vault reads key material; every other way to it that a change of the project takes is refused."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from support import ROOT, UP_TO_EVENTS, House, parsed
+
+SOURCE = ROOT / "src"
+# Names under which SQL reaches key material, and the files of the macros that may hold them.
+KEY_NAMES = re.compile(
+    r"variable\('clientele_(user|session|erased)|vault\.pseudonym_key|(user|session|erased):v\d:"
+)
+KEY_FILES = {"macros/pseudonyms.sql", "macros/redshift/pseudonyms.sql"}
+# What hooks make before any model.
+KEPT_BY_HOOKS = {"warehouse.core.key_epoch", "warehouse.core.load_marks"}
+
+
+def write(name: str, text: str):
+    """Return a change of the project: another text of a model or test."""
+
+    def change(manifest) -> None:
+        (node,) = [node for node in manifest.nodes.values() if node.name == name]
+        node.raw_code = text
+
+    return change
+
+
+SQL_READERS = {
+    "variable": "select 1 as month, getvariable('clientele_keys').user_inner as key",
+    "all variables": "select * from duckdb_variables()",
+    "macro": "select {{ clientele.user_key('1') }} as key",
+    "session macro": "select {{ clientele.session_sk(\"'x'\") }} as key",
+    "environment": "select '{{ env_var('CLIENTELE_PSEUDONYM_KEY') }}' as key",
+    "process": "select content from read_text('/proc/self/environ')",
+}
+PYTHON_READERS = {
+    "environment": "import os\ndef model(dbt, session):\n    return session.sql(os.environ['X'])\n",
+    "getenv": "from os import getenv\ndef model(dbt, session):\n    return session.sql(getenv('X'))\n",
+    "package": "from clientele.privacy import keys\ndef model(dbt, session):\n    return keys.derive()\n",
+    "module": "import clientele.privacy.keys as k\ndef model(dbt, session):\n    return k.derive()\n",
+    "variable": "def model(dbt, session):\n    return session.sql('from duckdb_variables()')\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(pytest.param("calendar", text, id=f"model: {way}") for way, text in SQL_READERS.items()),
+        *(
+            pytest.param("segment_fits", text, id=f"Python model: {way}")
+            for way, text in PYTHON_READERS.items()
+        ),
+        pytest.param("events_are_held_once", SQL_READERS["variable"], id="test: variable"),
+    ],
+)
+def test_nothing_outside_the_vault_reads_the_key(house: House, name, text):
+    stopped = house.run("--select", "shop_calendar", "calendar", change=write(name, text))
+    assert not stopped.succeeded and not stopped.rebuilt("shop_calendar")
+    assert f"'{name}'" in stopped.said and "Only models of the vault may" in stopped.said
+
+
+def test_not_even_through_a_macro_of_a_macro(house: House):
+    """What was written is innocent; what it has become is not, and never reaches the database."""
+
+    def change(manifest) -> None:
+        macro = manifest.macros["macro.clientele.exact"]
+        macro.macro_sql = (
+            "{% macro exact(expression) %}{{ clientele.user_key('cast(1 as varchar)') }}{% endmacro %}"
+        )
+        write("calendar", "select {{ clientele.exact('x') }} as calendar_date")(manifest)
+
+    stopped = house.run(
+        "--select", "shop_calendar", "calendar", "--exclude-resource-type", "test", change=change
+    )
+    assert not stopped.succeeded and stopped.rebuilt("shop_calendar")
+    assert "model 'calendar' (models/shop/calendar.sql) reads key material" in stopped.said
+    assert set(house.table_names("core")) == KEPT_BY_HOOKS | {"warehouse.core.shop_calendar"}
+
+
+def test_comments_may_speak_of_it(house: House):
+    def change(manifest) -> None:
+        (node,) = [node for node in manifest.nodes.values() if node.name == "calendar"]
+        node.raw_code = "{#- Never reads\n getvariable('clientele_keys').session. -#}\n" + node.raw_code
+
+    assert house.run("--select", "shop_calendar", "calendar", change=change).succeeded
+
+
+def test_the_names_of_the_key_stand_in_its_macros_only():
+    manifest = parsed()
+    files = {
+        macro.original_file_path
+        for macro in manifest.macros.values()
+        if macro.package_name == "clientele" and KEY_NAMES.search(macro.macro_sql)
+    }
+    assert "macros/pseudonyms.sql" in files <= KEY_FILES
+    nodes = {node.name for node in manifest.nodes.values() if KEY_NAMES.search(getattr(node, "raw_code", ""))}
+    assert nodes == set()
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules of the package that a file imports, by their dotted names."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = node.module or ""
+            if node.level:
+                parts = path.relative_to(SOURCE).with_suffix("").parts
+                package = ".".join([*parts[: len(parts) - node.level], *filter(None, [node.module])])
+            found |= {package, *(f"{package}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.split(".")[0] == "clientele"}
+
+
+def reachable(path: Path) -> set[Path]:
+    """Return the files of the package that run when this one is imported."""
+    done: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        for name in imported(waiting.pop()):
+            parts = name.split(".")
+            for depth in range(1, len(parts) + 1):
+                base = SOURCE.joinpath(*parts[:depth])
+                for file in (base.with_suffix(".py"), base / "__init__.py"):
+                    if file.is_file() and file not in done:
+                        done.add(file)
+                        waiting.append(file)
+    return done
+
+
+def test_no_python_model_reaches_the_key_through_the_package():
+    models = sorted((ROOT / "python_models").rglob("*.py"))
+    assert models
+    for model in models:
+        files = reachable(model)
+        assert SOURCE / "clientele/personas/preparation.py" in files, "imports of imports are followed"
+        assert SOURCE / "clientele/privacy/keys.py" not in files
+        secretive = {
+            file for file in files if re.search(r"\benviron\b|getenv|PSEUDONYM_KEY", file.read_text())
+        }
+        assert not secretive, model
+    assert SOURCE / "clientele/privacy/keys.py" in reachable(SOURCE / "clientele/runtime/duckdb_plugin.py")
+
+
+@pytest.mark.parametrize("key", [None, "", "x" * 31, "é" * 15, " " * 31])
+def test_no_key_no_line_read(house: House, key):
+    """The build ends before it looks at the lake: not even the folder need exist."""
+    stopped = house.run(
+        *UP_TO_EVENTS, CLIENTELE_PSEUDONYM_KEY=key, CLIENTELE_EVENTS=str(house.lake / "nothing" / "here")
+    )
+    assert not stopped.succeeded
+    assert "CLIENTELE_PSEUDONYM_KEY is" in stopped.said and "nothing/here" not in stopped.said
+
+
+def granted(nodes: Iterable[dict]) -> dict[str, list[dict[str, list[str]]]]:
+    """Return the different grants of the models of each room."""
+    found: dict[str, list[dict[str, list[str]]]] = {}
+    for node in nodes:
+        if node["resource_type"] == "model":
+            grants = found.setdefault(node["schema"], [])
+            if node["config"]["grants"] not in grants:
+                grants.append(node["config"]["grants"])
+    return found
+
+
+def test_each_room_is_granted_to_its_readers_and_only_when_asked(house: House):
+    assert {
+        str(grants) for grants in granted(node.to_dict() for node in parsed().nodes.values()).values()
+    } == {"[{}]"}
+    ran = house.run(command=("parse",), parse=True, CLIENTELE_GRANTS="true")
+    assert ran.succeeded, ran.said
+    manifest = json.loads((house.target / "manifest.json").read_text())
+    analyst, reader = "role:clientele_analyst", "role:clientele_reader"
+    assert granted(manifest["nodes"].values()) == {
+        "vault": [{"select": []}],
+        "core": [{"select": [analyst]}],
+        "marts": [{"select": [analyst, reader]}],
+        "monitor": [{"select": [analyst]}],
+    }

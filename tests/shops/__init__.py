@@ -1,0 +1,1 @@
+"""Shops for tests: see `shops.mechanisms`."""

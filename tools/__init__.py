@@ -1,0 +1,1 @@
+"""What developers run from the repository's root: benchmarks, comparisons, writers of docs. In no wheel."""
