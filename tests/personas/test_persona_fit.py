@@ -75,6 +75,19 @@ def test_labels_are_those_of_scikit_learn(users, fit):
     pd.testing.assert_frame_equal(score(shuffle(users), fit.weights), fit.labels, check_exact=True)
 
 
+def test_a_label_that_the_rows_do_not_give_is_counted(users, monkeypatch):
+    original = clientele.personas.fit.score
+
+    def wrong(table, weights):
+        labels = original(table, weights)
+        labels.loc[:6, "segment_id"] = labels.loc[:6, "segment_id"] % 2 + 1
+        return labels
+
+    monkeypatch.setattr(clientele.personas.fit, "score", wrong)
+    fit = fit_personas(users, CATALOG, replace(SETTINGS, max_k=2))
+    assert fit.n_mismatches == fit.model_card["n_mismatches"].item() == 7
+
+
 def test_order_of_rows_and_columns_changes_no_bit(users):
     halves = pd.concat([users, users.assign(habit_1=users["habit_1"] + users["habit_2"] / 3)])
     first = fit_personas(users, CATALOG, SETTINGS, halves, users)

@@ -96,7 +96,7 @@ def cross_validate(
 
     A base predicts the mean of its cells: recency, orders and revenue in fifths; six clusters of their
     logarithms by lifecycle state; sevenths of the value score, where the frame has one. Crossed with personas
-    it has more cells, so the base alone is cut further, by recency, orders, revenue and events, into as many.
+    it has more cells, so the base alone is cut further, by the columns that it looks at itself, into as many.
     Every rate is shrunk by the strength that the data ask for.
 
     Parameters
@@ -199,10 +199,10 @@ def _models(
             [LogRfmCells(N_LOG_RFM, study.n_init, settings.seed), ColumnCells("lifecycle_state")]
         ),
     }
-    refine_by = [*_RFM, "n_events"]
+    # By what the base looks at itself: another column would be more knowledge, not more cells.
+    refine_by = {RFM: _RFM, RULES: _RFM, VALUE: (VALUE_SCORE,)}
     if VALUE_SCORE in table.columns:
         bases[VALUE] = QuantileCells([VALUE_SCORE], N_VALUE_TIERS)
-        refine_by = [VALUE_SCORE, *refine_by]
     models: dict[str, Model] = {}
     comparisons = []
     # First what a persona adds to every cell alike, then what is special about the pair: few users share one.
@@ -211,7 +211,7 @@ def _models(
         for name, base in shared.items():
             models[crossed(trial, name)] = CellRates([base, cells, CrossedCells([base, cells])])
     for name, base in shared.items():
-        models[name] = CellRates([base], refine_by=refine_by)
+        models[name] = CellRates([base], refine_by=refine_by[name])
         comparisons.append((crossed(PERSONAS, name), name))
         if CHAMPION in on_trial:
             comparisons.append((crossed(PERSONAS, name), crossed(CHAMPION, name)))
