@@ -144,9 +144,13 @@ def test_no_groups_and_no_model_say_why():
         (
             {},
             {"auc": (0.005, -0.015)},
-            "more than value_tiers about who buys; about 4.0 times as many customers",
+            "tell less than value_tiers about who buys; about 4.0 times as many customers",
         ),
-        ({}, {"habit_r2": (0.02, 0.01)}, "about next month's habits; more data are unlikely to mend it"),
+        (
+            {},
+            {"habit_r2": (0.02, 0.01)},
+            "add too little to value_tiers about next month's habits; more data are",
+        ),
         ({}, {"buyers": 250}, "250 buyers in the months to predict are too few to tell, 500 are needed"),
     ],
 )

@@ -148,7 +148,7 @@ def test_longer_histories_agree_more_and_intervals_hold_the_value(study):
 
 
 def test_nobody_is_judged_by_what_was_learnt_from_them(monkeypatch):
-    """Personas drawn by lot: a classifier that had seen its judges would agree with them by more than chance."""
+    """Personas drawn by lot: a classifier that had seen its judges would agree with them."""
     histories, chance = planted(), np.random.default_rng(5)
     users = histories["user_sk"].unique()
     noise = dict(zip(users, chance.normal(size=(len(users), 40)), strict=True))

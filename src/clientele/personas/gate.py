@@ -197,9 +197,8 @@ def _sentence(
         mend = "more data are unlikely to mend it"
         if is_enough and room > 0 and (width / room) ** 2 <= MAX_FACTOR:
             mend = f"about {_times((width / room) ** 2)} would tell"
-        parts.append(
-            f"they do not yet show more than {row.compared_with} about {subject[row.criterion]}; {mend}"
-        )
+        tell = "add too little to" if row.criterion == "habit_r2" else "tell less than"
+        parts.append(f"cell for cell they {tell} {row.compared_with} about {subject[row.criterion]}; {mend}")
     if criteria.loc[criteria["criterion"] == "month_ago_ari", "is_met"].isna().any():
         parts.append(
             f"there is no month ago to compare with; it takes {DAYS_FOR_A_MONTH_AGO} days of history"

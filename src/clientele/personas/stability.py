@@ -314,7 +314,7 @@ class _Study:
         return all(passed for _, passed in self._null_bars(k).values())
 
     def _null_bars(self, k: int) -> dict[str, tuple[float, bool]]:
-        """What a cloud shows, and whether the customers show more, by figure."""
+        """Return what a cloud shows, and whether the customers show more, by figure."""
         strength, share = (self.null[k][name] for name in NULL_METRICS)
         usual = float(np.median(strength.draws))
         return {
