@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clientele.segmentation.rows import typed
+from clientele.learning.tables import typed
 
 SCHEMA = {
     "fit_number": "int64",
