@@ -32,7 +32,7 @@ MARTS = (
     "user_segments",
     "user_segments_shadow",
 )
-STATES = {"new", "active", "loyal", "browser_only", "at_risk", "lapsed"}
+STATES = {"new_visitor", "browser_only", "lapsed_visitor", "new_buyer", "active", "loyal", "at_risk", "lapsed_buyer"}
 
 
 @pytest.fixture(scope="module")
@@ -363,7 +363,7 @@ def test_customers_who_are_all_alike_have_no_persona(house, little_events):
     house.build(*WITHOUT_TESTS)
     assert house.value("select status from core.segment_models") == "no_model"
     assert house.rows("select distinct status, lifecycle_state from marts.user_segments") == [
-        ("no_model", "new")
+        ("no_model", "new_visitor")
     ]
 
 
