@@ -97,16 +97,15 @@ class ByHand:
         return sys.executable
 
     def build(self, base: str) -> None:
-        kept = [
-            line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
-        ]
-        for name in kept:
-            if (ROOT / name).is_dir():
+        lines = (ROOT / ".dockerignore").read_text().splitlines()
+        for path in (path for line in lines if line.startswith("!") for path in ROOT.glob(line[1:])):
+            target = self.app / path.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
                 ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-                shutil.copytree(ROOT / name, self.app / name, ignore=ignore)
-            elif (ROOT / name).exists():
-                (self.app / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.app / name)
+                shutil.copytree(path, target, ignore=ignore, dirs_exist_ok=True)
+            else:
+                shutil.copy2(path, target)
         stage = re.sub(r"\\\n", " ", RECIPE.split("\nFROM ")[1])
         for step in re.findall(r"^RUN (.*)", stage, re.MULTILINE):
             step = re.sub(r"--mount=\S+", "", step).replace("/opt/venv", str(self.venv))
