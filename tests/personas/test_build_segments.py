@@ -32,7 +32,16 @@ MARTS = (
     "user_segments",
     "user_segments_shadow",
 )
-STATES = {"new_visitor", "browser_only", "lapsed_visitor", "new_buyer", "active", "loyal", "at_risk", "lapsed_buyer"}
+STATES = {
+    "new_visitor",
+    "browser_only",
+    "lapsed_visitor",
+    "new_buyer",
+    "active",
+    "loyal",
+    "at_risk",
+    "lapsed_buyer",
+}
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +250,10 @@ def test_as_of_moves_lifecycle_states_alone_and_building_again_gives_the_same_by
     n_fits = shop.value("select count(distinct fit_number) from core.segment_fits")
     shop.build(*WITHOUT_TESTS, variables={"as_of": "2020-06-30 00:00:00"})
     assert shop.rows(personas) == before
-    assert shop.rows("select distinct lifecycle_state from marts.user_segments order by 1") == [("lapsed_buyer",), ("lapsed_visitor",)]
+    assert shop.rows("select distinct lifecycle_state from marts.user_segments order by 1") == [
+        ("lapsed_buyer",),
+        ("lapsed_visitor",),
+    ]
     path = shop.home / "published" / "user_segments.parquet"
     now = published(shop)
     assert now["user_segments"] != first["user_segments"] and now["user_features"] == first["user_features"]

@@ -309,7 +309,8 @@ def test_who_objects_is_counted_and_not_profiled(shop):
     house = shop
     key, number = keys.user_key(OTHER, MATERIAL), keys.user_sk(keys.user_key(OTHER, MATERIAL))
     in_marts = " union all ".join(
-        f"select user_key from marts.{mart} where user_key = '{key}'" for mart in ("user_segments", "user_features")
+        f"select user_key from marts.{mart} where user_key = '{key}'"
+        for mart in ("user_segments", "user_features")
     )
     assert len(house.rows(in_marts)) == 2
     assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=OTHER).succeeded
