@@ -1,8 +1,8 @@
 """Plant small faults, one at a time, and see that a test notices: ``make mutants``.
 
-The table ``tests/mutants.toml`` names for each fault the file, the text that stands there, the text that is
-put in its place, and the test that must fail. A fault that no test notices is a survivor and fails the run; so
-does a row whose text is not in its file any more, or whose test fails without the fault.
+The table ``tests/mutants.toml`` names for each fault the file, the text that stands there, the text that
+is put in its place, and the test that must fail. A fault that no test notices is a survivor and fails the
+run; so does a row whose text is not in its file any more, or whose test fails without the fault.
 """
 
 from __future__ import annotations
