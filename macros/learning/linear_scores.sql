@@ -1,8 +1,8 @@
 {#- The linear scorer in SQL. A model is rows of weights: for each output an intercept, and a weight for each term, which
     is a feature clipped to a range; a feature may have several (its pieces). The sum runs in the order of the features
     and pieces: floats are added in the same order in clientele.learning.linear_rows, so that both give the same bits.
-    Weights become columns first, of one row: joining users to rows of weights and summing them would take ten times as
-    long, and add up in an order of its own. -#}
+    Weights become columns of one row first: joining users to rows of weights would make a row for every user, output and
+    term, and add them up in no fixed order. -#}
 
 {% macro linear_score_ctes(
     features, weights, names, outputs, key='user_sk', pieces=1, output='output', absent='0e0', name='linear'

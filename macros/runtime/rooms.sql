@@ -3,9 +3,10 @@
 
 {% macro rooms() %}
     {#- Folders of models/ and python_models/, first to last; those of one list stand side by side and do not read each other.
-        What a wing learns from (its folder `training`) comes before the registry, which decides, and its scores after. -#}
+        What a wing learns from (its folder `training`) comes before what it says of customers. Value comes before personas,
+        which are published beside it and have to add to it. -#}
     {{ return([
-        ['intake'], ['shop'], ['customers'], ['personas.training', 'value.training'], ['registry'], ['personas', 'value'], ['drift']
+        ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training'], ['registry'], ['personas'], ['drift']
     ]) }}
 {% endmacro %}
 

@@ -1,0 +1,13 @@
+{#- Grain: the build, one row: whether customer value is to be fitted in it (macros/samples.sql has the rule), and the
+    day that it describes, in the shop's local time. -#}
+
+with
+
+final as (
+    select
+        cast({{ 'true' if clientele.fit_is_due('value_models', 'parameter') else 'false' }} as boolean) as is_due,
+        cast({{ clientele.local_time('as_of_at') }} as date) as as_of_date
+    from {{ ref('as_of') }}
+)
+
+select * from final
