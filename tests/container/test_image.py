@@ -171,7 +171,7 @@ def image(tmp_path_factory, request):
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     shop = [sys.executable, "-m", "shop_simulator", folder, "--users", "300", "--months", "1", "--quiet"]
-    succeed(*shop, env=os.environ | {"PYTHONPATH": str(ROOT / "src")})
+    succeed(*shop)
     (folder / "warehouse").mkdir()
     (folder / "key").write_text(KEY)
     if not os.getuid():
@@ -182,10 +182,8 @@ def data(tmp_path_factory):
 
 
 def test_a_build_runs_in_it(image, data):
-    key = "/data/key" if isinstance(image, ByBuildah) else str(data / "key")
-    ran = image.start(
-        "/app/deploy/container/entrypoint", "build", data=data, CLIENTELE_PSEUDONYM_KEY_FILE=key
-    )
+    entrypoint = "/app/deploy/container/entrypoint"
+    ran = image.start(entrypoint, "build", data=data, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
     assert "Completed successfully" in ran.stdout
     published = {path.name for path in (data / "warehouse" / "published").glob("*.parquet")}
