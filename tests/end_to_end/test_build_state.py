@@ -74,7 +74,9 @@ def reference(new_house) -> dict[str, Table]:
     tables = house.contents()
     assert {name: len(table.rows) for name, table in tables.items()}["warehouse.core.events"] == len(SHOP)
     # Nobody objects in this shop.
-    empty = {name for name, table in tables.items() if not table.rows} - {"warehouse.core.profiling_objections"}
+    empty = {name for name, table in tables.items() if not table.rows} - {
+        "warehouse.core.profiling_objections"
+    }
     assert not empty, "a table without rows compares with anything"
     return tables
 
