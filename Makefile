@@ -145,6 +145,11 @@ test-redshift: $(DEV) ## Build on DuckDB and on the Redshift stand-in, and compa
 test-faults: $(DEV) ## Kill builds at every statement and replay many random deliveries: the long form of two tests, an hour
 	@CLIENTELE_TEST_FAULTS=long pytest -n auto --dist worksteal tests/end_to_end/test_order.py tests/end_to_end/test_faults.py
 
+WORD ?=
+.PHONY: mutants
+mutants: $(DEV) ## Plant the small faults of tests/mutants.toml and see that a test notices each [WORD='part of a name']
+	@python -m tools.mutants $(WORD)
+
 .PHONY: lint
 lint: lint-style lint-sql ## Check the style of Python, YAML and SQL
 

@@ -121,7 +121,7 @@ def _raw_columns(tables: Iterable[Mapping[str, Any]]) -> str:
         f"{node['schema']}.{node['name']}.{column['name']}"
         for node in tables
         for column in node["columns"].values()
-        if column["config"]["meta"]["contains_pii"]
+        if column["config"]["meta"].get("contains_pii")
     )
 
 

@@ -96,4 +96,5 @@
             "check_settings: --vars names '" ~ name ~ "', which is no setting. Known: " ~ clientele.setting_forms() | sort | join(', ')
         ) }}
     {%- endfor -%}
+    {%- do clientele.check_lifecycle_settings() -%}
 {% endmacro %}

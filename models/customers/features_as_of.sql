@@ -21,6 +21,7 @@ final as (
         {{ clientele.double('windows.revenue') }} as revenue,
         windows.first_event_at,
         windows.ends_at as last_event_at,
+        windows.last_order_at,
         {% for feature in clientele.feature_names() %}
         user_features_as_of.{{ feature }}{% if not loop.last %},{% endif %}
         {% endfor %}

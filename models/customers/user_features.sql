@@ -5,7 +5,7 @@
 with
 
 feature_values as (
-    select * from {{ ref('user_feature_values') }}
+    select * from {{ ref('user_feature_values') }} where {{ clientele.may_be_profiled('user_sk') }}
 ),
 
 users as (

@@ -1,5 +1,5 @@
-{#- Grain: one user with a session that is not a bot's. Rebuilt whole in each run: recency and with it the lifecycle
-    state move with as_of, also for users without new events. -#}
+{#- Grain: one user with a session that is not a bot's, who does not object to profiling. Rebuilt whole in each run: recency
+    and with it the lifecycle state move with as_of, also for users without new events. -#}
 
 with
 
@@ -8,7 +8,9 @@ users as (
 ),
 
 feature_values as (
-    select user_sk, n_events, n_orders, revenue, first_event_at, last_event_at from {{ ref('user_feature_values') }}
+    select user_sk, n_events, n_orders, first_event_at, last_event_at, last_order_at
+    from {{ ref('user_feature_values') }}
+    where {{ clientele.may_be_profiled('user_sk') }}
 ),
 
 persona_scores as (
@@ -60,16 +62,15 @@ judged as (
         persona_scores.segment_id,
         labels.segment_name,
         labels.segment_name_fr,
+        cast({{ clientele.lifecycle_state('moment.as_of_at') }} as varchar(16)) as lifecycle_state,
+        customer_values.value_tier,
         case
-            when objections.user_sk is null then {{ clientele.lifecycle_state('moment.as_of_at') }}
-        end as lifecycle_state,
-        case
-            when objections.user_sk is not null then 'objected'
             when feature_values.n_events < threshold.min_events then 'not_enough_events'
             when persona_scores.segment_id is null then 'no_model'
             when confidence.confidence < {{ clientele.setting('settled_confidence') }} then 'provisional'
             else 'settled'
         end as status,
+        greatest(threshold.min_events - feature_values.n_events, 0) as events_missing,
         confidence.confidence,
         persona_scores.margin,
         persona_scores.scored_by,
@@ -86,7 +87,7 @@ judged as (
     cross join moment
     cross join threshold
     cross join champion
-    left join {{ ref('profiling_objections') }} as objections on feature_values.user_sk = objections.user_sk
+    left join {{ ref('customer_values') }} as customer_values on feature_values.user_sk = customer_values.user_sk
     left join persona_scores on feature_values.user_sk = persona_scores.user_sk
     left join labels on persona_scores.segment_id = labels.segment_id
     left join confidence_ranges as confidence

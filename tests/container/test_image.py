@@ -97,16 +97,15 @@ class ByHand:
         return sys.executable
 
     def build(self, base: str) -> None:
-        kept = [
-            line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
-        ]
-        for name in kept:
-            if (ROOT / name).is_dir():
+        lines = (ROOT / ".dockerignore").read_text().splitlines()
+        for path in (path for line in lines if line.startswith("!") for path in ROOT.glob(line[1:])):
+            target = self.app / path.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
                 ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-                shutil.copytree(ROOT / name, self.app / name, ignore=ignore)
-            elif (ROOT / name).exists():
-                (self.app / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.app / name)
+                shutil.copytree(path, target, ignore=ignore, dirs_exist_ok=True)
+            else:
+                shutil.copy2(path, target)
         stage = re.sub(r"\\\n", " ", RECIPE.split("\nFROM ")[1])
         for step in re.findall(r"^RUN (.*)", stage, re.MULTILINE):
             step = re.sub(r"--mount=\S+", "", step).replace("/opt/venv", str(self.venv))
@@ -172,7 +171,7 @@ def image(tmp_path_factory, request):
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     shop = [sys.executable, "-m", "shop_simulator", folder, "--users", "300", "--months", "1", "--quiet"]
-    succeed(*shop, env=os.environ | {"PYTHONPATH": str(ROOT / "src")})
+    succeed(*shop)
     (folder / "warehouse").mkdir()
     (folder / "key").write_text(KEY)
     if not os.getuid():
@@ -183,10 +182,8 @@ def data(tmp_path_factory):
 
 
 def test_a_build_runs_in_it(image, data):
-    key = "/data/key" if isinstance(image, ByBuildah) else str(data / "key")
-    ran = image.start(
-        "/app/deploy/container/entrypoint", "build", data=data, CLIENTELE_PSEUDONYM_KEY_FILE=key
-    )
+    entrypoint = "/app/deploy/container/entrypoint"
+    ran = image.start(entrypoint, "build", data=data, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
     assert "Completed successfully" in ran.stdout
     published = {path.name for path in (data / "warehouse" / "published").glob("*.parquet")}

@@ -71,7 +71,7 @@ def test_only_what_a_build_needs_goes_into_the_image():
     assert lines[0] == "*"
     for line in lines:
         if line.startswith("!"):
-            assert (ROOT / line[1:]).exists(), line
+            assert any(ROOT.glob(line[1:])), line
     allowed = {line[1:].split("/")[0] for line in lines if line.startswith("!")}
     assert not allowed & {".git", "warehouse", "demo", ".venv", "target", "logs", ".env"}
     assert {

@@ -11,6 +11,7 @@
 {{ config(fail_calc='coalesce(sum(n_rows), 0)') }}
 {%- set lists = {
     'event_types': clientele.event_types(),
+    'lifecycle_states': clientele.lifecycle_states().keys() | list,
     'quarantine_reasons': clientele.quarantine_reasons().keys() | list,
 } -%}
 {%- set checks = [] -%}

@@ -7,10 +7,7 @@ counted as (
     select
         sum(
             case
-                when
-                    personas.n_events >= threshold.min_events and personas.segment_id is null
-                    and personas.status != 'objected'
-                    then 1
+                when personas.n_events >= threshold.min_events and personas.segment_id is null then 1
                 else 0
             end
         ) as n_left_out,

@@ -190,7 +190,7 @@ def test_a_shop_where_nobody_buys_has_states_and_no_personas(house):
     assert reason.startswith("No customer with enough events has bought anything")
     found = house.rows("select distinct segment_id, status from marts.user_segments where n_events >= 20")
     assert found == [(None, "no_model")]
-    assert house.value("select count(*) from marts.user_segments where lifecycle_state = 'new'") > 100
+    assert house.value("select count(*) from marts.user_segments where lifecycle_state = 'new_visitor'") > 100
 
 
 # --- the category switch of December 2019

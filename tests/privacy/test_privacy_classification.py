@@ -143,7 +143,7 @@ def test_what_is_not_classified_stops_the_build(house: House):
     assert "docs/privacy.md" in stopped.said
     told = {line for line in stopped.said.splitlines() if re.match(" *- (model|seed) ", line)}
     unexplained = {line for line in told if not any(problem in line for _, problem in MISTAKES)}
-    # The table in core that now holds a raw id says so itself as well, and the one whose tags say it holds none
+    # Two tables whose columns now say something else than the table itself say so as well.
     assert unexplained == {
         line
         for line in told

@@ -213,7 +213,7 @@ def test_a_shop_too_small_is_told_so_and_its_customers_have_no_value(house):
     house.deliver("1.csv", little_shop())
     house.build(*VALUE)
     ((status, reason),) = house.rows("select status, reason from core.value_fits")
-    assert status == "no_model" and reason.startswith("There are 60 customers; 200 are needed")
+    assert status == "no_model" and reason.startswith("Customers: 60 of the 200 that")
     n_values = house.rows("select count(*), count(value_score), count(value_tier) from core.customer_values")
     assert n_values == [(60, 0, 0)]
     told = house.rows("select measure, origin_date, reason from monitor.value_calibration")

@@ -259,10 +259,10 @@ def test_the_level_follows_what_came_within_bounds():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda rows: rows.iloc[:150], "There are 150 customers; 200 are needed"),
-        (lambda rows: rows.assign(age_days=9, recency_days=0), "There are 10 days of history; 28 are needed"),
-        (lambda rows: rows.assign(n_visits=1), "There are 0 customers who came on two days or more"),
-        (lambda rows: rows.assign(n_orders=0), "There are 0 customers who have paid for an order"),
+        (lambda rows: rows.iloc[:150], "Customers: 150 of the 200 that"),
+        (lambda rows: rows.assign(age_days=9, recency_days=0), "Days of history: 10 of the 28 that"),
+        (lambda rows: rows.assign(n_visits=1), "Customers who came on two days or more: 0 of"),
+        (lambda rows: rows.assign(n_orders=0), "Customers who have paid for an order: 0 of"),
     ],
 )
 def test_too_little_is_refused_in_a_sentence(change, sentence):

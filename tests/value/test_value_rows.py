@@ -104,7 +104,7 @@ def test_an_origin_without_history_is_refused_and_the_others_are_measured():
     rows = rows[~early | (rows.index % 40 == 0)]
     table, forecast = rolling_calibration(rows)
     refused = table[table["item"] == "refused"]
-    assert refused["days_back"].tolist() == [60] and "200 are needed" in refused["text"].iloc[0]
+    assert refused["days_back"].tolist() == [60] and "of the 200 that" in refused["text"].iloc[0]
     assert (table["days_back"] == 30).sum() == 12 and forecast is not None
 
 
@@ -143,9 +143,7 @@ def test_too_little_is_a_row_with_a_reason_and_is_said_once():
     rows = value_rows(frames, None)
     assert set(rows["row_kind"]) == {"card"}
     told = rows.set_index("item")["text"]
-    assert told["status"] == "no_model" and told["reason"].startswith(
-        "There are 100 customers; 200 are needed"
-    )
+    assert told["status"] == "no_model" and told["reason"].startswith("Customers: 100 of the 200 that")
     assert value_rows(frames, rows).empty
     empty = value_rows({"request": request(), "sample": sample(100).iloc[:0]}, rows)
-    assert empty.set_index("item")["text"]["reason"].startswith("There are 0 customers")
+    assert empty.set_index("item")["text"]["reason"].startswith("Customers: 0 of")

@@ -27,6 +27,8 @@ FIT_NODES = (
     "segment_sample_labels",
     "truncated_histories",
     "segment_studies",
+    "value_sample",
+    "value_models",
 )
 
 

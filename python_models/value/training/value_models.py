@@ -1,4 +1,4 @@
-"""Grain: one row of one fit of customer value, of several kinds (see clientele.value.rows). All fits are kept."""
+"""Grain: one row of one fit of customer value, of several kinds (clientele.value.rows). All are kept."""
 
 from clientele.value.rows import value_rows
 

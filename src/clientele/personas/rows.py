@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from clientele.learning.tables import typed
 from clientele.personas.scoring import WEIGHT_COLUMNS, score
 from clientele.personas.settings import Settings
 
@@ -310,19 +311,6 @@ def _judgement_rows(
             }
         )
     return rows
-
-
-def typed(table: pd.DataFrame, schema: Mapping[str, str]) -> pd.DataFrame:
-    """Return a table with just the columns of `schema`, which keep their types when there is no row."""
-    table = table.reindex(columns=list(schema))
-    for name, kind in schema.items():
-        if kind == "int64":
-            table[name] = pd.to_numeric(table[name]).fillna(0).astype("int64")
-        elif kind == "float64":
-            table[name] = pd.to_numeric(table[name]).astype("float64")
-        else:
-            table[name] = table[name].astype("string")
-    return table
 
 
 def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clientele.personas.rows import typed
+from clientele.learning.tables import typed
 
 if TYPE_CHECKING:
     from clientele.personas.short_histories import Study

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from clientele.evaluation.metrics import auc_and_lift, bootstrap_weights
+from clientele.learning import metrics
+from clientele.learning.resampling import bootstrap_weights
 from clientele.value.model import ValueModel
 
 N_BOOTSTRAPS, N_AT_ONCE = 200, 20
@@ -83,9 +84,9 @@ def _measures(expected: np.ndarray, actual: np.ndarray, seed: int) -> Iterator[d
 def _auc(ordered: np.ndarray, expected: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
     """Return the AUC, and those of the bootstrap where both outcomes were drawn; a few draws at a time."""
     everybody = np.ones((1, len(ordered)))
-    auc = float(auc_and_lift(ordered, expected, everybody)[0][0])
+    auc = float(metrics.auc(ordered, expected, everybody)[0])
     drawn = [
-        auc_and_lift(ordered, expected, bootstrap_weights(len(ordered), N_AT_ONCE, seed + block)[1:])[0]
+        metrics.auc(ordered, expected, bootstrap_weights(len(ordered), N_AT_ONCE, seed + block)[1:])
         for block in range(N_BOOTSTRAPS // N_AT_ONCE)
     ]
     found = np.concatenate(drawn)

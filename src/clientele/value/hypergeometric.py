@@ -34,8 +34,8 @@ def horner_2f1(
 
     Examples
     --------
-    >>> round(float(horner_2f1(1.0, 1.0, np.array(2.0), np.array(0.5))), 12) == round(2 * np.log(2), 12)
-    True
+    >>> round(float(horner_2f1(1.0, 1.0, np.array(2.0), np.array(0.5))), 9)  # 2 ln 2
+    1.386294361
     """
     total = np.ones(np.broadcast_shapes(np.shape(c), np.shape(z)))
     for n in range(n_terms - 1, first - 1, -1):

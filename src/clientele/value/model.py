@@ -47,7 +47,7 @@ class ValueModel:
     Examples
     --------
     >>> ValueModel().refusal(pd.DataFrame(columns=list(STATISTICS)))
-    'There are 0 customers; 200 are needed to fit their value, 200 more than there are.'
+    'Customers: 0 of the 200 that a fit of customer value needs.'
     """
 
     n_tiers: int = N_TIERS
@@ -69,16 +69,13 @@ class ValueModel:
         n_buyers = int(((customers["n_orders"] > 0) & (customers["revenue"] > 0)).sum())
         days = int(customers["age_days"].max()) + 1 if len(customers) else 0
         for have, need, what in (
-            (len(customers), MIN_CUSTOMERS, "customers"),
-            (days, MIN_DAYS, "days of history"),
-            (n_returning, MIN_RETURNING, "customers who came on two days or more"),
-            (n_buyers, MIN_BUYERS, "customers who have paid for an order"),
+            (len(customers), MIN_CUSTOMERS, "Customers"),
+            (days, MIN_DAYS, "Days of history"),
+            (n_returning, MIN_RETURNING, "Customers who came on two days or more"),
+            (n_buyers, MIN_BUYERS, "Customers who have paid for an order"),
         ):
             if have < need:
-                return (
-                    f"There are {have} {what}; {need} are needed to fit their value, "
-                    f"{need - have} more than there are."
-                )
+                return f"{what}: {have} of the {need} that a fit of customer value needs."
         return None
 
     def fit(self, customers: pd.DataFrame, forecast: tuple[float, float] | None = None) -> ValueModel:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clientele.segmentation.rows import typed
+from clientele.learning.tables import typed
 
 SCHEMA = {
     "fit_number": "int64",
@@ -158,7 +158,7 @@ def _words(model, calibration: pd.DataFrame) -> str:
     measured = calibration[calibration["item"] == "auc"]
     if measured.empty:
         return f"{words} The history is too short to check a forecast of 30 days against what came."
-    return f"{words} Checked against what came in the 30 days after {len(measured)} earlier days."
+    return f"{words} Earlier forecasts of 30 days that were checked against what came: {len(measured)}."
 
 
 def _digest(table: pd.DataFrame) -> str:
