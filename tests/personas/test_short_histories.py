@@ -173,7 +173,7 @@ def test_nobody_is_judged_by_what_was_learnt_from_them(monkeypatch):
 
 def test_the_lower_bound_sets_the_threshold_not_the_estimate():
     """Few users: the estimate reaches the bar at a length whose bound does not."""
-    study = study_short_histories(planted(n_users=220, noise=7.0), centroids(), SETTINGS)
+    study = study_short_histories(planted(n_users=220, noise=5.0), centroids(), SETTINGS)
     kappa = study.lengths[study.lengths["metric"] == "kappa"].set_index("n_events")
     bar, chosen = study.choice["kappa_bar"], study.choice["min_events"]
     by_estimate = kappa.index[kappa["value"] >= bar].min()
