@@ -137,11 +137,11 @@ def test_personas_that_do_not_matter_are_not_credited():
         assert figure(rows, f"personas_x_{base}", "habit_r2", base) < 0.01
 
 
-def test_a_base_has_as_many_cells_as_what_it_is_compared_with(rows):
+def test_a_base_has_no_fewer_cells_than_what_it_is_compared_with(rows):
     cells = rows[rows["metric"] == "n_cells"].groupby("model")["value"].mean()
     for base in ("rfm_5x5x5", "log_rfm_x_rules"):
-        assert cells[base] == pytest.approx(cells[f"personas_x_{base}"], rel=0.02)
-        assert cells[base] > 2 * cells["personas"]
+        assert cells[base] >= 0.98 * cells[f"personas_x_{base}"]
+        assert cells[f"personas_x_{base}"] > 2 * cells["personas"]
 
 
 def test_volume_and_habits_are_judged_apart(rows):

@@ -11,7 +11,15 @@ import pandas as pd
 
 from clientele.learning.backtest import Backtest, Figure, Model, NothingToLearn, evaluation_rows
 from clientele.learning.ceiling import BoostedTrees
-from clientele.learning.cells import CellRates, Cells, ColumnCells, CrossedCells, Once, QuantileCells
+from clientele.learning.cells import (
+    CellRates,
+    Cells,
+    ColumnCells,
+    CrossedCells,
+    Once,
+    QuantileCells,
+    RefinedCells,
+)
 from clientele.learning.metrics import auc, r_squared, top_decile_lift
 from clientele.learning.resampling import hash_sample
 from clientele.personas.pipeline import Personas, fit_kmeans, nearest
@@ -35,6 +43,8 @@ RFM, RULES, VALUE = "rfm_5x5x5", "log_rfm_x_rules", "value_tiers"
 BASES = (RFM, RULES, VALUE)
 PERSONAS, CHAMPION, CEILING = "personas", "champion", "gradient_boosting"
 N_LOG_RFM, N_VALUE_TIERS = 6, 7
+# Cells into which a base is cut by its own columns, at the least.
+N_FINE = 100
 _RFM = ("recency_days", "n_orders", "revenue")
 
 
@@ -95,9 +105,11 @@ def cross_validate(
     about time.
 
     A base predicts the mean of its cells: recency, orders and revenue in fifths; six clusters of their
-    logarithms by lifecycle state; sevenths of the value score, where the frame has one. Crossed with personas
-    it has more cells, so the base alone is cut further, by the columns that it looks at itself, into as many.
-    Every rate is shrunk by the strength that the data ask for.
+    logarithms by lifecycle state; sevenths of the value score, where the frame has one. Each is cut further,
+    by the columns that it looks at itself, into a hundred cells, or as many as there are crossed with
+    personas if these are more. Both sides of a comparison start from that, so that the difference is what
+    personas add, and the base never has the fewer cells. Every rate is shrunk by the strength that the data
+    ask for.
 
     Parameters
     ----------
@@ -206,12 +218,15 @@ def _models(
     models: dict[str, Model] = {}
     comparisons = []
     # First what a persona adds to every cell alike, then what is special about the pair: few users share one.
+    # Both sides start from the base and its finer cut: what remains is what the persona adds.
     shared = {name: Once(cells) for name, cells in bases.items()}
+    finer = {name: Once(RefinedCells(base, refine_by[name], N_FINE)) for name, base in shared.items()}
     for trial, cells in on_trial.items():
         for name, base in shared.items():
-            models[crossed(trial, name)] = CellRates([base, cells, CrossedCells([base, cells])])
+            pair = CrossedCells([base, cells])
+            models[crossed(trial, name)] = CellRates([base, finer[name], cells, pair])
     for name, base in shared.items():
-        models[name] = CellRates([base], refine_by=refine_by[name])
+        models[name] = CellRates([base, finer[name]], refine_by=refine_by[name])
         comparisons.append((crossed(PERSONAS, name), name))
         if CHAMPION in on_trial:
             comparisons.append((crossed(PERSONAS, name), crossed(CHAMPION, name)))
