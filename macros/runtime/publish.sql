@@ -65,9 +65,9 @@
         "select " ~ dbt.datediff('first_date', 'last_date', 'day') ~ " + 1 as n_days from "
         ~ clientele.built('core', 'as_of')
     ).columns[0].values()[0] | int -%}
-    {%- if history <= 60 -%}
+    {%- if history < 60 -%}
         {{ print(
-            'history: ' ~ history ~ ' day(s), too short for an outcome month (61 days): '
+            'history: ' ~ history ~ ' day(s), too short for an outcome month (60 days): '
             ~ 'nothing tells yet how well personas foresee behaviour'
         ) }}
     {%- endif -%}
