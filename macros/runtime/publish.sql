@@ -47,18 +47,16 @@
         )
     ) }}
     {%- for fit in run_query(
-        "select model_version, status, reason, n_segments, coalesce(decision_reason, '') as decision_reason, is_champion from " ~ clientele.built('core', 'segment_models')
-        ~ " order by fit_number desc limit 1"
+        "select model_version, model_status, reason, n_segments, coalesce(sentence, '') as sentence, is_champion from "
+        ~ clientele.built('core', 'segment_models') ~ " order by fit_number desc limit 1"
     ).rows -%}
         {{ print(
-            'personas: ' ~ fit['n_segments'] | int ~ ', model ' ~ fit['model_version']
-            ~ ' (' ~ fit['status'] | replace('_', ' ') ~ '). ' ~ fit['reason']
+            'personas: ' ~ fit['n_segments'] | int ~ ', model ' ~ fit['model_version'] ~ ' ('
+            ~ fit['model_status'] | replace('_', ' ') ~ '). ' ~ fit['reason']
+            ~ ('' if fit['sentence'] in ['', fit['reason']] else ' ' ~ fit['sentence'])
         ) }}
-        {%- if fit['n_segments'] | int > 0 -%}
-            {{ print(
-                ('it scores. ' if fit['is_champion'] else 'it does not score (seeds/segment_decisions.csv can promote it). ')
-                ~ fit['decision_reason']
-            ) }}
+        {%- if fit['n_segments'] | int > 0 and not fit['is_champion'] -%}
+            {{ print('it does not score: another model does (core.segment_models; seeds/segment_decisions.csv can promote it)') }}
         {%- endif -%}
     {%- endfor -%}
     {%- set history = run_query(

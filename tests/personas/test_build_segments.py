@@ -396,7 +396,7 @@ def test_a_real_shop_of_two_months(house):
         "select n_lines, n_headers, n_loaded, n_duplicates, n_unaccounted from monitor.reconciliation"
     )
     assert sorted(books) == [(59413, 1, 56493, 2919, 0), (74861, 1, 71011, 3849, 0)]
-    # Two months and few who come back: two groups that every refit finds, and no month to prove them by.
+    # Two months, few who come back: two groups that every refit finds, no later month to prove them by.
     found = house.rows(
         "select model_status, gate, n_segments, sentence from core.segment_models where is_champion"
     )
