@@ -181,7 +181,7 @@ bench: $(DEV) ## Measure time, memory and disk, beside other tools, into docs/pe
 	@python -m tools.bench $(FLAGS)
 
 .PHONY: lock
-lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
+lock: $(DEV) ## Resolve pyproject.toml's ranges again into requirements/*.lock
 	@lock() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	    --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate \
 	    --custom-compile-command 'make lock' "$$@"; }; \

@@ -1,5 +1,5 @@
-{#- Grain: one user with a session that is not a bot's, who does not object to profiling. Rebuilt whole in each run: recency
-    and with it the lifecycle state move with as_of, also for users without new events. -#}
+{#- Grain: one user with a session that is not a bot's, who does not object to profiling. Rebuilt whole in each run:
+    recency and with it the lifecycle state move with as_of, also for users without new events. -#}
 
 with
 

@@ -1,6 +1,7 @@
-{#- Grain: one persona, 0 for customers without one yet, -1 for those who object to profiling: size, value, what sets it apart,
-    what it looks at, as far as macros/privacy/disclosure.sql lets it be published. Shares are of the whole shop; lifts compare
-    a persona with the other personas, whose histories are as long. Late data: built whole in each run. -#}
+{#- Grain: one persona, 0 for customers without one yet, -1 for those who object to profiling: size, value, what sets it
+    apart, what it looks at, as far as macros/privacy/disclosure.sql lets it be published. Shares are of the whole shop;
+    lifts compare a persona with the other personas, whose histories are as long. Late data: built whole in each run.
+    -#}
 
 with
 
