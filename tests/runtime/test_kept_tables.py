@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import WITHOUT_TESTS, Build, House, Table, assert_same, little_shop
+from support import WITHOUT_TESTS, Build, House, Table, assert_same, little_shop, parsed
 
 VARIABLES = {"reference_days": 10}
 PAPERS = False  # no test here reads what dbt writes about its runs
@@ -129,8 +129,6 @@ def test_settings_of_reading_are_refused_until_all_is_read_again(house, changed)
 
 def test_every_rule_between_kept_tables_has_a_mark():
     """What stands between two kept tables and has no mark would change without a word to the lower one."""
-    from support import parsed
-
     nodes = parsed().nodes
 
     def is_marked(node) -> bool:
