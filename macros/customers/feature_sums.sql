@@ -115,6 +115,7 @@ session_sums as (
         {{ clientele.double('sum(case when day_of_week in (0, 6) then 1 else 0 end)') }} as n_weekend_sessions,
         {{ clientele.double('sum(case when hour_of_day >= 18 and hour_of_day < 23 then 1 else 0 end)') }} as n_evening_sessions,
         {{ clientele.double('sum(case when hour_of_day >= 6 and hour_of_day < 11 then 1 else 0 end)') }} as n_morning_sessions,
+        {{ clientele.double('sum(case when hour_of_day >= 23 or hour_of_day < 6 then 1 else 0 end)') }} as n_night_sessions,
         {% for season in clientele.seasons() -%}
         {{ clientele.double('sum(is_' ~ season ~ ')') }} as n_{{ season }}_sessions,
         {% endfor -%}
