@@ -5,7 +5,8 @@
 {% macro feature_shares() %}
     {#- {share: {part, whole, a, b}}: how often (columns of user_sums) out of how many times. The feature is its logit,
         `<share>_logit`. a and b are the prior in a shop that is too small to tell its own: a / (a + b) with the
-        weight of a + b trials. -#}
+        weight of a + b trials. The first event is always in the user's own top family, and never a second look: shares
+        of that kind are of the further events, or they would fall, or rise, with the number of events. -#}
     {%- set shares = {
         'one_event_sessions': {'part': 'n_one_event_sessions', 'whole': 'n_sessions', 'a': 1, 'b': 1},
         'cart_rate': {'part': 'n_carts', 'whole': 'n_events', 'a': 1, 'b': 20},
@@ -14,10 +15,16 @@
         'removes': {'part': 'n_removes', 'whole': '(n_removes + n_carts)', 'a': 0.5, 'b': 2},
         'purchase_rate': {'part': 'n_purchases', 'whole': 'n_events', 'a': 0.5, 'b': 25},
         'premium_share': {'part': 'n_premium_events', 'whole': 'n_product_events', 'a': 1, 'b': 3},
-        'top_category': {'part': 'n_top_family_events', 'whole': 'n_product_events', 'a': 1, 'b': 1},
-        'top_brand': {'part': 'n_top_brand_events', 'whole': 'n_branded_events', 'a': 1, 'b': 2},
+        'top_category': {
+            'part': 'greatest(n_top_family_events - 1, 0)', 'whole': 'greatest(n_product_events - 1, 0)', 'a': 1, 'b': 1
+        },
+        'top_brand': {
+            'part': 'greatest(n_top_brand_events - 1, 0)', 'whole': 'greatest(n_branded_events - 1, 0)', 'a': 1, 'b': 2
+        },
         'unbranded': {'part': 'n_unbranded_events', 'whole': 'n_product_events', 'a': 1, 'b': 3},
-        'reviewed_products': {'part': 'greatest(n_views - n_viewed_products, 0)', 'whole': 'n_views', 'a': 1, 'b': 3},
+        'reviewed_products': {
+            'part': 'greatest(n_views - greatest(n_viewed_products, 1), 0)', 'whole': 'greatest(n_views - 1, 0)', 'a': 1, 'b': 3
+        },
         'weekend': {'part': 'n_weekend_sessions', 'whole': 'n_sessions', 'a': 2, 'b': 5},
         'evening': {'part': 'n_evening_sessions', 'whole': 'n_sessions', 'a': 1, 'b': 3},
         'morning': {'part': 'n_morning_sessions', 'whole': 'n_sessions', 'a': 1, 'b': 3},

@@ -1,6 +1,6 @@
-{#- Grain: one share of the features: what is usual in the shop, and the weight of it, in trials. From the reference window
-    alone, as it was at its end: sessions are those of its events, a bot is who looked like one by then. Pinned, so
-    that new data moves nobody's features; late data in those days builds it, and with it all features, again. -#}
+{#- Grain: one share of the features: what is usual in the shop, and the weight of it, in trials. From the reference
+    window alone, as it was at its end: sessions are those of its events, a bot is who looked like one by then. Pinned,
+    so that new data moves nobody's features; late data in those days builds it, and with it all features, again. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
 {{ config(materialized='incremental', incremental_strategy='all_or_nothing', post_hook='{{ clientele.mark_load() }}') }}
