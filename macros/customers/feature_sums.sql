@@ -64,7 +64,7 @@ past_events as (
 
 {% macro session_sum_ctes(windows, sessions) %}
     {#- CTEs over the sessions of each window: `session_sums`, `session_gaps` and `exposure`. -#}
-    {%- set gap_days = clientele.double('window_sessions.seconds_since_previous') ~ ' / 86400' -%}
+    {%- set gap = 'window_sessions.seconds_since_previous' -%}
 feature_windows as (
     select
         user_sk,
@@ -115,6 +115,7 @@ session_sums as (
         {{ clientele.double('sum(case when day_of_week in (0, 6) then 1 else 0 end)') }} as n_weekend_sessions,
         {{ clientele.double('sum(case when hour_of_day >= 18 and hour_of_day < 23 then 1 else 0 end)') }} as n_evening_sessions,
         {{ clientele.double('sum(case when hour_of_day >= 6 and hour_of_day < 11 then 1 else 0 end)') }} as n_morning_sessions,
+        {{ clientele.double('sum(case when hour_of_day >= 23 or hour_of_day < 6 then 1 else 0 end)') }} as n_night_sessions,
         {% for season in clientele.seasons() -%}
         {{ clientele.double('sum(is_' ~ season ~ ')') }} as n_{{ season }}_sessions,
         {% endfor -%}
@@ -129,8 +130,9 @@ session_gaps as (
     select
         window_sessions.user_sk,
         {{ clientele.double('count(*)') }} as n_gaps,
-        {{ clientele.double('sum(' ~ clientele.exact(gap_days) ~ ')') }} as sum_gap_days,
-        {{ clientele.double('sum(' ~ clientele.exact('power(' ~ gap_days ~ ', 2)') ~ ')') }} as sum_squared_gap_days
+        -- in whole seconds: nine decimals of a day's square would lose gaps of seconds
+        {{ clientele.double('sum(' ~ gap ~ ')') }} / 86400 as sum_gap_days,
+        {{ clientele.double('sum(' ~ gap ~ ' * ' ~ gap ~ ')') }} / power({{ clientele.double('86400') }}, 2) as sum_squared_gap_days
     from window_sessions
     inner join session_sums on window_sessions.user_sk = session_sums.user_sk
     where window_sessions.started_at > session_sums.first_started_at and window_sessions.seconds_since_previous is not null

@@ -12,6 +12,8 @@
 
 {{ clientele.user_sum_ctes() }},
 
+{{ clientele.share_prior_ctes() }},
+
 user_features_as_of as (
     select
         user_sk,
@@ -21,6 +23,7 @@ user_features_as_of as (
         {{ clientele._breadth_features() }},
         {{ clientele._timing_features() }}
     from user_sums
+    cross join share_priors
 )
 {% endmacro %}
 
@@ -29,7 +32,7 @@ user_features_as_of as (
         ln(n_sessions / greatest(n_days / 7, 1)) as sessions_per_week_ln,
         ln(n_events / n_sessions) as events_per_session_ln,
         sum_ln_seconds / n_sessions as session_seconds_ln,
-        {{ clientele.share_logit('n_one_event_sessions', 'n_sessions', 1, 1) }} as one_event_sessions_logit,
+        {{ clientele.shrunken_share('one_event_sessions') }} as one_event_sessions_logit,
         ln((sum_gap_days + 7) / (n_gaps + 1)) as session_gap_days_ln,
         -- shrunken towards 1, the coefficient of variation of a Poisson process
         (
@@ -44,13 +47,13 @@ user_features_as_of as (
 
 
 {% macro _funnel_features() -%}
-        {{ clientele.share_logit('n_carts', 'n_events', 1, 20) }} as cart_rate_logit,
-        {{ clientele.share_logit('n_ordering_sessions', 'n_sessions', 0.5, 8) }} as ordering_sessions_logit,
-        {{ clientele.share_logit('n_abandoned_sessions', 'n_cart_sessions', 1, 1) }} as abandoned_carts_logit,
-        {{ clientele.share_logit('n_removes', 'n_removes + n_carts', 0.5, 2) }} as removes_logit,
+        {{ clientele.shrunken_share('cart_rate') }} as cart_rate_logit,
+        {{ clientele.shrunken_share('ordering_sessions') }} as ordering_sessions_logit,
+        {{ clientele.shrunken_share('abandoned_carts') }} as abandoned_carts_logit,
+        {{ clientele.shrunken_share('removes') }} as removes_logit,
         ln((n_purchases + 2 * prior_items_per_order) / (n_ordering_sessions + 2)) as items_per_order_ln,
         (sum_ln_latency + 2 * prior_ln_latency) / (n_latencies + 2) as view_to_purchase_ln,
-        {{ clientele.share_logit('n_purchases', 'n_events', 0.5, 25) }} as purchase_rate_logit
+        {{ clientele.shrunken_share('purchase_rate') }} as purchase_rate_logit
 {%- endmacro %}
 
 
@@ -66,7 +69,7 @@ user_features_as_of as (
             else 0
         end as bought_minus_viewed_z,
         ln((revenue + 2 * greatest(prior_order_value, 0.01)) / (n_ordering_sessions + 2)) as order_value_ln,
-        {{ clientele.share_logit('n_premium_events', 'n_product_events', 1, 3) }} as premium_share_logit
+        {{ clientele.shrunken_share('premium_share') }} as premium_share_logit
 {%- endmacro %}
 
 
@@ -79,21 +82,22 @@ user_features_as_of as (
                 else 0.5
             end + 2 * 0.5
         ) / (n_product_events + 2) as category_diversity,
-        {{ clientele.share_logit('n_top_family_events', 'n_product_events', 1, 1) }} as top_category_logit,
-        {{ clientele.share_logit('n_top_brand_events', 'n_branded_events', 1, 2) }} as top_brand_logit,
-        {{ clientele.share_logit('n_unbranded_events', 'n_product_events', 1, 3) }} as unbranded_logit,
-        {{ clientele.share_logit('greatest(n_views - n_viewed_products, 0)', 'n_views', 1, 3) }} as reviewed_products_logit,
+        {{ clientele.shrunken_share('top_category') }} as top_category_logit,
+        {{ clientele.shrunken_share('top_brand') }} as top_brand_logit,
+        {{ clientele.shrunken_share('unbranded') }} as unbranded_logit,
+        {{ clientele.shrunken_share('reviewed_products') }} as reviewed_products_logit,
         ln(n_session_products / n_sessions) as products_per_session_ln,
         {% for rank in range(1, clientele.n_families() + 1) -%}
-        {{ clientele.share_logit('n_family_' ~ rank ~ '_events', 'n_product_events', 0.5, 5) }} as family_{{ rank }}_logit{{ ',' if not loop.last }}
+        {{ clientele.shrunken_share('family_' ~ rank) }} as family_{{ rank }}_logit{{ ',' if not loop.last }}
         {% endfor -%}
 {%- endmacro %}
 
 
 {% macro _timing_features() -%}
-        {{ clientele.share_logit('n_weekend_sessions', 'n_sessions', 2, 5) }} as weekend_logit,
-        {{ clientele.share_logit('n_evening_sessions', 'n_sessions', 1, 3) }} as evening_logit,
-        {{ clientele.share_logit('n_morning_sessions', 'n_sessions', 1, 3) }} as morning_logit,
+        {{ clientele.shrunken_share('weekend') }} as weekend_logit,
+        {{ clientele.shrunken_share('evening') }} as evening_logit,
+        {{ clientele.shrunken_share('morning') }} as morning_logit,
+        {{ clientele.shrunken_share('night') }} as night_logit,
         -- against the share of such days while the user was around, so that somebody who only came in December is no gift
         -- buyer; 0 when there was no such day, or no other
         {% for season, name in {'promo': 'promo_lift_logit', 'payday': 'payday_logit', 'gift': 'gift_season_logit'}.items() -%}

@@ -108,6 +108,7 @@ windows as (
         min(moment_sessions.started_at) as first_event_at,
         sum(moment_sessions.n_events) as n_events,
         sum(case when moment_sessions.n_purchases > 0 then 1 else 0 end) as n_orders,
+        sum(moment_sessions.n_carts) as n_carts,
         sum(moment_sessions.revenue) as revenue,
         max(case when moment_sessions.n_purchases > 0 then moment_sessions.ended_at end) as last_order_at
     from moment_sessions

@@ -10,7 +10,8 @@ personas as (
         {% for feature in features %}
         feature_values.{{ feature.name }},
         {% endfor %}
-        feature_values.n_orders
+        feature_values.n_orders,
+        feature_values.n_carts
     from {{ ref('persona_scores') }} as persona_scores
     inner join {{ ref('user_feature_values') }} as feature_values on persona_scores.user_sk = feature_values.user_sk
     where exists (select 1 from {{ state }})
@@ -28,7 +29,7 @@ all_statistics as (
         {{ clientele.median(feature.name) }} as median_value,
         cast(null as double precision) as upper_quartile
     from personas
-    {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
+    {{ clientele.compared_by(feature.basis) }}
     group by segment_id
     union all
     select
@@ -41,7 +42,7 @@ all_statistics as (
         {{ clientele.quartile(2, feature.name) }} as median_value,
         {{ clientele.quartile(3, feature.name) }} as upper_quartile
     from personas
-    {% if feature.basis == 'buyers' %}where n_orders > 0{% endif %}
+    {{ clientele.compared_by(feature.basis) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -54,10 +55,16 @@ statistics as (
 {% endmacro %}
 
 
+{% macro compared_by(basis) -%}
+    {#- The where clause that leaves those whom a feature of this basis says something of: the others hold the prior. -#}
+    {{- {'users': '', 'buyers': 'where n_orders > 0', 'carters': 'where n_carts > 0'}[basis] -}}
+{%- endmacro %}
+
+
 {% macro statistics_fingerprint_ctes() %}
     {#- CTEs that end in `fingerprints`, one row: who has which persona with which features, in any order. Two populations
         share one about once in 10^19 pairs. -#}
-{%- set columns = ['user_sk', 'segment_id', 'n_orders'] + clientele.feature_names() -%}
+{%- set columns = ['user_sk', 'segment_id', 'n_orders', 'n_carts'] + clientele.feature_names() -%}
 profiled as (
     select persona_scores.segment_id, feature_values.*
     from {{ ref('persona_scores') }} as persona_scores

@@ -46,6 +46,7 @@
             books['n_lines'] | int, books['n_loaded'] | int, books['n_duplicates'] | int, books['n_quarantined'] | int
         )
     ) }}
+    {{ clientele.tell_about_bots() }}
     {%- for fit in run_query(
         "select model_version, model_status, reason, n_segments, coalesce(sentence, '') as sentence, is_champion from "
         ~ clientele.built('core', 'segment_models') ~ " order by fit_number desc limit 1"
@@ -69,6 +70,23 @@
             ~ 'nothing tells yet how well personas foresee behaviour'
         ) }}
     {%- endif -%}
+{% endmacro %}
+
+
+{% macro tell_about_bots() %}
+    {#- How many sessions and customers nothing that describes customers knows of. -#}
+    {%- set bots = run_query(
+        "select coalesce(sum(n_bot_sessions), 0) as n_sessions, coalesce(sum(case when n_bot_sessions > 0 then 1 else 0 end), 0) "
+        ~ "as n_customers, coalesce(sum(case when n_bot_sessions = n_sessions then 1 else 0 end), 0) as n_nothing_else from "
+        ~ "(select user_sk, count(*) as n_sessions, sum(case when is_bot then 1 else 0 end) as n_bot_sessions from "
+        ~ clientele.built('core', 'user_sessions') ~ " group by user_sk) as customers"
+    ).rows[0] -%}
+    {{ print(
+        'bots: {:,} session(s) of {:,} customer(s) set aside, {:,} of whom have no other session'.format(
+            bots['n_sessions'] | int, bots['n_customers'] | int, bots['n_nothing_else'] | int
+        )
+        if bots['n_sessions'] | int > 0 else 'bots: no session looks like one'
+    ) }}
 {% endmacro %}
 
 

@@ -109,11 +109,13 @@
 
 
 {% macro is_bot_session(sessions) -%}
+    {#- Purchases count for nobody's bot: the lines of one invoice all have one time. -#}
+    {%- set n_other_events = '(' ~ sessions ~ '.n_events - ' ~ sessions ~ '.n_purchases)' -%}
     (
-        {{ sessions }}.n_events > {{ clientele.setting('bot_session_events') }}
+        {{ n_other_events }} > {{ clientele.setting('bot_session_events') }}
         or (
-            {{ sessions }}.n_events >= {{ clientele.setting('bot_rate_min_events') }}
-            and {{ sessions }}.n_events > {{ clientele.setting('bot_events_per_second') }}
+            {{ n_other_events }} >= {{ clientele.setting('bot_rate_min_events') }}
+            and {{ n_other_events }} > {{ clientele.setting('bot_events_per_second') }}
             * {{ clientele.seconds_between(sessions ~ '.started_at', sessions ~ '.ended_at') }}
         )
     )

@@ -19,6 +19,7 @@ final as (
         moments.origin_at,
         cast(windows.n_events as bigint) as n_events,
         cast(windows.n_orders as bigint) as n_orders,
+        cast(windows.n_carts as bigint) as n_carts,
         {{ clientele.double('windows.revenue') }} as revenue,
         windows.first_event_at,
         windows.ends_at as last_event_at,

@@ -32,6 +32,11 @@ touched_users as (
     from {{ ref('users') }} as users
     cross join {{ ref('shop_priors') }} as shop_priors
     where shop_priors.load_id > {{ clientele.taken_in() }}
+    union
+    select users.user_sk
+    from {{ ref('users') }} as users
+    cross join (select max(load_id) as load_id from {{ ref('feature_priors') }}) as feature_priors
+    where feature_priors.load_id > {{ clientele.taken_in() }}
 ),
 
 {% endif %}
@@ -52,6 +57,7 @@ lifetimes as (
         sum(n_events) as n_events,
         count(*) as n_sessions,
         sum(case when n_purchases > 0 then 1 else 0 end) as n_orders,
+        sum(n_carts) as n_carts,
         sum(revenue) as revenue,
         min(started_at) as first_event_at,
         max(ended_at) as last_event_at,
@@ -75,6 +81,7 @@ final as (
         cast(lifetimes.n_events as bigint) as n_events,
         cast(lifetimes.n_sessions as bigint) as n_sessions,
         cast(lifetimes.n_orders as bigint) as n_orders,
+        cast(lifetimes.n_carts as bigint) as n_carts,
         cast(lifetimes.revenue as decimal(18, 4)) as revenue,
         lifetimes.first_event_at,
         lifetimes.last_event_at,

@@ -18,6 +18,7 @@ from unittest import mock
 import duckdb
 import golden
 import pytest
+import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from hypothesis import given, settings
@@ -42,6 +43,7 @@ MACROS = {
     "keys=[['a', 'b'], {'columns': ['c'], 'where': 'd = 1'}], codes={'e': 'event_types'}, "
     "expressions=[\"d >= 0 and e != 'it''s'\"]) }}",
     "features_are_finite": "{{ clientele.test_features_are_finite('warehouse.core.user_feature_values') }}",
+    "shares": "{{ clientele.feature_shares() | tojson }}",
     "user_key": "{{ clientele.user_key('cast(user_id as varchar(32))') }}",
     "user_sk": "{{ clientele.hex_to_integer('user_key') }}",
     "session_sk": "{{ clientele.session_sk('user_session') }}",
@@ -330,6 +332,29 @@ EVENTS = [
     (1, "2019-09-11 10:00:30", "cart", 8),
     (1, "2019-09-11 10:01:00", "purchase", 8),
 ]
+# What is usual in the shop: a and b, that is a rate of a / (a + b) with the weight of a + b trials.
+PRIORS = {
+    "one_event_sessions": (1, 1),
+    "cart_rate": (2, 18),
+    "ordering_sessions": (0.5, 9.5),
+    "abandoned_carts": (1.5, 0.5),
+    "removes": (0.099, 98.901),
+    "purchase_rate": (0.5, 25),
+    "premium_share": (1, 3),
+    "top_category": (3, 1),
+    "top_brand": (1, 2),
+    "unbranded": (1, 3),
+    "reviewed_products": (1, 3),
+    "weekend": (2, 2),
+    "evening": (1, 3),
+    "morning": (1, 3),
+    "night": (1, 7),
+    "family_1": (2, 4),
+    "family_2": (0.5, 5),
+    "family_3": (0.5, 5),
+    "family_4": (0.5, 5),
+    "family_5": (0.099, 98.901),
+}
 # Worked out by hand: three sessions, two gaps of 1 and 3 days, five days of which the first and the last are
 # promotion days, eight events of which five on a product of level 0.5 and three on one of level 4.5.
 EXPECTED = {
@@ -340,10 +365,11 @@ EXPECTED = {
     "session_gap_days_ln": math.log(11 / 3),
     "session_gap_cv": 0.75,
     "active_day_share": 4 / 12,
-    "cart_rate_logit": math.log(2 / 27),
-    "ordering_sessions_logit": math.log(1.5 / 10),
-    "abandoned_carts_logit": math.log(1 / 2),
-    "removes_logit": math.log(0.5 / 3),
+    "cart_rate_logit": math.log(3 / 25),
+    "ordering_sessions_logit": math.log(1.5 / 11.5),
+    "abandoned_carts_logit": math.log(1.5 / 1.5),
+    # a shop that logs no removals: one cart or a hundred without one tell the same
+    "removes_logit": math.log(0.001 / 0.999),
     "items_per_order_ln": math.log(5 / 3),
     "view_to_purchase_ln": (math.log(61) + 2 * 6) / 3,
     "purchase_rate_logit": math.log(1.5 / 32),
@@ -353,19 +379,21 @@ EXPECTED = {
     "order_value_ln": math.log(30),
     "premium_share_logit": math.log(4 / 8),
     "category_diversity": 37 / 70,
-    "top_category_logit": math.log(6 / 4),
-    "top_brand_logit": math.log(6 / 2),
+    # the first event of the favourite, and the first view, tell nothing
+    "top_category_logit": math.log(7 / 4),
+    "top_brand_logit": math.log(5 / 2),
     "unbranded_logit": math.log(4 / 8),
-    "reviewed_products_logit": math.log(5 / 5),
+    "reviewed_products_logit": math.log(5 / 4),
     "products_per_session_ln": math.log(3 / 3),
-    "family_1_logit": math.log(5.5 / 8),
+    "family_1_logit": math.log(7 / 7),
     "family_2_logit": math.log(3.5 / 10),
     "family_3_logit": math.log(0.5 / 13),
     "family_4_logit": math.log(0.5 / 13),
-    "family_5_logit": math.log(0.5 / 13),
-    "weekend_logit": math.log(4 / 6),
+    "family_5_logit": math.log(0.001 / 0.999),
+    "weekend_logit": math.log(4 / 3),
     "evening_logit": math.log(1 / 6),
     "morning_logit": math.log(4 / 3),
+    "night_logit": math.log(1 / 10),
     # two sessions of three on two days of five, both shrunken: (2 + 6/7) / (1 + 8/7) against 3 / 4
     "promo_lift_logit": math.log((20 / 15) / (3 / 4)),
     # no such day while the user was around says nothing about the user
@@ -374,7 +402,13 @@ EXPECTED = {
 }
 
 
-def features(statements, sessions: Iterable[tuple], events: Iterable[tuple]) -> dict[int, dict[str, float]]:
+def features(
+    statements,
+    sessions: Iterable[tuple],
+    events: Iterable[tuple],
+    promotion_days: Iterable[int] = (7, 11),
+    priors: dict[str, tuple[float, float]] = PRIORS,
+) -> dict[int, dict[str, float]]:
     """Return the features of each user as of 11 September 2019, a minute past ten, looking back ten days."""
     connection = duckdb.connect()
     connection.execute(
@@ -396,16 +430,27 @@ def features(statements, sessions: Iterable[tuple], events: Iterable[tuple]) -> 
         ) as products (product_id, category_family, family_rank, brand, price_z, price_tier);
         create table warehouse.core.shop_priors as
             select 2e0 as items_per_order, 30e0 as order_value, 6e0 as mean_ln_latency;
+        create table warehouse.core.feature_priors (
+            share_name varchar, prior_rate double, prior_strength double
+        );
         create table warehouse.core.calendar (
             calendar_date date, is_promo integer, n_promo_days_so_far integer, is_payday integer,
             n_payday_days_so_far integer, is_gift integer, n_gift_days_so_far integer
         );
         """
     )
+    so_far = 0
+    for n in range(1, 31):
+        so_far += n in promotion_days
+        insert(
+            connection,
+            "warehouse.core.calendar",
+            [(date(2019, 9, n), n in promotion_days, so_far, 0, 0, 0, 0)],
+        )
     insert(
         connection,
-        "warehouse.core.calendar",
-        [(date(2019, 9, n), n in (7, 11), (n >= 7) + (n >= 11), 0, 0, 0, 0) for n in range(1, 31)],
+        "warehouse.core.feature_priors",
+        [(share, a / (a + b), a + b) for share, (a, b) in priors.items()],
     )
     insert(connection, "sessions", sessions)
     insert(connection, "events", events)
@@ -444,6 +489,85 @@ def test_visits_on_promotion_days_raise_the_lift_and_others_lower_it(statements)
     shifted = [*SESSIONS[1:], *[(1, "2019-09-08 12:00:00", *SESSIONS[2][2:-1], False)] * 3]
     less = features(statements, shifted, EVENTS)[1]["promo_lift_logit"]
     assert less < EXPECTED["promo_lift_logit"] < more
+
+
+@pytest.mark.parametrize(
+    ("clock", "share"),
+    [
+        ("05:59:59", "night"),
+        ("06:00:00", "morning"),
+        ("10:59:59", "morning"),
+        ("11:00:00", None),
+        ("17:59:59", None),
+        ("18:00:00", "evening"),
+        ("22:59:59", "evening"),
+        ("23:00:00", "night"),
+        ("00:00:00", "night"),
+    ],
+)
+def test_each_hour_is_in_one_part_of_the_day(statements, clock, share):
+    (found,) = features(statements, [(1, f"2019-09-10 {clock}", *SESSIONS[2][2:])], [EVENTS[5]]).values()
+    for part in ("morning", "evening", "night"):
+        a, b = PRIORS[part]
+        expected = math.log((a + 1) / b) if part == share else math.log(a / (b + 1))
+        assert found[f"{part}_logit"] == pytest.approx(expected), part
+
+
+def test_a_purchase_in_the_second_of_the_view_took_no_time(statements):
+    at = "2019-09-11 10:00:00"
+    together = [(1, at, "view", 8), (1, at, "purchase", 8)]
+    found = features(statements, [SESSIONS[3]], together)[1]["view_to_purchase_ln"]
+    assert found == pytest.approx((math.log(1) + 2 * 6) / 3)
+    before = [(1, "2019-09-11 10:00:01", "view", 8), (1, at, "purchase", 8)]
+    assert features(statements, [SESSIONS[3]], before)[1]["view_to_purchase_ln"] == 6, "no view led to it"
+
+
+def test_where_every_day_is_of_the_season_it_says_nothing(statements):
+    every_day = features(statements, SESSIONS, EVENTS, promotion_days=range(1, 31))
+    assert every_day[1]["promo_lift_logit"] == 0
+    all_but_one = features(statements, SESSIONS, EVENTS, promotion_days=set(range(1, 31)) - {9})
+    assert all_but_one[1]["promo_lift_logit"] != 0
+
+
+def test_a_share_that_the_shop_does_not_know_says_nothing_until_it_occurs(statements):
+    """Without that, the logit of nothing out of n would tell n, and nothing else."""
+    busy = [(1, f"2019-09-{day:02d} 10:00:00", *SESSIONS[3][2:]) for day in (4, 5, 6, 11)]
+    unbranded = PRIORS | {"unbranded": (98.901, 0.099)}
+    for sessions in ([SESSIONS[3]], busy):
+        (found,) = features(statements, sessions, EVENTS[6:], priors=unbranded).values()
+        assert found["removes_logit"] == pytest.approx(math.log(0.001 / 0.999))
+        assert found["unbranded_logit"] == pytest.approx(math.log(0.999 / 0.001)), "all of them are"
+    (found,) = features(statements, [SESSIONS[3]], EVENTS, priors=unbranded).values()
+    assert found["unbranded_logit"] == pytest.approx(math.log((3 + 98.901) / (5 + 0.099)))
+    removing = (*SESSIONS[3][:6], 1, *SESSIONS[3][7:])
+    (found,) = features(statements, [removing], EVENTS).values()
+    assert found["removes_logit"] == pytest.approx(math.log(1.099 / (1 + 98.901)))
+
+
+def test_a_strong_prior_lets_few_trials_say_little(statements):
+    def abandoned(n: int, strength: float) -> float:
+        sessions = [
+            (1, f"2019-09-{day:02d} 10:00:00", *SESSIONS[3][2:7], 0, 1, 0, *SESSIONS[3][10:])
+            for day in range(11, 11 - n, -1)
+        ]
+        priors = PRIORS | {"abandoned_carts": (0.6 * strength, 0.4 * strength)}
+        return features(statements, sessions, EVENTS, priors=priors)[1]["abandoned_carts_logit"]
+
+    usual = math.log(0.6 / 0.4)
+    assert usual < abandoned(1, 99) < abandoned(1, 1)
+    assert abandoned(1, 99) < abandoned(5, 99)
+
+
+def test_docs_say_what_each_share_is_drawn_towards(statements):
+    listed = yaml.safe_load((ROOT / "models/customers/user_features.yml").read_text())
+    said = {column["name"]: column["description"] for column in listed["models"][0]["columns"]}
+    shares = json.loads(statements["shares"])
+    assert shares.keys() == PRIORS.keys()
+    for share, of in shares.items():
+        text = said[f"{share}_logit"]
+        assert f"L({share})" in text and f"fallback a = {of['a']}, b = {of['b']}" in text
+    # the catalog's column, in the bytes that Redshift counts
+    assert max(len(text.encode()) for text in said.values()) <= 512
 
 
 # --- keys and the calendar
@@ -543,7 +667,8 @@ def people(connection: duckdb.DuckDBPyConnection, place: str, n_users: int) -> N
         create table warehouse.core.persona_scores as
             select range as user_sk, cast(range % 3 + 1 as integer) as segment_id from range({n_users});
         create table warehouse.core.user_feature_values as
-            select user_sk, user_sk % 2 as n_orders, {values} from warehouse.core.persona_scores;
+            select user_sk, user_sk % 2 as n_orders, user_sk % 5 as n_carts, {values}
+            from warehouse.core.persona_scores;
         """
     )
 
@@ -559,9 +684,13 @@ def test_statistics_of_features_need_memory_for_a_few_of_them(statements, tmp_pa
     assert len(found) == 4 * len(EXPECTED)
     everybody = found[found["segment_id"].isna()].set_index("feature")
     personas = found.dropna(subset="segment_id").set_index(["feature", "segment_id"])
-    buyers = table[table["n_orders"] > 0]
+    compared = {"buyers": table[table["n_orders"] > 0], "carters": table[table["n_carts"] > 0]}
+    bases = {
+        "carters": {"abandoned_carts_logit"},
+        "buyers": {"items_per_order_ln", "view_to_purchase_ln", "bought_minus_viewed_z", "order_value_ln"},
+    }
     for name in EXPECTED:
-        of = buyers if personas.loc[name]["n_users"].sum() == len(buyers) else table
+        of = next((compared[basis] for basis, names in bases.items() if name in names), table)
         assert personas.loc[name]["n_users"].sum() == len(of)
         quartiles = everybody.loc[name, ["lower_quartile", "median_value", "upper_quartile"]]
         assert list(quartiles) == pytest.approx(list(of[name].quantile([0.25, 0.5, 0.75])))
@@ -576,7 +705,11 @@ def test_statistics_are_kept_only_while_nobody_has_changed(statements):
         seen = [connection.sql(statements["fingerprint"]).fetchall()]
         changes = {
             "persona_scores": ["segment_id = segment_id % 3 + 1", "user_sk = -1"],
-            "user_feature_values": ["n_orders = 7", *(f"{name} = {name} + 1e-9" for name in EXPECTED)],
+            "user_feature_values": [
+                "n_orders = 7",
+                "n_carts = 7",
+                *(f"{name} = {name} + 1e-9" for name in EXPECTED),
+            ],
         }
         for table, changed in changes.items():
             for change in changed:

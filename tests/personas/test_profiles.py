@@ -82,8 +82,10 @@ def test_profiles_compare_with_the_rest_of_those_with_a_persona(exact, customers
     with_persona = customers[customers.segment_id > 0]
     basis = exact["feature_catalog"].set_index("feature").basis
     assert len(profiles) == with_persona.segment_id.nunique() * len(basis)
+    assert basis["abandoned_carts_logit"] == "carters"
+    counted = {"users": "n_events", "buyers": "n_orders", "carters": "n_carts"}
     for (segment_id, feature), said in profiles.iterrows():
-        among = with_persona[with_persona.n_orders > 0] if basis[feature] == "buyers" else with_persona
+        among = with_persona[with_persona[counted[basis[feature]]] > 0]
         values = among[feature]
         mine, rest = values[among.segment_id == segment_id], values[among.segment_id != segment_id]
         assert said.n_users == len(mine), feature

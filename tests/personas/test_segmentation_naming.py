@@ -281,6 +281,16 @@ def test_what_only_buyers_have_is_compared_among_buyers():
     assert summary["revenue_ratio"][1] > 2 > summary["revenue_ratio"][0]
 
 
+def test_what_only_carters_have_is_compared_among_carters():
+    features, labels, catalog = little_table()
+    catalog = catalog.assign(basis=["carters", None])
+    features["n_carts"] = [2, 1, 0, 0, 0, 0, 0, 1, 1]
+    spread = profile(features, labels, catalog)[0].query("feature == 'spread'")
+    assert spread["median"].tolist() == [1.5, 8.5]
+    everybody = profile(features.drop(columns="n_carts"), labels, catalog)[0].query("feature == 'spread'")
+    assert everybody["median"].tolist() == [3.5, 8.0], "who has used a cart is not known"
+
+
 def test_a_profile_needs_the_same_users():
     features, labels, catalog = little_table()
     with pytest.raises(ValueError, match="different users"):

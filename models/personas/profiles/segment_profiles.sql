@@ -1,6 +1,6 @@
 {#- Grain: one persona and feature: the persona's median beside everybody's, and its mean against the rest, over users
-    who have a persona, as far as macros/privacy/disclosure.sql lets it be published. Features of the basis `buyers` are
-    compared among users with an order. Late data: built anew. -#}
+    who have a persona, as far as macros/privacy/disclosure.sql lets it be published. Features of the bases `buyers` and
+    `carters` are compared among users with an order, or with a cart. Late data: built anew. -#}
 with
 
 segments as (

@@ -17,6 +17,7 @@ final as (
     select
         feature_values.user_sk,
         feature_values.n_orders,
+        feature_values.n_carts,
         feature_values.revenue,
         {% for feature in clientele.feature_names() %}
         feature_values.{{ feature }}{% if not loop.last %},{% endif %}

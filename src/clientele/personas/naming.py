@@ -34,6 +34,8 @@ Z_SLACK = 0.2
 Z_CAP = 3.0
 # A word has to be true of the members themselves, not of their median alone: Cliff's delta against the rest.
 MIN_EFFECT = 0.15
+# Of whom a feature of this basis says something: of users with at least one of these.
+_COUNTED = {"buyers": "n_orders", "carters": "n_carts"}
 # Weighted strength below which a second qualifier says too little to lengthen a name.
 WORTH_SAYING = 0.4
 
@@ -47,13 +49,14 @@ def profile(
     ----------
     features : DataFrame, one row per user
         ``user_sk`` and every feature of the catalog, finite. With ``n_orders`` and ``revenue``, what the
-        users have bought is described too.
+        users have bought is described too; with ``n_carts``, who has used the cart is known.
     labels : DataFrame, one row per user
         ``user_sk`` and ``segment_id``, for the same users.
     catalog : DataFrame
         As for `clientele.personas.fit_personas`. Optional columns: ``scale``, see
         `clientele.personas.wording.natural`; ``basis``: features of the basis ``buyers`` hold a prior
-        mean for whoever never bought, so they are compared among users with an order only.
+        mean for whoever never bought, so they are compared among users with an order only, those of the
+        basis ``carters`` among users with a cart.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def profile(
     described = catalog
     catalog = check_catalog(catalog)
     names = catalog["feature"].tolist()
-    extra = [column for column in ("n_orders", "revenue") if column in features.columns]
+    extra = [column for column in ("n_orders", "n_carts", "revenue") if column in features.columns]
     table = check_table(features, [*names, *extra], "features")
     segments = check_table(labels, ["segment_id"], "labels")["segment_id"].astype("int64")
     if len(table) != len(labels) or (table["user_sk"].to_numpy() != np.sort(labels["user_sk"])).any():
@@ -90,8 +93,10 @@ def profile(
     columns = []
     for position, (name, block) in enumerate(zip(names, catalog["block"], strict=True), start=1):
         values, members = table[name], segments
-        if bases.get(name) == "buyers" and bought is not None:
-            values, members = values[bought], segments[bought]
+        count = _COUNTED.get(bases.get(name))
+        if count in extra:
+            concerned = table[count] > 0
+            values, members = values[concerned], segments[concerned]
         centre = values.median()
         spread = (values.quantile(0.75) - values.quantile(0.25)) / 1.349
         if not spread > 1e-9:
