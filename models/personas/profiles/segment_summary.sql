@@ -37,15 +37,8 @@ told as (
 traits as (
     select
         segment_id,
-        {% for kind in ['category_family', 'brand'] -%}
-        {% for place in [1, 2, 3] -%}
-        {{ 'coalesce(' if place > 1 }}
-        {{ "'; ' || " if place > 1 }}max(
-            case when trait_kind = '{{ kind }}' and trait_position = {{ place }} then {{ clientele.trait_text() }} end
-        ){{ ", '')" if place > 1 }}{{ ' || ' if not loop.last }}
-        {% endfor -%}
-        as {{ kind }}_text{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ clientele.trait_list('category_family') }} as category_family_text,
+        {{ clientele.trait_list('brand') }} as brand_text
     from {{ ref('segment_traits') }}
     group by segment_id
 ),
