@@ -286,7 +286,8 @@ def test_every_dispatched_macro_is_there_for_both_engines():
         assert {name for name in names if not {f"{engine}__{name}", f"default__{name}"} & macros} == set()
 
 
-def test_texts_of_python_models_have_a_length():
-    """On Redshift a Python model's table gets the types of its yml, and VARCHAR alone has 256 bytes."""
-    for path in (ROOT / "python_models").rglob("*.yml"):
-        assert not re.search(r"data_type: *(varchar|text) *$", path.read_text(), re.MULTILINE), path
+def test_texts_have_a_length():
+    """On Redshift a table gets the types of its yml, and VARCHAR alone has 256 bytes."""
+    for folder in ("models", "python_models"):
+        for path in (ROOT / folder).rglob("*.yml"):
+            assert not re.search(r"data_type: *(varchar|text) *(,|$)", path.read_text(), re.MULTILINE), path
