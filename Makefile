@@ -142,8 +142,9 @@ test-redshift: $(DEV) ## Build on DuckDB and on the Redshift stand-in, and compa
 	@pytest tests/engines
 
 .PHONY: test-faults
-test-faults: $(DEV) ## Kill builds at every statement and replay many random deliveries: the long form of two tests, an hour
-	@CLIENTELE_TEST_FAULTS=long pytest -n auto --dist worksteal tests/end_to_end/test_order.py tests/end_to_end/test_faults.py
+test-faults: $(DEV) ## Kill builds at every statement and replay many random deliveries and walks: the long form of three tests
+	@CLIENTELE_TEST_FAULTS=long CLIENTELE_TEST_WALKS=300 pytest -n auto --dist worksteal \
+	    tests/end_to_end/test_order.py tests/end_to_end/test_faults.py tests/end_to_end/test_walks.py
 
 WORD ?=
 .PHONY: mutants
@@ -181,7 +182,7 @@ bench: $(DEV) ## Measure time, memory and disk, beside other tools, into docs/pe
 	@python -m tools.bench $(FLAGS)
 
 .PHONY: lock
-lock: $(DEV) ## Resolve pyproject.toml's ranges anew into requirements/*.lock
+lock: $(DEV) ## Resolve pyproject.toml's ranges again into requirements/*.lock
 	@lock() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	    --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate \
 	    --custom-compile-command 'make lock' "$$@"; }; \

@@ -293,6 +293,11 @@ class House:
                     "where row_kind = 'card' and item = 'gate' and fit_number = ?",
                     [gate, fit_number],
                 )
+                connection.execute(
+                    "update core.segment_fits set text = ? "
+                    "where row_kind = 'card' and item = 'model_status' and fit_number = ?",
+                    ["proven" if gate == "passed" else "exploratory", fit_number],
+                )
         marts = ["config.schema:marts"] if to else []
         self.build("--select", f"segment_models{to}", *marts, *WITHOUT_TESTS)
 

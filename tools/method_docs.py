@@ -179,7 +179,6 @@ def _model_figures(connection: duckdb.DuckDBPyConnection) -> str:
         "n_components": "dimensions of the embedding",
         "explained_variance": "share of variance they keep",
         "min_share": "share of the smallest persona",
-        "is_guided": "guided by next month's behaviour",
         "n_mismatches": "labels of SQL weights that differ from scikit-learn's",
     }
     found = [name for name in wanted if name in columns]

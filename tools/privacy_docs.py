@@ -39,7 +39,7 @@ def record(manifest: Mapping[str, Any]) -> str:
     Parameters
     ----------
     manifest : mapping
-        dbt's manifest as JSON: nodes, exposures, and the tags that macros/classification.sql checks.
+        dbt's manifest as JSON: nodes, exposures, and the tags that macros/privacy/classification.sql checks.
     """
     tables = sorted(
         (

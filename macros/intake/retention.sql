@@ -37,6 +37,10 @@
 
 
 {% macro forget_users_without_events() %}
-    {#- post_hook of the last table that is kept per user: users whose every event a re-delivered file took away. -#}
-    delete from {{ ref('users') }} where user_sk not in (select user_sk from {{ ref('user_sessions') }})
+    {#- post_hook of the last table that is kept per user: users whose every event a re-delivered file took away. Not those
+        whose sessions are still to be built, because a run left them out. -#}
+    delete from {{ ref('users') }}
+    where
+        user_sk not in (select user_sk from {{ ref('user_sessions') }})
+        and last_load_id <= {{ clientele.taken_in('user_sessions') }}
 {% endmacro %}

@@ -74,3 +74,15 @@
     replace(trait, '_', ' ') || ' ' || cast(cast(round(100 * trait_share, 0) as integer) as varchar(8)) || ' % ('
     || cast(cast(round(lift, 1) as decimal(12, 1)) as varchar(16)) || ')'
 {%- endmacro %}
+
+
+{% macro trait_list(kind) -%}
+    {#- An aggregate over rows of segment_traits: the three most telling traits of a kind, in words. -#}
+    {%- set places = [] -%}
+    {%- for place in [1, 2, 3] -%}
+        {%- do places.append(
+            "max(case when trait_kind = '" ~ kind ~ "' and trait_position = " ~ place ~ ' then ' ~ clientele.trait_text() ~ ' end)'
+        ) -%}
+    {%- endfor -%}
+    {{ places[0] }} || coalesce('; ' || {{ places[1] }}, '') || coalesce('; ' || {{ places[2] }}, '')
+{%- endmacro %}

@@ -2,11 +2,12 @@
 
 {% macro fit_is_due(fits_of='segment_fits', row_kind='weight') %}
     {#- A model is fitted when there is none, when the var refit asks for it, or when a row of segment_decisions asks for
-        a successor of the newest one. Compiling alone never asks the database. `fits_of`: the table with all fits, in
-        core; `row_kind`: the kind of its rows that a fit without a model does not have. -#}
+        a successor of the newest one. A full refresh reads the files again and keeps the models. Compiling alone never
+        asks the database. `fits_of`: the table with all fits, in core; `row_kind`: the kind of its rows that a fit without
+        a model does not have. -#}
     {%- set decisions = ref('segment_decisions') -%}
     {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}{{ return(true) }}{%- endif -%}
-    {%- if clientele.setting('refit') or flags.FULL_REFRESH -%}{{ return(true) }}{%- endif -%}
+    {%- if clientele.setting('refit') -%}{{ return(true) }}{%- endif -%}
     {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier=fits_of) -%}
     {%- if fits is none -%}{{ return(true) }}{%- endif -%}
     {%- set n_models = run_query("select count(*) from " ~ fits ~ " where row_kind = '" ~ row_kind ~ "'").columns[0].values()[0] -%}

@@ -48,27 +48,25 @@
     ) }}
     {{ clientele.tell_about_bots() }}
     {%- for fit in run_query(
-        "select model_version, status, reason, n_segments, coalesce(decision_reason, '') as decision_reason, is_champion from " ~ clientele.built('core', 'segment_models')
-        ~ " order by fit_number desc limit 1"
+        "select model_version, model_status, reason, n_segments, coalesce(sentence, '') as sentence, is_champion from "
+        ~ clientele.built('core', 'segment_models') ~ " order by fit_number desc limit 1"
     ).rows -%}
         {{ print(
-            'personas: ' ~ fit['n_segments'] | int ~ ', model ' ~ fit['model_version']
-            ~ ' (' ~ fit['status'] | replace('_', ' ') ~ '). ' ~ fit['reason']
+            'personas: ' ~ fit['n_segments'] | int ~ ', model ' ~ fit['model_version'] ~ ' ('
+            ~ fit['model_status'] | replace('_', ' ') ~ '). ' ~ fit['reason']
+            ~ ('' if fit['sentence'] in ['', fit['reason']] else ' ' ~ fit['sentence'])
         ) }}
-        {%- if fit['n_segments'] | int > 0 -%}
-            {{ print(
-                ('it scores. ' if fit['is_champion'] else 'it does not score (seeds/segment_decisions.csv can promote it). ')
-                ~ fit['decision_reason']
-            ) }}
+        {%- if fit['n_segments'] | int > 0 and not fit['is_champion'] -%}
+            {{ print('it does not score: another model does (core.segment_models; seeds/segment_decisions.csv can promote it)') }}
         {%- endif -%}
     {%- endfor -%}
     {%- set history = run_query(
         "select " ~ dbt.datediff('first_date', 'last_date', 'day') ~ " + 1 as n_days from "
         ~ clientele.built('core', 'as_of')
     ).columns[0].values()[0] | int -%}
-    {%- if history <= 60 -%}
+    {%- if history < 60 -%}
         {{ print(
-            'history: ' ~ history ~ ' day(s), too short for an outcome month (61 days): '
+            'history: ' ~ history ~ ' day(s), too short for an outcome month (60 days): '
             ~ 'nothing tells yet how well personas foresee behaviour'
         ) }}
     {%- endif -%}

@@ -43,6 +43,7 @@
     {%- set form = forms[name] -%}
     {%- set value = var(name) -%}
     {%- set text = (value | string).strip() -%}
+    {%- if 'settings_read' in model | default({}) -%}{%- do model['settings_read'].update({name: text}) -%}{%- endif -%}
     {%- if form == 'boolean' -%}
         {%- if text | lower not in ['true', 'false'] -%}
             {{ clientele._refuse_setting(name, value, 'true or false') }}

@@ -5,16 +5,28 @@
 {% macro create_load_marks() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
         {%- do adapter.create_schema(clientele.load_marks().without_identifier()) -%}
-        {%- do clientele.create_if_missing(clientele.load_marks(), {'model_name': 'varchar(128)', 'load_id': 'bigint'}) -%}
+        {%- do clientele.create_if_missing(clientele.load_marks(), {
+            'model_name': 'varchar(128)', 'load_id': 'bigint', 'built_with': 'varchar(32)', 'settings': 'varchar(4096)'
+        }) -%}
     {%- endif -%}
 {% endmacro %}
 
 
 {% macro create_if_missing(relation, columns) %}
-    {#- A table that outlives every build. `columns`: {name: type}. -#}
+    {#- A table that outlives every build. `columns`: {name: type}; those that an earlier version did not have are added. -#}
     {%- set definitions = [] -%}
     {%- for name, type in columns.items() -%}{%- do definitions.append(name ~ ' ' ~ type) -%}{%- endfor -%}
     {%- do run_query('create table if not exists ' ~ relation ~ ' (' ~ definitions | join(', ') ~ ')') -%}
+    {%- set known = clientele.column_names(relation) -%}
+    {%- for name, type in columns.items() if name not in known -%}
+        {%- do run_query('alter table ' ~ relation ~ ' add column ' ~ name ~ ' ' ~ type) -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro column_names(relation) %}
+    {#- In lower case. Not adapter.get_columns_in_relation, which opens a transaction. -#}
+    {{ return(run_query('select * from ' ~ relation ~ ' where 1 = 0').column_names | map('lower') | list) }}
 {% endmacro %}
 
 
@@ -41,10 +53,30 @@
 
 
 {% macro mark_load() %}
-    {#- post_hook: this table has now taken in every load of the ledger. -#}
+    {#- post_hook: this table has now taken in what the tables it is built from have, and is built with today's rules. -#}
+    {%- if execute -%}
+    {%- set now = clientele.built_with() -%}
     delete from {{ clientele.load_marks() }} where model_name = '{{ this.identifier }}';
-    insert into {{ clientele.load_marks() }}
-    select '{{ this.identifier }}', {{ clientele.newest_load() }}
+    insert into {{ clientele.load_marks() }} (model_name, load_id, built_with, settings)
+    select '{{ this.identifier }}', {{ clientele.load_of_parents() }}, '{{ now.fingerprint }}', '{{ now.settings }}'
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro load_of_parents() %}
+    {#- The load up to which all marked tables that this one is built from are complete, as a scalar subquery. A selection
+        may have left one of them behind the ledger. Null without such a table: nothing comes to it with a load. -#}
+    {%- set parents = clientele.marked_parents(model.unique_id, []) -%}
+    {%- if this.identifier == 'events' -%}
+        {{ clientele.newest_load() }}
+    {%- elif parents -%}
+        (
+            select case when count(*) = {{ parents | length }} then min(load_id) else 0 end from {{ clientele.load_marks() }}
+            where model_name in ('{{ parents | join("', '") }}')
+        )
+    {%- else -%}
+        cast(null as bigint)
+    {%- endif -%}
 {% endmacro %}
 
 
@@ -67,7 +99,7 @@
     {#- The rows of a table further down as the last run left them; nothing before its first build, or when is_read is
         false. Not a ref: it is the earlier state of a downstream table and would close a circle. -#}
     {%- set relation = none -%}
-    {%- if execute and is_read -%}
+    {%- if execute and is_read and 'settings_read' not in model -%}
         {%- set relation = adapter.get_relation(database=database, schema=schema, identifier=relation_name) -%}
     {%- endif -%}
     {%- if relation is none -%}

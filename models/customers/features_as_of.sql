@@ -1,6 +1,7 @@
-{#- Grain: one moment, with the features that the user had then, from what the moment knows: whole sessions that had ended
-    by it, half of the sessions, or a part of the events with its sessions made again. A moment in which the user had no
-    session, or one that looks like a bot's so far, has no row. Late data: built whole in each run that needs it. -#}
+{#- Grain: one moment, with the features that the user had then, from what the moment knows: whole sessions that had
+    ended by it, half of the sessions, or a part of the events with its sessions made again. A moment in which the user
+    had no session, or one that looks like a bot's so far, has no row. Late data: built whole in each run that needs it.
+    -#}
 
 with
 

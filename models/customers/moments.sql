@@ -14,7 +14,8 @@ origins as (
         cast({{ dbt.dateadd('day', 1 - 30 * number, 'last_date') }} as timestamp) as origin_at
     from {{ ref('as_of') }}
     where
-        {{ dbt.datediff('first_date', 'last_date', 'day') }} >= 30 * {{ number + 1 }}
+        -- the first and the last day count both
+        {{ dbt.datediff('first_date', 'last_date', 'day') }} + 1 >= 30 * {{ number + 1 }}
         and {{ 'true' if clientele.fit_is_due() else 'false' }}
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -1,5 +1,5 @@
-{#- Grain: one user and origin of core.moments: what the user did in the thirty days after. Empty columns say that nothing
-    was seen, as the price level of who did not come. Late data: built whole in each run that needs it. -#}
+{#- Grain: one user and origin of core.moments: what the user did in the thirty days after. Empty columns say that
+    nothing was seen, as the price level of who did not come. Late data: built whole in each run that needs it. -#}
 
 with
 

@@ -1,5 +1,5 @@
-{#- Grain: one run of dbt and model that was part of it. Hooks keep it and only ever add (macros/runs.sql): a view, so
-    that it shows the run that is just ending, and that a full refresh keeps the history. -#}
+{#- Grain: one run of dbt and model that was part of it. Hooks keep it and only ever add (macros/runtime/runs.sql): a
+    view, so that it shows the run that is just ending, and that a full refresh keeps the history. -#}
 {{ config(materialized='view') }}
 
 with

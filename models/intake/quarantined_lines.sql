@@ -1,5 +1,5 @@
-{#- Grain: one physical line that could not be read as an event, with its reason from macros/quarantine.sql. Holds
-    what the file held, so it is as protected as the lake itself. Rows go with their file when it is replaced;
+{#- Grain: one physical line that could not be read as an event, with its reason from macros/intake/quarantine.sql.
+    Holds what the file held, so it is as protected as the lake itself. Rows go with their file when it is replaced;
     lines of erased customers are counted (file_lines) and not kept. -#}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('stg_lake__files') }}

@@ -1,6 +1,6 @@
 {#- Grain: one month and pair of personas, from one month to the next, over users seen in both: the persona is that of
     the features as of the user's last event of the month. From a sample of users, the same in every build, as far as
-    macros/disclosure.sql lets it be published. Late data: built whole in each run. -#}
+    macros/privacy/disclosure.sql lets it be published. Late data: built whole in each run. -#}
 {% set n_sample = 10000 %}
 
 with

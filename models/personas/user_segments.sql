@@ -1,5 +1,5 @@
-{#- Grain: one user with a session that is not a bot's, who does not object to profiling. Rebuilt whole in each run: recency
-    and with it the lifecycle state move with as_of, also for users without new events. -#}
+{#- Grain: one user with a session that is not a bot's, who does not object to profiling. Rebuilt whole in each run:
+    recency and with it the lifecycle state move with as_of, also for users without new events. -#}
 
 with
 
@@ -53,7 +53,11 @@ moment as (
 ),
 
 champion as (
-    select max(model_version) as model_version from labels
+    select
+        max(model_version) as model_version,
+        coalesce(max(model_status), 'none') as model_status
+    from {{ ref('segment_models') }}
+    where is_champion
 ),
 
 judged as (
@@ -70,6 +74,7 @@ judged as (
             when confidence.confidence < {{ clientele.setting('settled_confidence') }} then 'provisional'
             else 'settled'
         end as status,
+        cast(champion.model_status as varchar(16)) as model_status,
         greatest(threshold.min_events - feature_values.n_events, 0) as events_missing,
         confidence.confidence,
         persona_scores.margin,
@@ -80,7 +85,7 @@ judged as (
         {% endfor -%}
         feature_values.n_events,
         {{ dbt.datediff('feature_values.last_event_at', 'moment.as_of_at', 'day') }} as days_since_last_event,
-        champion.model_version,
+        cast(champion.model_version as varchar(32)) as model_version,
         moment.as_of_at as as_of
     from feature_values
     inner join users on feature_values.user_sk = users.user_sk

@@ -1,6 +1,7 @@
 {#- Grain: one fit: its card, what the gate and people have decided about it, and whether its weights score. The switch
     that every other table reads is is_champion: a pinned model, else the newest that a person has promoted or the gate
-    has passed, else the newest that is stable and unproven. A rejected model never scores. -#}
+    has passed, else the newest exploratory one, whatever its gate said of what could be measured, else the newest
+    tiers of a shop without groups. A rejected model never scores. -#}
 
 with
 
@@ -23,7 +24,14 @@ cards as (
         max(case when item = 'explained_variance' then value end) as explained_variance,
         max(case when item = 'min_share' then value end) as min_share,
         max(case when item = 'n_mismatches' then value end) as n_mismatches,
-        max(case when item = 'is_guided' then text end) as is_guided
+        -- a fit of an earlier version has no status of this kind
+        coalesce(
+            max(case when item = 'model_status' then text end),
+            max(case when item = 'status' and text = 'no_model' then 'none' end),
+            max(case when item = 'gate' and text = 'passed' then 'proven' end),
+            'exploratory'
+        ) as model_status,
+        max(case when item = 'sentence' then text end) as sentence
     from fits
     where row_kind = 'card'
     group by fit_number, model_version
@@ -44,7 +52,7 @@ decided as (
     select
         cards.*,
         case
-            when cards.status = 'no_model' then 'no_model'
+            when cards.model_status = 'none' then 'no_model'
             when decisions.is_rejected = 1 then 'rejected'
             when decisions.is_pinned = 1 then 'pinned'
             when decisions.is_promoted = 1 then 'promoted'
@@ -59,10 +67,11 @@ ranked as (
     select
         decided.*,
         case
-            when decided.decision = 'pinned' then 3
-            when decided.decision in ('promoted', 'passed') then 2
-            when decided.decision = 'unproven' then 1
-            else 0
+            when decided.decision in ('no_model', 'rejected') then 0
+            when decided.decision = 'pinned' then 4
+            when decided.decision in ('promoted', 'passed') then 3
+            when decided.model_status = 'exploratory' then 2
+            else 1
         end as standing
     from decided
 ),
@@ -94,7 +103,9 @@ final as (
         placed.fit_number,
         placed.model_version,
         placed.status,
+        placed.model_status,
         placed.reason,
+        placed.sentence,
         cast(placed.n_segments as integer) as n_segments,
         cast(placed.n_users as bigint) as n_users,
         cast(placed.n_features as integer) as n_features,
@@ -102,7 +113,6 @@ final as (
         placed.explained_variance,
         placed.min_share,
         cast(placed.n_mismatches as bigint) as n_mismatches,
-        lower(placed.is_guided) = 'true' as is_guided,
         placed.gate,
         placed.decision,
         placed.decision_reason,

@@ -1,5 +1,6 @@
 {#- Grain: one day from 1990 to 2040, with the seasons of seeds/shop_calendar.csv and their running totals, so that the
     share of promotion days in any span of days is one subtraction. A pure calendar: no data moves it. -#}
+{{ config(post_hook='{{ clientele.mark_load() }}') }}
 {% set seasons = clientele.seasons() %}
 
 with

@@ -1,7 +1,7 @@
 {#- Grain: one product. Its category family is the first part of its code; a product without a code takes the code of
     the first one under the same category id, if that was seen no later: what comes later moves nobody. Rebuilt whole:
     it is as small as the catalogue. -#}
-{{ config(materialized='view') }}
+{{ config(materialized='view', post_hook='{{ clientele.mark_load() }}') }}
 
 with
 

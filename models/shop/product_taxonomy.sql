@@ -1,5 +1,6 @@
 {#- Grain: one product: category family, brand and price tier within the family, from the data itself. Rebuilt whole
     (it is as small as the catalogue); changed_load_id says when late data last changed what features read of it. -#}
+{{ config(post_hook='{{ clientele.mark_load() }}') }}
 
 with
 

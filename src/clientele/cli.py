@@ -79,7 +79,7 @@ def demo(home: Path, users: int, months: int) -> None:
 
 
 def _operation(name: str, description: str, operation: str) -> None:
-    """Add a command that carries out one of macros/rights.sql on the customers that the environment names."""
+    """Add a command for an operation of macros/privacy/rights.sql on customers whom the environment names."""
 
     @main.command(name, help=f"{description} CLIENTELE_SUBJECT or CLIENTELE_SUBJECTS_FILE says who.")
     def _carry_out() -> None:

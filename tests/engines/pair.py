@@ -73,7 +73,7 @@ class Pair:
         return self.warehouse.build(*on_redshift, *arguments, variables=variables)
 
     def operate(self, name: str, *user_ids: str, **environment: str) -> str:
-        """Carry out an operation of macros/rights.sql on both about these customers; return what was said."""
+        """Carry out an operation of macros/privacy/rights.sql on both; return what was said."""
         named = {"CLIENTELE_SUBJECT": user_ids[0]} if user_ids else {}
         done = self.house.operation(name, **named, **environment)
         assert done.succeeded, done.said[-3000:]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import redshift_connector
-from clientele.redshift_lint import check
+from redshift_lint import check
 from standin.postgres import DATABASE, PASSWORD, USER
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "learning"))

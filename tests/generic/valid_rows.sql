@@ -5,8 +5,8 @@
     codes: {column: list}; the column is empty or holds a code of a list that a macro keeps.
     expressions: true of every row; unknown (NULL) counts as false: an expression says what it means for an empty value.
 
-    A failure says what is broken and how often (macros/runs.sql prints it), never with which values: rows of a failed
-    test may be stored (--store-failures) where raw ids must not go. All but the keys is one scan. -#}
+    A failure says what is broken and how often (macros/runtime/runs.sql prints it), never with which values: rows of a
+    failed test may be stored (--store-failures) where raw ids must not go. All but the keys is one scan. -#}
 {% test valid_rows(model, keys=[], not_null=[], codes={}, expressions=[]) %}
 {{ config(fail_calc='coalesce(sum(n_rows), 0)') }}
 {%- set lists = {

@@ -31,12 +31,13 @@ def n_labelled(house: House) -> tuple[int, int]:
 
 
 def test_every_fit_is_judged_and_every_criterion_recorded(shop):
-    assert shop.value("select count(*) from monitor.segment_gates") == 10
+    # Five of refits, three against the best base; there was no champion yet.
+    assert shop.value("select count(*) from monitor.segment_gates") == 8
     verdict = shop.value("select gate from core.segment_models")
     missed = shop.value("select count(*) from monitor.segment_gates where verdict = 'missed'")
     assert (verdict == "failed") == (missed > 0)
     assert shop.value("select count(distinct fold) from monitor.segment_evaluations") == 6
-    for model in ("personas_x_rules", "rules", "kmeans_log_rfm", "gradient_boosting"):
+    for model in ("personas_x_rfm_5x5x5", "rfm_5x5x5", "log_rfm_x_rules", "gradient_boosting"):
         auc = shop.value(
             f"select value from monitor.segment_evaluations where model = '{model}' "
             "and metric = 'auc' and origin = 'all' and compared_with = ''"
@@ -68,16 +69,25 @@ def test_training_frame_holds_what_had_happened_by_then(shop):
     assert all(row[2] <= expected[2] for row, expected in zip(found, by_hand, strict=True))
 
 
-def test_a_model_that_fails_scores_nobody_and_waits_in_the_shadow(shop):
+def test_what_is_not_proven_is_published_as_exploratory(shop):
     shop.decide(gates={1: "failed"}, to="+")
-    assert champion(shop) == []
+    assert champion(shop) == [(1, "failed")]
+    assert shop.value("select model_status from core.segment_models") == "exploratory"
     labelled, shadow = n_labelled(shop)
-    assert labelled == 0 and shadow > 100
-    assert shop.value("select count(*) from marts.user_segments where lifecycle_state is null") == 0
-    assert shop.value("select count(*) from marts.segment_summary where segment_id > 0") == 0
+    assert labelled > 100 and shadow == 0
+    assert shop.value("select count(*) from marts.segment_summary where segment_id > 0") > 1
     shop.decide(gates={1: "passed"}, to="+")
     assert champion(shop) == [(1, "passed")]
-    assert n_labelled(shop) == (shadow, 0)
+    assert shop.value("select model_status from core.segment_models") == "proven"
+    assert n_labelled(shop) == (labelled, 0)
+
+
+def test_a_rejected_model_labels_nobody(shop):
+    version = shop.value("select model_version from core.segment_models")
+    shop.decide((version, "reject"), to="+")
+    assert champion(shop) == [] and n_labelled(shop) == (0, 0)
+    assert shop.value("select count(*) from marts.user_segments where lifecycle_state is null") == 0
+    shop.decide(gates={1: "passed"}, to="+")
 
 
 def test_people_win_over_the_gate(shop):
@@ -98,8 +108,11 @@ def test_people_win_over_the_gate(shop):
         ("passed", "passed", False, 2),
         ("passed", "failed", False, 1),
         ("passed", "unproven", False, 1),
+        # less evidence gives no more: among what is not proven, the newest
         ("unproven", "unproven", False, 2),
-        ("failed", "failed", False, None),
+        ("unproven", "failed", False, 2),
+        ("failed", "unproven", False, 2),
+        ("failed", "failed", False, 2),
         ("failed", "passed", True, 1),
     ],
 )
@@ -113,7 +126,7 @@ def test_a_challenger_replaces_the_champion_only_if_it_passes(shop, first, secon
         )
     try:
         shop.decide(*([(version, "pin")] if pinned else []), gates={1: first, 2: second})
-        assert [number for number, _ in champion(shop)] == ([scores] if scores else [])
+        assert [number for number, _ in champion(shop)] == [scores]
         waiting = shop.rows("select fit_number from core.segment_models where is_challenger")
         assert waiting == ([] if scores == 2 else [(2,)])
     finally:
@@ -173,7 +186,7 @@ def test_a_shop_where_nobody_buys_has_states_and_no_personas(house):
     little_events(house, purchases=False)
     house.build(*WITHOUT_TESTS)
     status, reason, decision = house.rows("select status, reason, decision from core.segment_models")[0]
-    assert (status, decision) == ("no_model", "no_model")
+    assert (status, decision) == ("none", "no_model")
     assert reason.startswith("No customer with enough events has bought anything")
     found = house.rows("select distinct segment_id, status from marts.user_segments where n_events >= 20")
     assert found == [(None, "no_model")]

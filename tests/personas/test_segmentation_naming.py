@@ -94,16 +94,40 @@ def test_high_value_says_enough_about_money():
 
 def test_words_are_used_only_where_they_are_true_by_themselves():
     weekend = {"weekend_logit": 1.5}
-    for share, name in ((0.45, "Weekend shoppers"), (0.35, "Typical shoppers")):
+    for share, name in ((0.45, "Weekend shoppers"), (0.35, "Shoppers like everybody")):
         rows = profiles(weekend, natural={"weekend_logit": share})
         assert name_segments(rows, DICTIONARY)["segment_name_en"].item() == name
     daytime = profiles({"evening_logit": -1.5}, natural={"evening_logit": 0.3})
-    assert name_segments(daytime, DICTIONARY)["segment_name_en"].item() == "Typical shoppers"
+    assert name_segments(daytime, DICTIONARY)["segment_name_en"].item() == "Shoppers like everybody"
+
+
+def test_a_word_is_true_of_the_members_and_not_of_their_median_alone():
+    """Cliff's delta decides: a median that stands out and members who do not are no claim."""
+    rows = profiles(EVENING, natural={"evening_logit": 0.6, "price_level_z": 0.8})
+    for effect, name in ((0.15, "Premium evening shoppers"), (0.149, "Premium shoppers")):
+        effects = rows["feature"].map({"evening_logit": effect, "price_level_z": 0.3}).fillna(0.0)
+        assert name_segments(rows.assign(effect=effects), DICTIONARY)["segment_name_en"].item() == name
+        # The bar holds for names that were given before as well.
+        kept = {1: "(buying):shoppers, evening_logit:high, price_level_z:high"}
+        named = name_segments(rows.assign(effect=effects), DICTIONARY, earlier=kept)
+        assert named["segment_name_en"].item() == name
+
+
+def test_effects_are_cliff_s_delta_against_the_rest():
+    chance = np.random.default_rng(5)
+    table = pd.DataFrame({"user_sk": range(60), **{name: chance.integers(0, 6, 60) / 2.0 for name in BLOCKS}})
+    labels = pd.DataFrame({"user_sk": range(60), "segment_id": chance.integers(1, 4, 60)})
+    catalog = pd.DataFrame({"feature": list(BLOCKS), "block": list(BLOCKS.values())})
+    found, _ = profile(table, labels, catalog)
+    for row in found.itertuples():
+        mine = table.loc[labels.segment_id == row.segment_id, row.feature].to_numpy()
+        rest = table.loc[labels.segment_id != row.segment_id, row.feature].to_numpy()
+        assert row.effect == pytest.approx(np.sign(mine[:, None] - rest).mean())
 
 
 def test_direction_and_threshold_decide():
     assert names({"price_level_z": -0.5, "evening_logit": 0.49}) == ["Budget shoppers"]
-    assert names({}) == ["Typical shoppers"]
+    assert names({}) == ["Shoppers like everybody"]
 
 
 def test_a_block_is_named_once():
@@ -153,8 +177,13 @@ def test_a_name_stays_while_its_reasons_hold():
 def test_a_name_stays_while_its_noun_is_nearly_true():
     token = "(buying):repeat_buyers, price_level_z:high"
     premium = {"price_level_z": 1.0}
-    for share, name in ((0.6, "Premium repeat buyers"), (0.45, "Premium shoppers")):
-        facts = ONE_ORDER | {"buyer_share": share, "repeat_share": 0.45}
+    # Most of the persona have to buy again, also where the name was given before.
+    for share, again, name in (
+        (0.6, 0.9, "Premium repeat buyers"),
+        (0.6, 0.8, "Premium buyers"),
+        (0.45, 0.9, "Premium shoppers"),
+    ):
+        facts = ONE_ORDER | {"buyer_share": share, "repeat_share": again}
         assert names(premium, facts=[facts], earlier={1: token}) == [name]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
-from clientele.personas import score
+from clientele.personas import score, short_histories
 from clientele.personas.short_histories import (
     StudySettings,
     calibration_deciles,
@@ -143,6 +145,41 @@ def test_longer_histories_agree_more_and_intervals_hold_the_value(study):
     assert (study.lengths["value"] <= study.lengths["high"]).all()
     assert ((kappa["high"] - kappa["low"]) > 0.01).all()
     assert set(study.recalls["segment_id"]) == {2, 5, 9}
+
+
+def test_nobody_is_judged_by_what_was_learnt_from_them(monkeypatch):
+    """Personas drawn by lot: a classifier that had seen its judges would agree with them."""
+    histories, chance = planted(), np.random.default_rng(5)
+    users = histories["user_sk"].unique()
+    noise = dict(zip(users, chance.normal(size=(len(users), 40)), strict=True))
+    for number in range(40):
+        # what identifies a user in every part of the history, and says nothing of the persona
+        histories[f"own_{number}"] = histories["user_sk"].map(lambda user, n=number: noise[user][n])
+    weights = centroids().replace({"feature": {"a": "own_0", "b": "own_1", "c": "own_2"}})
+    drawn = pd.Series(chance.choice([2, 5, 9], len(users)), index=users)
+    original = short_histories.score
+
+    def by_lot(table, rows):
+        labels = original(table, rows)
+        return (
+            labels.assign(segment_id=drawn.loc[labels["user_sk"]].to_numpy()) if rows is weights else labels
+        )
+
+    monkeypatch.setattr(short_histories, "score", by_lot)
+    study = study_short_histories(histories, weights, replace(SETTINGS, inverse_penalty=100.0))
+    early = study.lengths[study.lengths["metric"] == "kappa_early"].set_index("n_events")
+    assert early["value"].abs().max() < 0.15
+
+
+def test_the_lower_bound_sets_the_threshold_not_the_estimate():
+    """Few users: the estimate reaches the bar at a length whose bound does not."""
+    study = study_short_histories(planted(n_users=220, noise=5.0), centroids(), SETTINGS)
+    kappa = study.lengths[study.lengths["metric"] == "kappa"].set_index("n_events")
+    bar, chosen = study.choice["kappa_bar"], study.choice["min_events"]
+    by_estimate = kappa.index[kappa["value"] >= bar].min()
+    assert by_estimate < chosen, kappa
+    assert kappa.loc[chosen, "low"] >= bar or study.choice["basis"] == "bar_missed"
+    assert (kappa.loc[kappa.index < chosen, "low"] < bar).all()
 
 
 def test_confidence_never_falls_with_the_margin_and_is_calibrated(study):

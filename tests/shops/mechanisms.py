@@ -507,7 +507,7 @@ SHOPS: dict[str, Shop] = {
         _CLEAR,
         users=300,
     ),
-    "sixty_days": Shop("Clear habits, sixty days.", "not proven: no month ago to refit on.", _CLEAR, days=60),
+    "sixty_days": Shop("Clear habits, sixty days.", "not proven: no later month to tell.", _CLEAR, days=60),
     "long_history": Shop("Clear habits, four hundred days.", _AS_CLEAR, _CLEAR, days=400, users=3000),
     "switching": Shop(
         "Four clear habits; three in ten take up another one at a known day.",

@@ -2,7 +2,7 @@
     personas are made of. Features of the basis `buyers` are of users with an order, of `carters` with a cart. Late
     data: built anew when any persona or feature of anybody has changed, else kept. One sort per feature and none
     shared, as Redshift wants it; on DuckDB a few features at a time, the others by the post-hook, so that memory
-    does not grow with their number (macros/profiles.sql). -#}
+    does not grow with their number (macros/personas/profiles.sql). -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='all_or_nothing',

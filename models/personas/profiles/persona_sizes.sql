@@ -1,5 +1,6 @@
-{#- Grain: one persona, and 0 for customers without one: how many they are, what they bought, exact. Customers who object to
-    profiling are counted in the row -1. Not published: segment_summary rounds it. Late data: built whole in each run. -#}
+{#- Grain: one persona, and 0 for customers without one: how many they are, what they bought, exact. Customers who
+    object to profiling are counted in the row -1. Not published: segment_summary rounds it. Late data: built whole in
+    each run. -#}
 {#- squares of thousands: they fit a fixed-point number up to thirty millions a user -#}
 {% set squared_revenue = 'power(' ~ clientele.double('revenue') ~ ' / 1000, 2)' %}
 

@@ -1,5 +1,5 @@
 {#- Grain: one persona and feature: the persona's median beside everybody's, and its mean against the rest, over users
-    who have a persona, as far as macros/disclosure.sql lets it be published. Features of the bases `buyers` and
+    who have a persona, as far as macros/privacy/disclosure.sql lets it be published. Features of the bases `buyers` and
     `carters` are compared among users with an order, or with a cart. Late data: built anew. -#}
 with
 

@@ -1,6 +1,7 @@
-{#- Grain: one persona, 0 for customers without one yet, -1 for those who object to profiling: size, value, what sets it apart,
-    what it looks at, as far as macros/privacy/disclosure.sql lets it be published. Shares are of the whole shop; lifts compare
-    a persona with the other personas, whose histories are as long. Late data: built whole in each run. -#}
+{#- Grain: one persona, 0 for customers without one yet, -1 for those who object to profiling: size, value, what sets it
+    apart, what it looks at, as far as macros/privacy/disclosure.sql lets it be published. Shares are of the whole shop;
+    lifts compare a persona with the other personas, whose histories are as long. Late data: built whole in each run.
+    -#}
 
 with
 
@@ -36,15 +37,8 @@ told as (
 traits as (
     select
         segment_id,
-        {% for kind in ['category_family', 'brand'] -%}
-        {% for place in [1, 2, 3] -%}
-        {{ 'coalesce(' if place > 1 }}
-        {{ "'; ' || " if place > 1 }}max(
-            case when trait_kind = '{{ kind }}' and trait_position = {{ place }} then {{ clientele.trait_text() }} end
-        ){{ ", '')" if place > 1 }}{{ ' || ' if not loop.last }}
-        {% endfor -%}
-        as {{ kind }}_text{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ clientele.trait_list('category_family') }} as category_family_text,
+        {{ clientele.trait_list('brand') }} as brand_text
     from {{ ref('segment_traits') }}
     group by segment_id
 ),

@@ -1,5 +1,5 @@
-{#- Grain: the build, one row: whether a model is to be fitted in it (macros/samples.sql has the rule), and the champion
-    that the last build left, which a new model continues. Not a ref: segment_models stands further down. -#}
+{#- Grain: the build, one row: whether a model is to be fitted in it (macros/registry/fits.sql has the rule), and the
+    champion that the last build left, which a new model continues. Not a ref: segment_models stands further down. -#}
 
 with
 

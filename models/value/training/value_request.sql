@@ -1,5 +1,5 @@
-{#- Grain: the build, one row: whether customer value is to be fitted in it (macros/samples.sql has the rule), and the
-    day that it describes, in the shop's local time. -#}
+{#- Grain: the build, one row: whether customer value is to be fitted in it (macros/registry/fits.sql has the rule), and
+    the day that it describes, in the shop's local time. -#}
 
 with
 

@@ -1,4 +1,4 @@
-"""Grain: one row of one model's study of short histories, of several kinds (see _python.yml)."""
+"""Grain: one row of one model's study of short histories, of several kinds (see segment_studies.yml)."""
 
 from clientele.personas.study_rows import study_rows
 

@@ -16,10 +16,9 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from clientele.learning.resampling import hash_sample
-from clientele.personas.embedding import embed
-from clientele.personas.preparation import check_catalog, check_table, prepare
+from clientele.personas.pipeline import HabitSpace, fit_kmeans
+from clientele.personas.preparation import check_catalog, check_table, parts_of_histories
 from clientele.personas.settings import Settings
-from clientele.personas.stability import fit_kmeans
 
 COMPARATOR_COLUMNS = (
     "method",
@@ -42,7 +41,6 @@ _Fit = Callable[[np.ndarray], tuple[np.ndarray, _Rule | None]]
 def compare(
     features: pd.DataFrame,
     catalog: pd.DataFrame,
-    outcomes: pd.DataFrame | None,
     replicates: pd.DataFrame | None,
     k: int,
     settings: Settings,
@@ -56,7 +54,7 @@ def compare(
 
     Parameters
     ----------
-    features, catalog, outcomes, replicates, settings
+    features, catalog, replicates, settings
         As for `clientele.personas.fit_personas`.
     k : int
         Number of clusters, where a method takes one.
@@ -81,14 +79,14 @@ def compare(
     table = check_table(features, catalog["feature"].tolist(), "features")
     sample = table.iloc[hash_sample(table["user_sk"].to_numpy(), max_users, settings.seed)]
     sample = sample.reset_index(drop=True)
-    prepared = prepare(sample, catalog, replicates, settings)
-    if not prepared.features:
-        raise ValueError("No feature differs between users: there is nothing to cluster.")
-    points = prepared.standardised @ embed(prepared, sample["user_sk"], outcomes, settings).matrix
+    names = catalog["feature"].tolist()
+    values = sample[names].to_numpy()
+    space = HabitSpace(settings).fit(values, parts_of_histories(replicates, names)[1])
+    points = space.transform(values)
     fewer = hash_sample(sample["user_sk"].to_numpy(), max_users_of_trees, settings.seed + 4)
     # Gower: differences over the range, averaged over features; of all features, clipped.
-    clipped = np.clip(sample[prepared.features].to_numpy(), prepared.clip_lo, prepared.clip_hi)
-    of_range = (clipped - prepared.clip_lo) / (prepared.clip_hi - prepared.clip_lo)
+    low, high = space.clip_lo_[space.kept_], space.clip_hi_[space.kept_]
+    of_range = (np.clip(values[:, space.kept_], low, high) - low) / (high - low)
     rows = [
         {"method": name} | _judge(cluster, values[users], points[users], k, settings)
         for name, cluster, values, users in _methods(points, of_range, fewer, k, settings)

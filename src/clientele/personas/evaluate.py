@@ -59,12 +59,9 @@ def evaluate(home: Path, max_users: int = 10_000) -> tuple[Path, Path]:
     if model.empty or not model["n_segments"].item():
         raise EvaluationError("There is no persona model to compare with; core.segment_models says why.")
 
-    training = frames["training"]
-    names = [*frames["catalog"]["feature"], *(name for name in training if name.startswith("outcome_"))]
     comparators = compare(
         frames["sample"],
         frames["catalog"],
-        None if training.empty else training[["user_sk", *names]],
         None if frames["replicates"].empty else frames["replicates"].drop(columns="half"),
         int(model["n_segments"].item()),
         Settings(as_of=pd.Timestamp(model["as_of_at"].item()).date()),
@@ -84,7 +81,6 @@ def _read(connection: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame]:
         for name, table in {
             "sample": "segment_sample",
             "catalog": "feature_catalog",
-            "training": "training_frame",
             "replicates": "segment_replicates",
         }.items()
     }
@@ -109,11 +105,6 @@ def _read(connection: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame]:
 
 def _page(frames: dict[str, pd.DataFrame], comparators: pd.DataFrame) -> str:
     model = frames["model"].iloc[0]
-    guided = (
-        "The embedding is guided by outcomes."
-        if len(frames["training"])
-        else "The last build fitted nothing, so the embedding here is not guided by outcomes."
-    )
     early = (
         _markdown(frames["early"])
         if len(frames["early"])
@@ -128,7 +119,7 @@ def _page(frames: dict[str, pd.DataFrame], comparators: pd.DataFrame) -> str:
         "## Figures, all months and folds",
         _markdown(frames["figures"]),
         "## Other ways to cluster, for the record",
-        f"On the same embedding, with as many clusters (HDBSCAN finds its own number). {guided}",
+        "On the same embedding, with as many clusters (HDBSCAN finds its own number).",
         _markdown(comparators),
         "## Other classifiers of short histories, for the record",
         f"Cohen's kappa with the persona of the whole history, for users not learnt from.\n\n{early}",

@@ -1,4 +1,4 @@
-"""The gate: what a new model must show before it may score, criterion by criterion."""
+"""The gate: what a model must show to be called proven, and what it is called otherwise."""
 
 from __future__ import annotations
 
@@ -7,101 +7,214 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clientele.personas.prediction import BASELINES, CANDIDATE
+from clientele.learning import gate
+from clientele.learning.backtest import SAME_MONTH
+from clientele.learning.gate import FAILED, PASSED, UNPROVEN, Criterion
+from clientele.personas.fit import NONE
+from clientele.personas.prediction import BASES, CHAMPION, PERSONAS, crossed
 from clientele.personas.settings import Settings
+from clientele.personas.stability import EXPLORATORY, NO_GROUPS, STABLE
 
-GATE_COLUMNS = ("criterion", "compared_with", "bar", "value", "ci_lo", "is_met")
+PROVEN = "proven"
 
-# What the value, and the lower end of its interval, must reach against each baseline.
-_BARS = (
-    ("auc", None, -0.005),
-    ("behaviour_r2", 0.03, 0.0),
-    ("top_decile_lift", 0.0, None),
-)
-_TOLERANCE = 1e-9
+# What a difference must reach: its value, and the lower end of its interval. Against the base a persona must
+# say more about habits; against the champion it must not say less: a new model follows the customers, it need
+# not know more of them.
+_AGAINST_BASE = (("auc", None, -0.005), ("volume_r2", -0.01, None), ("habit_r2", 0.05, 0.0))
+_AGAINST_CHAMPION = (("auc", None, -0.005), ("volume_r2", -0.01, None), ("habit_r2", -0.01, None))
 # With fewer buyers in the tested months the standard error of an AUC of .75 is above .012 (Hanley and McNeil
 # 1982):
 # chance would decide about a bar of -.005.
 MIN_BUYERS = 500
+# More data than so many times what there is are no plan.
+MAX_FACTOR = 20
+DAYS_FOR_A_MONTH_AGO, DAYS_FOR_A_LATER_MONTH = 60, 90
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Standing:
     """What the gate says of a model.
 
     Attributes
     ----------
     outcome : str
-        ``passed``, ``failed`` or ``unproven``: stable, and no month, or none with enough buyers, that could
-        be predicted from an earlier one.
+        ``passed``, ``failed`` or ``unproven``, as of `clientele.learning.gate.Verdict`.
+    model_status : str
+        ``proven``: stable, found again on the month before, and the gate is passed. ``exploratory``: groups
+        that are more than a cloud shows, and not proven. ``no_groups``. ``none``.
     reason : str
         A sentence that names what was missed.
+    sentence : str
+        What is missing and about how much data would mend it, for people who read no criteria.
     criteria : DataFrame
-        `GATE_COLUMNS`; ``is_met`` is missing where nothing could be measured.
+        `CRITERION_COLUMNS`; ``is_met`` is missing where nothing could be measured.
     """
 
     outcome: str
+    model_status: str
     reason: str
+    sentence: str
     criteria: pd.DataFrame
 
 
-def judge(stability: dict[str, float], evaluations: pd.DataFrame, settings: Settings) -> Verdict:
+def judge(
+    status: str,
+    evidence: dict[str, float],
+    evaluations: pd.DataFrame,
+    settings: Settings,
+    reason: str = "",
+) -> Standing:
     """Hold a model against every bar.
 
     Parameters
     ----------
-    stability : dict of str to float
-        ``prediction_strength``, ``half_sample_ari``, ``min_jaccard`` and ``min_share`` of the model.
+    status : str
+        Of `clientele.personas.fit.PersonaFit`.
+    evidence : dict of str to float
+        ``prediction_strength``, ``half_sample_ari``, ``min_jaccard``, ``min_share``, ``month_ago_ari`` (NaN
+        or absent: there was no month ago) and ``n_studied`` of the model.
     evaluations : DataFrame
         Of `clientele.personas.prediction.cross_validate`; empty, of the same month only, or with fewer than
         `MIN_BUYERS` in the tested months, it leaves the model unproven.
     settings : Settings
         Its stability bars.
+    reason : str
+        What the fit says of itself; ends the sentence where there are no groups or no model.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from clientele.learning.backtest import evaluation_rows
+    >>> settings = Settings(as_of=date(2020, 4, 30))
+    >>> verdict = judge("none", {}, evaluation_rows([]), settings, "Too few customers.")
+    >>> verdict.model_status, verdict.sentence
+    ('none', 'Too few customers.')
     """
-    bars = {
-        "prediction_strength": settings.min_prediction_strength,
-        "half_sample_ari": settings.min_half_sample_ari,
-        "min_jaccard": settings.min_jaccard,
-        "min_share": settings.min_share,
-    }
-    rows: list[tuple[object, ...]] = [
-        (name, "", bar, stability[name], np.nan, bool(stability[name] >= bar)) for name, bar in bars.items()
-    ]
+    if status == NONE:
+        return Standing(UNPROVEN, NONE, reason, reason, gate.judge([]).criteria)
     in_time = evaluations[evaluations["origin"] != "all"]
-    is_same_month = bool(in_time["origin"].str.endswith("(same month)").any())
+    has_later_month = len(in_time) > 0 and not in_time["origin"].str.endswith(SAME_MONTH).any()
     n_buyers = int(in_time.loc[in_time["metric"] == "buyers", "value"].sum())
-    is_proven = not is_same_month and n_buyers >= MIN_BUYERS
-    differences = evaluations[(evaluations["model"] == CANDIDATE) & (evaluations["compared_with"] != "")]
-    differences = differences.set_index(["compared_with", "metric"])[["value", "ci_lo"]]
-    for baseline in BASELINES:
-        for metric, bar_of_value, bar_of_low in _BARS:
-            is_there = (baseline, metric) in differences.index
-            value, low = differences.loc[(baseline, metric)] if is_there else (np.nan, np.nan)
-            is_met: object = pd.NA
-            if is_proven and not np.isnan(value):
-                is_met = bool(
-                    (bar_of_value is None or value >= bar_of_value - _TOLERANCE)
-                    and (bar_of_low is None or low > bar_of_low)
-                )
-            bar = bar_of_low if bar_of_value is None else bar_of_value
-            rows.append((metric, baseline, bar, value, low, is_met))
-    criteria = pd.DataFrame(rows, columns=list(GATE_COLUMNS)).astype({"is_met": "boolean"})
+    why_not = (
+        f"{n_buyers} buyers in the months to predict, {MIN_BUYERS} are needed"
+        if has_later_month
+        else "no later month to predict"
+    )
+    verdict = gate.judge(
+        _of_refits(evidence, settings)
+        + _of_predictions(evaluations, has_later_month and n_buyers >= MIN_BUYERS, why_not),
+        "The gate is passed: found again by every refit, and more than value and lifecycle tell.",
+    )
+    if status == NO_GROUPS:
+        return Standing(FAILED, NO_GROUPS, reason, reason, verdict.criteria)
+    if verdict.outcome == PASSED and status == STABLE:
+        return Standing(PASSED, PROVEN, verdict.reason, verdict.reason, verdict.criteria)
+    sentence = _sentence(verdict.criteria, evidence, has_later_month, n_buyers)
+    return Standing(verdict.outcome, EXPLORATORY, verdict.reason, sentence, verdict.criteria)
 
-    missed = criteria[criteria["is_met"].eq(False).fillna(False)]
-    if len(missed):
-        named = "; ".join(_describe(row) for row in missed.itertuples())
-        return Verdict("failed", f"The gate is not passed: {named}.", criteria)
-    if criteria["is_met"].isna().any():
-        why = (
-            "no later month to predict"
-            if is_same_month or in_time.empty
-            else f"{n_buyers} buyers in the months to predict, {MIN_BUYERS} are needed"
+
+def _of_refits(evidence: dict[str, float], settings: Settings) -> list[Criterion]:
+    bars = settings.bars | {"month_ago_ari": settings.min_month_ago_ari}
+    return [
+        Criterion(
+            name=name, value=evidence.get(name, np.nan), bar=bar, why_not="no month ago to compare with"
         )
-        return Verdict("unproven", f"Stable, but unproven: {why}.", criteria)
-    return Verdict("passed", "The gate is passed: stable, and better than both baselines.", criteria)
+        for name, bar in bars.items()
+    ]
 
 
-def _describe(row) -> str:
-    if not row.compared_with:
-        return f"{row.criterion} {row.value:.3f} < {row.bar:g}"
-    return f"{row.criterion} against {row.compared_with} {row.value:+.3f} (lower bound {row.ci_lo:+.3f})"
+def best_base(evaluations: pd.DataFrame) -> str | None:
+    """Return the base that tells most about volume, its own subject, cut into as many cells as the personas'.
+
+    A bar is the harder the better the base is; which base is best does not depend on the personas' own
+    figures.
+    """
+    of_bases = evaluations[
+        evaluations["model"].isin(BASES)
+        & (evaluations["compared_with"] == "")
+        & (evaluations["origin"] == "all")
+        & (evaluations["fold"] == 0)
+    ]
+    of_bases = of_bases[of_bases["metric"].isin(["auc", "volume_r2"])]
+    total = of_bases.pivot_table(index="model", columns="metric", values="value").sum(axis=1)
+    return None if total.empty else str(total.sort_index().idxmax())
+
+
+def _of_predictions(evaluations: pd.DataFrame, is_measured: bool, why_not: str) -> list[Criterion]:
+    base = best_base(evaluations)
+    trial, champion = (crossed(model, base or "base") for model in (PERSONAS, CHAMPION))
+    differences = evaluations[
+        (evaluations["model"] == trial) & (evaluations["origin"] == "all") & (evaluations["fold"] == 0)
+    ].set_index(["compared_with", "metric"])[["value", "ci_lo", "ci_hi"]]
+    against = {base or "base": _AGAINST_BASE}
+    if champion in differences.index.get_level_values("compared_with"):
+        against[champion] = _AGAINST_CHAMPION
+    criteria = []
+    for compared_with, bars in against.items():
+        for metric, bar, bar_of_low in bars:
+            key = (compared_with, metric)
+            value, low, high = differences.loc[key] if key in differences.index else (np.nan,) * 3
+            criteria.append(
+                Criterion(
+                    name=metric,
+                    compared_with=compared_with,
+                    value=value,
+                    ci_lo=low,
+                    ci_hi=high,
+                    bar=bar,
+                    bar_of_low=bar_of_low,
+                    is_measured=is_measured,
+                    why_not=why_not,
+                )
+            )
+    return criteria
+
+
+def _sentence(
+    criteria: pd.DataFrame, evidence: dict[str, float], has_later_month: bool, n_buyers: int
+) -> str:
+    """Say what is missing, and about how much data would mend it."""
+    parts = []
+    missed = criteria[criteria["is_met"].eq(False).fillna(False)]
+    of_refits = missed[(missed["compared_with"] == "") & (missed["criterion"] != "min_share")]
+    if len(of_refits):
+        # What a refit finds again is short of 1 by an error that falls with the root of the customers.
+        factor = float((((1 - of_refits["value"]) / (1 - of_refits["bar"])) ** 2).max())
+        n_studied = int(evidence.get("n_studied", 0))
+        mend = (
+            f"about {_times(factor)} ({n_studied * factor:,.0f} instead of {n_studied:,}) may mend it"
+            if factor <= MAX_FACTOR and n_studied
+            else "more customers alone are unlikely to mend it"
+        )
+        parts.append(f"the groups shift when fitted on other customers or days; {mend}")
+    if (missed["criterion"] == "min_share").any():
+        parts.append("one group is too small to be used by itself")
+    for row in missed[missed["compared_with"] != ""].itertuples():
+        room = row.value - (0.0 if row.criterion == "habit_r2" else row.bar)
+        width = row.value - row.ci_lo
+        is_enough = row.criterion != "habit_r2" or row.value >= row.bar
+        subject = {"auc": "who buys", "volume_r2": "how much is bought", "habit_r2": "next month's habits"}
+        mend = "more data are unlikely to mend it"
+        if is_enough and room > 0 and (width / room) ** 2 <= MAX_FACTOR:
+            mend = f"about {_times((width / room) ** 2)} would tell"
+        tell = "add too little to" if row.criterion == "habit_r2" else "tell less than"
+        parts.append(f"cell for cell they {tell} {row.compared_with} about {subject[row.criterion]}; {mend}")
+    if criteria.loc[criteria["criterion"] == "month_ago_ari", "is_met"].isna().any():
+        parts.append(
+            f"there is no month ago to compare with; it takes {DAYS_FOR_A_MONTH_AGO} days of history"
+        )
+    if not has_later_month:
+        parts.append(f"there is no later month to predict; it takes {DAYS_FOR_A_LATER_MONTH} days of history")
+    elif n_buyers < MIN_BUYERS:
+        factor = MIN_BUYERS / max(n_buyers, 1)
+        parts.append(
+            f"{n_buyers} buyers in the months to predict are too few to tell, {MIN_BUYERS} are needed: "
+            f"about {_times(factor, 'months or customers')}"
+        )
+    if not parts:
+        parts.append("the figures lie at their bars; the next fit will tell")
+    return f"Exploratory: {'; '.join(parts)}."
+
+
+def _times(factor: float, of_what: str = "customers") -> str:
+    return f"{max(factor, 1.1):.1f} times as many {of_what}"

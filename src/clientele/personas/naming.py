@@ -32,6 +32,8 @@ SLACK = 0.25
 Z_SLACK = 0.2
 # Robust z beyond this says no more: a feature of which half of the users share one value has no scale.
 Z_CAP = 3.0
+# A word has to be true of the members themselves, not of their median alone: Cliff's delta against the rest.
+MIN_EFFECT = 0.15
 # Of whom a feature of this basis says something: of users with at least one of these.
 _COUNTED = {"buyers": "n_orders", "carters": "n_carts"}
 # Weighted strength below which a second qualifier says too little to lengthen a name.
@@ -62,7 +64,8 @@ def profile(
         ``segment_id``, ``feature``, ``block``, ``feature_position``, ``median``, ``population_median``,
         ``robust_z``: the medians' difference over IQR / 1.349, which is the standard deviation of a normal
         distribution; over the standard deviation itself where half of the users share one value.
-        ``natural_median``: the segment's median in natural units.
+        ``natural_median``: the segment's median in natural units. ``effect``: Cliff's delta, the chance that
+        a member has more of the feature than one of the rest less the chance of the opposite (-1..1).
     summary : DataFrame, one row per segment
         ``segment_id``, ``n_users``, ``user_share`` (0..1), ``buyer_share`` (users with an order),
         ``repeat_share`` (of those, users with two orders or more), ``population_buyer_share``,
@@ -111,11 +114,21 @@ def profile(
                     "population_median": centre,
                     "robust_z": robust_z.fillna(0.0).to_numpy(),
                     "natural_median": natural(medians.to_numpy(), scales.get(name, "plain")),
+                    "effect": _effects(values, members).reindex(ids).fillna(0.0).to_numpy(),
                 }
             )
         )
     profiles = pd.concat(columns).sort_values(["segment_id", "feature_position"]).reset_index(drop=True)
     return profiles, _summary(table, segments, bought)
+
+
+def _effects(values: pd.Series, members: pd.Series) -> pd.Series:
+    """Cliff's delta of each segment's members against all others, by segment id."""
+    ranks = values.rank().groupby(members)
+    n_own = ranks.size()
+    n_rest = len(values) - n_own
+    wins = ranks.sum() - n_own * (n_own + 1) / 2
+    return (2 * wins / (n_own * n_rest).where(n_rest > 0) - 1).fillna(0.0)
 
 
 def _lookup(catalog: pd.DataFrame, column: str) -> dict[str, str]:
@@ -167,6 +180,7 @@ class _Portrait:
 
     z: dict[str, float]
     natural: dict[str, float]
+    effect: dict[str, float]
     block: dict[str, str]
     facts: Mapping[str, float]
 
@@ -178,6 +192,10 @@ class _Portrait:
             return False
         bar = min_z - Z_SLACK if kept else min_z
         if any(self.z[feature] * sign(direction) < bar for feature, direction in entry.conditions):
+            return False
+        if any(
+            self.effect[feature] * sign(direction) < MIN_EFFECT for feature, direction in entry.conditions
+        ):
             return False
         if kept and entry.among and not any(self._level_holds(level, SLACK) for level in entry.among):
             return False
@@ -209,7 +227,7 @@ class _Portrait:
         everybody = self.facts.get("population_buyer_share", np.nan)
         less, more = 1 - slack, 1 + slack
         if level == "repeat_buyers":
-            return bool(share >= less * 2 / 3 and again >= less / 2)
+            return bool(share >= less * 2 / 3 and share * again >= 1 / 2)
         if level == "one_order_buyers":
             return bool(share >= less * 2 / 3 and again <= more / 4)
         if level == "buyers":
@@ -248,7 +266,8 @@ def name_segments(
     Parameters
     ----------
     profiles : DataFrame
-        As returned by `profile`; without ``natural_median`` nothing is asked of a phrase but its z.
+        As returned by `profile`; without ``natural_median`` and ``effect`` nothing is asked of a phrase but
+        its z.
     dictionary : DataFrame
         `DICTIONARY_COLUMNS`, as seeds/segment_names.csv and its yml describe them.
     families : mapping of str to str, optional
@@ -327,9 +346,11 @@ def _portraits(profiles: pd.DataFrame, summary: pd.DataFrame | None) -> dict[int
         block = dict(zip(rows["feature"], rows["block"], strict=True))
         z = dict(zip(rows["feature"], rows["robust_z"], strict=True))
         known = dict(zip(rows["feature"], rows.get("natural_median", rows["robust_z"]), strict=True))
+        boundless = {feature: value * np.inf if value else 0.0 for feature, value in z.items()}
         if "natural_median" not in rows:
-            known = {feature: value * np.inf if value else 0.0 for feature, value in z.items()}
-        found[int(segment_id)] = _Portrait(z, known, block, facts.get(segment_id, {}))
+            known = boundless
+        effect = dict(zip(rows["feature"], rows["effect"], strict=True)) if "effect" in rows else boundless
+        found[int(segment_id)] = _Portrait(z, known, effect, block, facts.get(segment_id, {}))
     return found
 
 

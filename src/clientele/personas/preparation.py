@@ -1,14 +1,9 @@
-"""From a feature table to a clipped, standardised, pruned matrix."""
+"""What comes in, checked and sorted: a catalog of features, tables of users, parts of their histories."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
-
-from clientele.learning.linear_rows import round_significant
-from clientele.personas.settings import Settings
 
 FEATURE_COLUMNS = ("feature", "block", "feature_position", "reliability", "status", "note")
 
@@ -87,133 +82,34 @@ def check_table(
     return values.iloc[np.lexsort((hashes, values["user_sk"]))].reset_index(drop=True)
 
 
-def measure_reliability(table: pd.DataFrame, values: np.ndarray) -> np.ndarray:
-    """Share of each feature's variance that lies between users: the intraclass correlation ICC(1).
-
-    A feature that differs as much between two parts of one user's history as between users says nothing
-    about who the user is.
+def parts_of_histories(replicates: pd.DataFrame | None, features: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the users who have two parts of a history or more, and the features of these parts.
 
     Parameters
     ----------
-    table : DataFrame
-        ``user_sk`` in ascending order, two rows or more for each user.
-    values : ndarray, shape (n_rows, n_features)
+    replicates : DataFrame or None
+        ``user_sk`` and every feature, one row per user and part; see `clientele.personas.fit_personas`.
+    features : list of str
 
     Returns
     -------
-    ndarray, shape (n_features,)
-        0..1; 0 for a feature that is constant.
+    tuple of ndarray
+        Users, ascending, shape (n,); and values, shape (n, n_parts, n_features), NaN for a part that is not
+        there.
 
-    References
-    ----------
-    Shrout and Fleiss (1979), Intraclass correlations: uses in assessing rater reliability.
+    Examples
+    --------
+    >>> halves = pd.DataFrame({"user_sk": [2, 1, 1], "often": [5.0, 3.0, 4.0]})
+    >>> users, parts = parts_of_histories(halves, ["often"])
+    >>> users.tolist(), parts.shape
+    ([1], (1, 2, 1))
     """
-    _, starts, sizes = np.unique(table["user_sk"], return_index=True, return_counts=True)
-    means = np.add.reduceat(values, starts) / sizes[:, None]
-    n_rows, n_users = len(values), len(sizes)
-    between = (sizes[:, None] * (means - values.mean(axis=0)) ** 2).sum(axis=0) / (n_users - 1)
-    within = ((values - np.repeat(means, sizes, axis=0)) ** 2).sum(axis=0) / (n_rows - n_users)
-    typical_size = (n_rows - (sizes**2).sum() / n_rows) / (n_users - 1)
-    total = between + (typical_size - 1) * within
-    return np.clip((between - within) / np.where(total > 0, total, 1.0), 0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """What was learnt about the features, and the standardised sample.
-
-    Attributes
-    ----------
-    features : list of str
-        The features kept, in the catalog's order.
-    blocks : list of str
-        The block of each kept feature.
-    reliability : ndarray, shape (n_features,)
-        As of `measure_reliability`; 1 for all where it is not known.
-    clip_lo, clip_hi, mean, scale : ndarray, shape (n_features,)
-        In the features' own units; mean and standard deviation are those after the clip.
-    standardised : ndarray, shape (n_users, n_features)
-    table : DataFrame
-        One row per catalog feature: its reliability (NaN: not known), status ``kept``, ``constant``,
-        ``unreliable`` or ``correlated``, and a note.
-    """
-
-    features: list[str]
-    blocks: list[str]
-    reliability: np.ndarray
-    clip_lo: np.ndarray
-    clip_hi: np.ndarray
-    mean: np.ndarray
-    scale: np.ndarray
-    standardised: np.ndarray
-    table: pd.DataFrame
-
-    def transform(self, table: pd.DataFrame) -> np.ndarray:
-        """Clip and standardise another table that has the kept features."""
-        values = table[self.features].to_numpy()
-        return (np.clip(values, self.clip_lo, self.clip_hi) - self.mean) / self.scale
-
-
-def prepare(
-    sample: pd.DataFrame, catalog: pd.DataFrame, replicates: pd.DataFrame | None, settings: Settings
-) -> Preparation:
-    """Clip, standardise, and drop the features that add nothing.
-
-    Parameters
-    ----------
-    sample : DataFrame, shape (n_users, 1 + n_features)
-        As returned by `check_table`.
-    catalog : DataFrame
-        As returned by `check_catalog`.
-    replicates : DataFrame or None
-        See `clientele.personas.fit_personas`.
-    settings : Settings
-    """
-    values = sample[catalog["feature"].tolist()].to_numpy()
-    # method="lower" takes a value that occurs, so the bounds do not depend on how a mean of two is rounded.
-    bounds = np.quantile(values, settings.clip_quantiles, axis=0, method="lower")
-    clip_lo, clip_hi = round_significant(bounds)
-    clipped = np.clip(values, clip_lo, clip_hi)
-    mean = round_significant(clipped.mean(axis=0))
-    scale = clipped.std(axis=0)
-    varies = scale > 1e-9 * np.maximum(1.0, np.abs(mean))
-    standardised = (clipped - mean) / np.where(varies, scale, 1.0)
-
-    reliability = np.full(len(catalog), np.nan)
-    if replicates is not None:
-        repeated = check_table(replicates, catalog["feature"].tolist(), "replicates", unique=False)
-        repeated = repeated[repeated["user_sk"].duplicated(keep=False)]
-        if repeated["user_sk"].nunique() >= settings.min_outcome_users:
-            reliability = measure_reliability(
-                repeated, np.clip(repeated[catalog["feature"]].to_numpy(), clip_lo, clip_hi)
-            )
-    unreliable = varies & (reliability < settings.min_reliability)
-
-    status = np.where(varies, "kept", "constant").astype(object)
-    note = np.where(varies, "", "the same for (nearly) every user").astype(object)
-    status[unreliable] = "unreliable"
-    note[unreliable] = "differs within a user's history nearly as much as between users"
-    kept: list[int] = []
-    correlation = standardised.T @ standardised / len(values)
-    for position in np.flatnonzero(varies & ~unreliable):
-        rho = correlation[position, kept]
-        if kept and np.abs(rho).max() > settings.max_correlation:
-            twin = int(np.abs(rho).argmax())
-            status[position] = "correlated"
-            note[position] = f"correlation {rho[twin]:.2f} with {catalog['feature'][kept[twin]]}"
-        else:
-            kept.append(int(position))
-    table = catalog.assign(
-        feature_position=np.arange(1, len(catalog) + 1), reliability=reliability, status=status, note=note
-    )
-    return Preparation(
-        features=catalog["feature"][kept].tolist(),
-        blocks=catalog["block"][kept].tolist(),
-        reliability=np.nan_to_num(reliability[kept], nan=1.0),
-        clip_lo=clip_lo[kept],
-        clip_hi=clip_hi[kept],
-        mean=mean[kept],
-        scale=scale[kept],
-        standardised=standardised[:, kept],
-        table=table[list(FEATURE_COLUMNS)],
-    )
+    if replicates is None:
+        return np.empty(0, dtype="int64"), np.empty((0, 2, len(features)))
+    table = check_table(replicates, features, "replicates", unique=False)
+    table = table[table["user_sk"].duplicated(keep=False)]
+    users, owner = np.unique(table["user_sk"], return_inverse=True)
+    part = table.groupby("user_sk").cumcount().to_numpy()
+    parts = np.full((len(users), int(part.max(initial=1)) + 1, len(features)), np.nan)
+    parts[owner, part] = table[features].to_numpy()
+    return users, parts

@@ -18,7 +18,7 @@ from clientele.personas.settings import Settings
 # What fits and judges is imported where it is used: scikit-learn takes two seconds, most builds fit nothing.
 if TYPE_CHECKING:
     from clientele.personas.fit import PersonaFit
-    from clientele.personas.gate import Verdict
+    from clientele.personas.gate import Standing
 
 # One schema for all kinds; `item` is a feature, a metric, a criterion, a field of the card or a language. The
 # last five are of evaluations, criteria and lineage.
@@ -84,8 +84,9 @@ def fit_rows(
             return _typed([])
         rows = _typed([{"row_kind": "unchanged", "item": "model_version"}])
     else:
-        evaluations = _evaluate(fit, frames, max_segments)
-        verdict = judge(fit.stability, evaluations, _settings(frames, max_segments)) if fit.k else None
+        evaluations = _evaluate(fit, frames, max_segments, before)
+        settings = _settings(frames, max_segments)
+        verdict = judge(fit.status, fit.evidence, evaluations, settings, fit.reason)
         rows = _rows(fit, frames, earlier, evaluations, verdict, before)
     return rows.assign(fit_number=number, model_version=fit.model_version)[list(SCHEMA)]
 
@@ -127,9 +128,7 @@ def _settings(
     frames: Mapping[str, pd.DataFrame], max_segments: int, sample_users: int = Settings.max_users
 ) -> Settings:
     as_of = pd.Timestamp(frames["as_of"]["as_of_at"].iloc[0])
-    return Settings(
-        as_of=as_of.date(), max_k=max_segments, min_k=min(4, max_segments), max_users=sample_users
-    )
+    return Settings(as_of=as_of.date(), max_k=max_segments, max_users=sample_users)
 
 
 def _fit(
@@ -152,13 +151,13 @@ def _fit(
             frames["catalog"],
             settings,
         )
-    outcomes = [name for name in training.columns if name.startswith("outcome_")]
+    newest = training["origin_date"] == training["origin_date"].max()
     return fit_personas(
         frames["sample"],
         frames["catalog"],
-        None if training.empty else training[["user_sk", *features, *outcomes]],
         settings,
         _replicates(frames),
+        training.loc[newest, ["user_sk", *features]] if len(training) else None,
         before,
         highest_id,
     )
@@ -168,20 +167,36 @@ def _replicates(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
     return None if frames["replicates"].empty else frames["replicates"].drop(columns="half")
 
 
-def _evaluate(fit: PersonaFit, frames: Mapping[str, pd.DataFrame], max_segments: int) -> pd.DataFrame:
-    """Figures of the persona model: its stability, and how it predicts."""
+def _evaluate(
+    fit: PersonaFit, frames: Mapping[str, pd.DataFrame], max_segments: int, champion: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Figures of the persona model: its stability, and what it adds to the bases."""
+    from clientele.learning.backtest import evaluation_rows
+    from clientele.personas.fit import NONE
     from clientele.personas.prediction import cross_validate
+    from clientele.personas.stability import NO_GROUPS
 
-    settings = _settings(frames, max_segments)
-    evaluations = cross_validate(frames["training"], frames["catalog"], _replicates(frames), fit.k, settings)
-    if not fit.k:
-        return evaluations
+    if fit.status == NONE:
+        return evaluation_rows([])
     about = {"model": "personas", "compared_with": "", "origin": "all", "fold": 0}
     n_users = int(fit.model_card["n_users"].iloc[0])
     stability = [
         about | {"metric": metric, "value": value, "n_users": n_users}
-        for metric, value in fit.stability.items()
+        for metric, value in fit.evidence.items()
+        if value == value
     ]
+    # Where there are no groups, there is nothing that could be added.
+    evaluations = (
+        evaluation_rows([])
+        if fit.status == NO_GROUPS
+        else cross_validate(
+            frames["training"],
+            frames["catalog"],
+            _replicates(frames),
+            _settings(frames, max_segments),
+            champion=champion,
+        )
+    )
     return pd.concat([pd.DataFrame(stability, columns=evaluations.columns), evaluations], ignore_index=True)
 
 
@@ -190,11 +205,14 @@ def _rows(
     frames: Mapping[str, pd.DataFrame],
     earlier: pd.DataFrame | None,
     evaluations: pd.DataFrame,
-    verdict: Verdict | None,
+    verdict: Standing,
     before: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    card = fit.model_card.iloc[0].to_dict()
-    if verdict:
+    card = fit.model_card.iloc[0].to_dict() | {
+        "model_status": verdict.model_status,
+        "sentence": verdict.sentence,
+    }
+    if fit.k:
         card |= {"gate": verdict.outcome, "gate_reason": verdict.reason}
     rows: list[dict[str, object]] = []
     for position, (field, value) in enumerate(card.items()):
@@ -247,7 +265,7 @@ def _rows(
                 "text": f"{feature['status']}: {feature['note']}".rstrip(": "),
             }
         )
-    if verdict:
+    if fit.k:
         from clientele.personas.description import description_rows
 
         rows += _judgement_rows(fit, evaluations, verdict, before)
@@ -257,7 +275,7 @@ def _rows(
 
 
 def _judgement_rows(
-    fit: PersonaFit, evaluations: pd.DataFrame, verdict: Verdict, before: pd.DataFrame | None
+    fit: PersonaFit, evaluations: pd.DataFrame, verdict: Standing, before: pd.DataFrame | None
 ) -> list[dict[str, object]]:
     """Return evaluations, criteria of the gate, and lineage."""
     ends = {"ci_lo": "clip_lo", "ci_hi": "clip_hi"}

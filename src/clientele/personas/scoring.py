@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from clientele.learning.linear_rows import LinearModel, hash_rows, term_rows
-from clientele.personas.preparation import Preparation, check_table
+from clientele.personas.preparation import check_table
+
+if TYPE_CHECKING:
+    from clientele.personas.pipeline import HabitSpace
 
 WEIGHT_COLUMNS = (
     "model_version",
@@ -22,16 +26,8 @@ WEIGHT_COLUMNS = (
 )
 
 
-class Scaling(Protocol):
-    """What was learnt about the features' ranges, in their own units; each of shape (n_features,)."""
-
-    mean: np.ndarray
-    clip_lo: np.ndarray
-    clip_hi: np.ndarray
-
-
 def fold_weights(
-    prepared: Preparation, matrix: np.ndarray, centroids: np.ndarray, ids: np.ndarray | None = None
+    space: HabitSpace, names: Sequence[str], centroids: np.ndarray, ids: np.ndarray | None = None
 ) -> pd.DataFrame:
     """Fold standardisation, embedding and centroids into one weight per segment and feature.
 
@@ -40,10 +36,12 @@ def fold_weights(
 
     Parameters
     ----------
-    prepared : Preparation
-    matrix : ndarray, shape (n_features, n_components)
+    space : HabitSpace
+        Fitted.
+    names : sequence of str
+        All features that the space was fitted on, in that order.
     centroids : ndarray, shape (n_segments, n_components)
-        One row per segment.
+        One row per segment; fewer columns than the space has leave its last components out.
     ids : ndarray of int, shape (n_segments,), or None
         Their ids; 1 and up without.
 
@@ -53,36 +51,44 @@ def fold_weights(
         `WEIGHT_COLUMNS` without the version; all numbers have 12 significant digits. The intercept is
         the feature at position 0 whose value is always 1.
     """
-    slopes = -2 * (centroids @ matrix.T) / prepared.scale
-    intercepts = (centroids**2).sum(axis=1) - slopes @ prepared.mean
-    ids = np.arange(1, len(slopes) + 1) if ids is None else ids
-    return linear_rows(prepared.features, slopes, intercepts, ids, prepared)
+    kept, matrix = space.kept_, space.matrix_[:, : centroids.shape[1]]
+    slopes = -2 * (centroids @ matrix.T) / space.scale_[kept]
+    intercepts = (centroids**2).sum(axis=1) - slopes @ space.mean_[kept]
+    return linear_rows(
+        [names[position] for position in kept],
+        slopes,
+        intercepts,
+        np.arange(1, len(slopes) + 1) if ids is None else ids,
+        (space.mean_[kept], space.clip_lo_[kept], space.clip_hi_[kept]),
+    )
 
 
 def linear_rows(
-    features: list[str],
+    features: Sequence[str],
     slopes: np.ndarray,
     intercepts: np.ndarray,
     segment_ids: np.ndarray,
-    scaling: Scaling,
+    ranges: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> pd.DataFrame:
     """Write scores that are affine in clipped features as one row per segment and feature.
 
     Parameters
     ----------
-    features : list of str, length n_features
+    features : sequence of str, length n_features
     slopes : ndarray, shape (n_segments, n_features)
         In the features' own units.
     intercepts : ndarray, shape (n_segments,)
     segment_ids : ndarray of int, shape (n_segments,)
-    scaling : Scaling
+    ranges : tuple of ndarray, each of shape (n_features,)
+        Mean, lower and upper bound of each feature.
 
     Returns
     -------
     DataFrame
         As `fold_weights`.
     """
-    terms = term_rows(features, scaling.clip_lo, scaling.clip_hi, scaling.mean)
+    mean, clip_lo, clip_hi = ranges
+    terms = term_rows(features, clip_lo, clip_hi, mean)
     rows = LinearModel.of(segment_ids, terms, intercepts, slopes).to_rows()
     return rows.rename(columns={"output": "segment_id"})[list(WEIGHT_COLUMNS[1:])]
 

@@ -22,14 +22,8 @@ class Settings:
         Features with a smaller reliability (0..1) are dropped, where reliability is known.
     max_correlation : float
         Of two features with a larger absolute correlation, the later one in the catalog is dropped.
-    block_balance : float
-        0 lets each feature count alike, 1 each block, however many features it has.
-    guidance : float
-        Share (0..1) of the embedding's variance that comes from predicted outcomes; 0 ignores outcomes.
-    min_outcome_users : int
-        Outcomes, or replicates, known for fewer users are not used.
-    min_outcome_r2 : float
-        Leave-one-out R² that the best-predicted outcome must reach, or the outcomes do not guide.
+    min_replicate_users : int
+        Reliability is not weighed when fewer users have two parts of a history.
     explained_variance, max_components : float, int
         Principal components are kept up to this share of the variance, and no more than so many.
     min_k, max_k : int
@@ -38,11 +32,20 @@ class Settings:
         k-means++ starts of each fit. With few, a poor optimum passes for an unstable persona.
     study_users, n_repeats : int
         Size of the stability study's sample, and number of its repetitions; three for a number of
-        personas that is far from a bar by then, or smaller than one that passes.
+        personas that is far from a bar by then.
     silhouette_users : int
         Size of the sample behind silhouette, Calinski-Harabasz and Davies-Bouldin.
     min_prediction_strength, min_half_sample_ari, min_jaccard, min_share : float
         The bars that a number of personas must pass.
+    min_month_ago_ari : float
+        Agreement with a fit on the features of a month ago that proven personas must reach.
+    min_pattern : float
+        What prediction strength, adjusted Rand index and Jaccard index must reach to be called a pattern,
+        which is exploratory (Hennig, 2007).
+    null_users, n_nulls : int
+        Size and number of the clouds without groups that personas are compared with.
+    n_workers : int
+        Processes; the results are the same with one.
     order_features : tuple of str
         Personas are numbered by their descending mean over these features.
     seed : int
@@ -55,15 +58,12 @@ class Settings:
     clip_quantiles: tuple[float, float] = (0.01, 0.99)
     min_reliability: float = 0.1
     max_correlation: float = 0.85
-    block_balance: float = 0.0
-    guidance: float = 0.15
-    min_outcome_users: int = 500
-    min_outcome_r2: float = 0.05
+    min_replicate_users: int = 100
     explained_variance: float = 0.85
     max_components: int = 15
-    min_k: int = 4
+    min_k: int = 2
     max_k: int = 10
-    n_init: int = 16
+    n_init: int = 8
     study_users: int = 10_000
     n_repeats: int = 10
     silhouette_users: int = 4_000
@@ -71,6 +71,11 @@ class Settings:
     min_half_sample_ari: float = 0.80
     min_jaccard: float = 0.75
     min_share: float = 0.03
+    min_month_ago_ari: float = 0.80
+    min_pattern: float = 0.60
+    null_users: int = 4_000
+    n_nulls: int = 19
+    n_workers: int = 2
     order_features: tuple[str, ...] = (
         "purchase_rate_logit",
         "ordering_sessions_logit",
@@ -84,8 +89,6 @@ class Settings:
         checks = {
             "as_of must be a date": isinstance(self.as_of, date),
             "clip_quantiles must satisfy 0 <= low < high <= 1": 0 <= low < high <= 1,
-            "guidance must lie in 0..1": 0 <= self.guidance <= 1,
-            "block_balance must lie in 0..1": 0 <= self.block_balance <= 1,
             "2 <= min_k <= max_k must hold": 2 <= self.min_k <= self.max_k,
             "n_repeats must be at least 2": self.n_repeats >= 2,
             "min_users must be at least 2 * max_k": self.min_users >= 2 * self.max_k,
@@ -93,3 +96,18 @@ class Settings:
         for rule, holds in checks.items():
             if not holds:
                 raise ValueError(f"Settings: {rule}; got {self}")
+
+    @property
+    def bars(self) -> dict[str, float]:
+        """What must be reached to be stable, by metric."""
+        return {
+            "prediction_strength": self.min_prediction_strength,
+            "half_sample_ari": self.min_half_sample_ari,
+            "min_jaccard": self.min_jaccard,
+            "min_share": self.min_share,
+        }
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """What must be reached to be a pattern at all, by metric."""
+        return {name: min(bar, self.min_pattern) for name, bar in self.bars.items()}

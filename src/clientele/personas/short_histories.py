@@ -325,7 +325,9 @@ def compare_early_classifiers(
         return pd.DataFrame(columns=columns)
     draws = _Resamples(len(frame.users), settings)
     methods = {
-        "logistic_regression": LogisticRegression(C=settings.inverse_penalty, max_iter=500),
+        "logistic_regression": LogisticRegression(
+            C=settings.inverse_penalty, max_iter=500, class_weight="balanced"
+        ),
         "k_nearest_neighbours": KNeighborsClassifier(25),
         "decision_tree": DecisionTreeClassifier(min_samples_leaf=30, random_state=settings.seed),
         "linear_svm": LinearSVC(C=settings.inverse_penalty, random_state=settings.seed),
@@ -453,7 +455,9 @@ class _EarlyClassifier:
     @staticmethod
     def _learn(frame: _Frame, fold: int | None, settings: StudySettings):
         scaler = _Standardiser.fit(frame, fold)
-        model = LogisticRegression(C=settings.inverse_penalty, max_iter=500)
+        # Each persona counts alike, as it does for centroids: those with long histories have another mix of
+        # personas than those whom the classifier labels.
+        model = LogisticRegression(C=settings.inverse_penalty, max_iter=500, class_weight="balanced")
         model.fit(*frame.examples(scaler, fold, settings))
         slopes, intercepts = model.coef_, model.intercept_
         if len(model.classes_) == 2:
@@ -463,7 +467,7 @@ class _EarlyClassifier:
             -slopes / scaler.scale,
             -intercepts + (slopes / scaler.scale) @ scaler.mean,
             model.classes_,
-            scaler,
+            (scaler.mean, scaler.clip_lo, scaler.clip_hi),
         )
         return rows, scaler, model
 

@@ -1,31 +1,70 @@
-"""How many personas hold, and how sure a label is: what survives a refit on other users."""
+"""How many personas there are, if any: what a refit on other customers and other days finds again."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import (
     adjusted_rand_score,
     calinski_harabasz_score,
     davies_bouldin_score,
     pairwise_distances,
-    pairwise_distances_argmin,
     silhouette_score,
 )
 from threadpoolctl import threadpool_limits
 
 from clientele.learning.calibration import IsotonicTable
+from clientele.learning.nulls import NullTest, gaussian_like
+from clientele.learning.resampling import half_samples
+from clientele.personas.pipeline import HabitSpace, fit_kmeans, nearest
 from clientele.personas.settings import Settings
 
 # How much looser (relative inertia) a partition may be that continues the one before.
 CONTINUITY = 0.01
+# Repetitions after which a number of personas that is this far from a bar is given up.
+GLANCE, HOPELESS = 3, 0.1
+# Pairs of halves behind the statistics that are compared with those of clouds without groups.
+NULL_REPEATS = 2
 DIAGNOSTIC_COLUMNS = ("k", "metric", "value", "threshold", "passed")
+STABLE, EXPLORATORY, NO_GROUPS = "stable", "exploratory", "no_groups"
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """The customers whom a study refits on, and whatever is known of parts of their histories.
+
+    Attributes
+    ----------
+    user_sk : ndarray of int64, shape (n_users,)
+    values : ndarray, shape (n_users, n_features)
+    parts_user_sk : ndarray of int64, shape (n_others,)
+        Users with parts; not all need be among `user_sk`, and the other way round.
+    parts : ndarray, shape (n_others, n_parts, n_features)
+    """
+
+    user_sk: np.ndarray
+    values: np.ndarray
+    parts_user_sk: np.ndarray
+    parts: np.ndarray
+
+    @property
+    def everyone(self) -> np.ndarray:
+        """Users of either kind, ascending: a user who is drawn is drawn with both."""
+        return np.union1d(self.user_sk, self.parts_user_sk)
+
+    def count(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions in `values` and in `parts`, each as often as `counts` (n_everyone,) says of its user."""
+        everyone = self.everyone
+        return tuple(
+            np.repeat(np.arange(len(users)), counts[np.searchsorted(everyone, users)])
+            for users in (self.user_sk, self.parts_user_sk)
+        )
 
 
 @dataclass(frozen=True)
@@ -35,37 +74,37 @@ class ChoiceOfK:
     Attributes
     ----------
     k : int
-    is_stable : bool
-        Whether every bar is passed with at least ``min_k`` personas.
+        Of no groups, the number that came nearest to the bars.
+    standing : str
+        ``stable``: every bar is passed, and so is the cloud without groups. ``exploratory``: more than a
+        cloud without groups would show, and a bar is missed. ``no_groups``: a cloud without groups shows as
+        much.
     reason : str
         The rule's outcome as a sentence, naming the bars missed.
     diagnostics : DataFrame
         Long: ``k``, ``metric``, ``value``, ``threshold`` and ``passed`` (both missing where a metric is
         reported and decides nothing).
-    refits : dict of int to list of ndarray, each of shape (k, n_components)
-        Centroids of the half-sample refits for every k tried.
+    refits : dict of int to ndarray of int, shape (n_refits, n_users)
+        Labels of the subjects by every half-sample refit, for every k tried.
+    labels : ndarray of int, shape (n_users,)
+        Labels of the subjects by the fit to all of them.
     """
 
     k: int
-    is_stable: bool
+    standing: str
     reason: str
     diagnostics: pd.DataFrame
-    refits: dict[int, list[np.ndarray]]
+    refits: dict[int, np.ndarray]
+    labels: np.ndarray
+
+    @property
+    def evidence(self) -> dict[str, float]:
+        """Metrics of the chosen number."""
+        own = self.diagnostics[self.diagnostics["k"] == self.k]
+        return dict(zip(own["metric"], own["value"].astype(float), strict=True))
 
 
-def fit_kmeans(points: np.ndarray, k: int, n_init: int, seed: int) -> KMeans:
-    """K-means by Lloyd's algorithm from k-means++ starts (Arthur and Vassilvitskii, 2007).
-
-    Only the start that is best after a few steps runs to its end, which costs a third of running all.
-    """
-    with warnings.catch_warnings():
-        # A resample may hold fewer than k distinct points; the empty clusters then count as unstable.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        start = KMeans(k, n_init=n_init, max_iter=8, random_state=seed).fit(points)
-        return KMeans(k, n_init=1, init=start.cluster_centers_).fit(points)
-
-
-def fit_final_kmeans(points: np.ndarray, k: int, n_init: int, seed: int, before: np.ndarray | None) -> KMeans:
+def fit_final_kmeans(points: np.ndarray, starts: np.ndarray, before: np.ndarray | None) -> KMeans:
     """K-means until no user changes the cluster; where it leads as far, from the segments that there are.
 
     Several partitions can be nearly as tight as the tightest, and chance picks another one after each month.
@@ -74,11 +113,14 @@ def fit_final_kmeans(points: np.ndarray, k: int, n_init: int, seed: int, before:
     Parameters
     ----------
     points : ndarray, shape (n_users, n_components)
+    starts : ndarray, shape (k, n_components)
+        Centroids of the best of many starts, on a sample.
     before : ndarray of int, shape (n_users,), or None
         Labels of the model before; used when there are `k` of them.
     """
+    k = len(starts)
     settled = {"n_init": 1, "max_iter": 2000, "tol": 0}
-    best = KMeans(k, init=fit_kmeans(points, k, n_init, seed).cluster_centers_, **settled).fit(points)
+    best = KMeans(k, init=starts, **settled).fit(points)
     if before is None or len(np.unique(before)) != k:
         return best
     means = np.array([points[before == label].mean(axis=0) for label in np.unique(before)])
@@ -88,139 +130,388 @@ def fit_final_kmeans(points: np.ndarray, k: int, n_init: int, seed: int, before:
     return continued if is_as_tight and not is_the_same and len(np.unique(continued.labels_)) == k else best
 
 
-# One thread, as in fit_personas.
-@threadpool_limits.wrap(limits=1)
-def choose_k(points: np.ndarray, settings: Settings, k_before: int | None = None) -> ChoiceOfK:
-    """Take the number of clusters that there was, if it passes every bar, else the largest that does.
+def choose_k(
+    subjects: Subjects,
+    settings: Settings,
+    k_before: int | None = None,
+    month_ago: np.ndarray | None = None,
+    shared: np.ndarray | None = None,
+) -> ChoiceOfK:
+    """Take the number of personas that there was, if it passes every bar, else the largest that does.
 
-    The bars are prediction strength and the adjusted Rand index between fits on two random halves (means
-    over repetitions), the bootstrap Jaccard index of the least stable cluster, and the smallest share of
-    users. If no k >= ``min_k`` passes, the k whose worst bar is nearest to being passed is taken and
-    ``is_stable`` is False. Silhouette and its kin are reported and decide nothing.
+    Every half of the customers, every bootstrap sample and the month before is fitted as a whole: ranges,
+    reliability, pruning, axes and centroids. The bars are prediction strength and the adjusted Rand index
+    between fits on two random halves (means over repetitions), the bootstrap Jaccard index of the least
+    stable persona, the smallest share of users, and the adjusted Rand index with a fit on the features of a
+    month ago, where there are any. What passes must also exceed what a cloud without groups shows: of 19
+    normal samples with the covariance of the customers, sent through the same fit, none may explain as much
+    of the variance by as many groups, and half must have a smaller prediction strength.
 
-    Three repetitions are all that a k gets which is far from a bar by then, or smaller than one that passes:
-    its figures are rougher.
+    Without a number that passes, the one nearest to the bars is ``exploratory`` if it reaches the floors and
+    exceeds the cloud; otherwise there are ``no_groups``. Silhouette and its kin are reported and decide
+    nothing.
+
+    Three repetitions are all that a number gets which is far from a bar by then: its figures are rougher.
 
     Parameters
     ----------
-    points : ndarray, shape (n_users, n_components)
-        Embedded users; two distinct points at least.
+    subjects : Subjects
     settings : Settings
     k_before : int or None
-        Number of clusters of the model before. A number that goes up and down with the months would rename
+        Number of personas of the model before. A number that goes up and down with the months would rename
         customers who have not changed.
+    month_ago : ndarray, shape (n_earlier, n_features), or None
+        Features of whoever was there a month ago, as of then.
+    shared : ndarray of bool, shape (n_users,), or None
+        Which subjects are among them: over these the two fits are compared, on today's features.
 
     Raises
     ------
     ValueError
-        All points are the same.
+        All users have the same features.
 
     References
     ----------
-    Tibshirani and Walther (2005), Cluster validation by prediction strength.
-    Tibshirani, Walther and Hastie (2001), Estimating the number of clusters in a data set via the gap
-    statistic. Hennig (2007), Cluster-wise assessment of cluster stability.
+    Tibshirani and Walther (2005), Cluster validation by prediction strength. Hennig (2007), Cluster-wise
+    assessment of cluster stability; below .6 a cluster should not be trusted, .6 to .75 shows a pattern,
+    above .75 it is stable. Liu, Hayes, Nobel and Marron (2008), Statistical significance of clustering for
+    high-dimension, low-sample size data (the normal null). Tibshirani, Walther and Hastie (2001), Estimating
+    the number of clusters in a data set via the gap statistic.
     """
-    # Single precision halves the time of the study, which compares labels only.
-    points = points.astype(np.float32)
-    n_distinct = len(np.unique(points, axis=0))
+    n_distinct = len(np.unique(subjects.values, axis=0))
     if n_distinct < 2:
         raise ValueError("All users have the same features: there is no number to choose.")
-    bars = {
-        "prediction_strength": settings.min_prediction_strength,
-        "half_sample_ari": settings.min_half_sample_ari,
-        "min_jaccard": settings.min_jaccard,
-        "min_share": settings.min_share,
-    }
-    candidates = range(2, min(settings.max_k, n_distinct) + 1)
-    shown = np.random.default_rng(settings.seed).permutation(len(points))[: settings.silhouette_users]
-    distances = pairwise_distances(points[shown])
-    values: dict[int, dict[str, float]] = {}
-    refits: dict[int, list[np.ndarray]] = {}
-    nearness: dict[int, float] = {}
-    stable = 0
-    # Downwards: below the first k that passes nothing is left to decide, and a glance is enough.
-    in_turn = sorted(candidates, key=lambda k: (k != k_before, -k))
-    for k in in_turn:
-        is_open = not stable and k >= settings.min_k
-        model = fit_kmeans(points, k, settings.n_init, settings.seed)
-        strength, ari, refits[k] = _study_halves(points, k, is_open, settings)
-        n_repeats = len(refits[k]) // 2
-        values[k] = {
-            "prediction_strength": strength,
-            "half_sample_ari": ari,
-            "min_jaccard": _study_bootstraps(points, model.labels_, k, n_repeats, settings),
-            "min_share": float(np.bincount(model.labels_, minlength=k).min() / len(points)),
-            **_describe_shape(points[shown], distances, model.labels_[shown]),
-            "gap": _gap(points[shown], k, settings.seed),
-        }
-        nearness[k] = min(values[k][bar] / needed for bar, needed in bars.items())
-        if is_open and nearness[k] >= 1:
-            stable = k
-    rows = [
-        (k, metric, value, bars.get(metric, np.nan), value >= bars[metric] if metric in bars else pd.NA)
-        for k, metrics in sorted(values.items())
-        for metric, value in metrics.items()
-    ]
-    diagnostics = pd.DataFrame(rows, columns=list(DIAGNOSTIC_COLUMNS)).astype({"passed": "boolean"})
+    candidates = list(range(settings.min_k, max(settings.min_k, min(settings.max_k, n_distinct)) + 1))
+    study = _Study(subjects, settings, candidates)
+    study.look(range(min(GLANCE, settings.n_repeats)), candidates)
+    if month_ago is not None and shared is not None and shared.sum() >= settings.min_users:
+        study.compare_with_month(month_ago, shared)
+    bars, floors = settings.bars, settings.floors
+    study.look(
+        range(GLANCE, settings.n_repeats),
+        [
+            k
+            for k in candidates
+            if all(study.figure(k, bar) >= needed - HOPELESS for bar, needed in bars.items())
+        ],
+    )
 
-    if stable:
-        why = "as many as before, and they" if stable == k_before else "the most that"
-        reason = f"{stable} personas: {why} pass every bar."
-        return ChoiceOfK(stable, True, reason, diagnostics, refits)
-    allowed = [k for k in candidates if k >= settings.min_k] or [max(candidates)]
-    k = max(allowed, key=lambda k: (round(nearness[k], 12), k))
-    of_k = values[k]
-    missed = [f"{bar} {of_k[bar]:.3f} < {needed}" for bar, needed in bars.items() if of_k[bar] < needed]
-    if k < settings.min_k:
-        missed.append(f"only {n_distinct} distinct kinds of users")
-    reason = f"{k} personas, bars missed: {'; '.join(missed)}."
-    return ChoiceOfK(k, False, reason, diagnostics, refits)
+    def reaches(k: int, needed: dict[str, float]) -> bool:
+        return all(study.figure(k, bar) >= value for bar, value in needed.items())
+
+    def is_found_again(k: int) -> bool:
+        return not study.figure(k, "month_ago_ari") < settings.min_month_ago_ari
+
+    # Downwards, the one before first; those that a fit on the month before finds again ahead of the others.
+    passing = [k for k in candidates if reaches(k, bars)]
+    passing.sort(key=lambda k: (not is_found_again(k), k != k_before, -k))
+    for k in passing:
+        if study.exceeds_null(k):
+            standing = STABLE if is_found_again(k) else EXPLORATORY
+            why = "as many as before, and they pass" if k == k_before else "the most that pass"
+            reason = f"{k} personas: {why} every bar."
+            if standing == EXPLORATORY:
+                reason = f"{k} personas: {study.missed(k)}."
+            return study.choice(k, standing, reason)
+    # Ties to the larger: rounding keeps the last bits of a mean from deciding.
+    near = max(candidates, key=lambda k: (round(study.nearness(k, bars), 12), k))
+    if near not in passing and reaches(near, floors) and study.exceeds_null(near):
+        return study.choice(near, EXPLORATORY, f"{near} personas: {study.missed(near)}.")
+    tested = [k for k in [*passing, near] if k in study.null]
+    why = (
+        f"{tested[0]} groups are no more than a cloud without groups shows"
+        if tested
+        else f"{near} groups come nearest to the bars: {study.missed(near)}"
+    )
+    return study.choice(tested[0] if tested else near, NO_GROUPS, f"No groups: {why}.")
 
 
-def _study_halves(
-    points: np.ndarray, k: int, is_open: bool, settings: Settings
-) -> tuple[float, float, list[np.ndarray]]:
-    """Mean prediction strength and ARI over random halves, and the centroids of the fits."""
-    strengths, aris, centroids = [], [], []
-    half = len(points) // 2
-    for repeat in range(settings.n_repeats):
-        generator = np.random.default_rng([settings.seed, 1, repeat])
-        order = generator.permutation(len(points))
-        parts = np.sort(order[:half]), np.sort(order[half:])
-        models = [fit_kmeans(points[part], k, settings.n_init, repeat) for part in parts]
-        labels = [model.predict(points) for model in models]
-        aris.append(adjusted_rand_score(*labels))
-        for own, other, part in ((0, 1, parts[0]), (1, 0, parts[1])):
-            together = cross_count(labels[own][part], labels[other][part], k)
-            size = together.sum(axis=1)
-            pairs = (together * (together - 1)).sum(axis=1) / np.maximum(size * (size - 1), 1)
-            strengths.append(pairs.min())
-        centroids += [model.cluster_centers_ for model in models]
-        # Most of the time would go into k that will not be chosen any more.
-        missed = max(
-            settings.min_prediction_strength - np.mean(strengths),
-            settings.min_half_sample_ari - np.mean(aris),
+def glance_at_k(subjects: Subjects, settings: Settings) -> int:
+    """Choose as `choose_k` does, from two pairs of halves alone: for the folds of a backtest.
+
+    Returns
+    -------
+    int
+        The largest number of personas that passes the bars of halves and share, else the nearest to them.
+    """
+    n_distinct = len(np.unique(subjects.values, axis=0))
+    candidates = list(range(settings.min_k, max(settings.min_k, min(settings.max_k, n_distinct)) + 1))
+    study = _Study(subjects, settings, candidates)
+    study.look_at_halves(range(2), candidates)
+    bars = {name: bar for name, bar in settings.bars.items() if name != "min_jaccard"}
+    return max(candidates, key=lambda k: (min(1.0, round(study.nearness(k, bars), 12)), k))
+
+
+class _Study:
+    """Figures by number of personas, filled as far as the choice needs them."""
+
+    def __init__(self, subjects: Subjects, settings: Settings, candidates: list[int]) -> None:
+        self.subjects, self.settings, self.candidates = subjects, settings, candidates
+        self.space = HabitSpace(settings).fit(subjects.values, subjects.parts)
+        # Single precision halves the time of the study, which compares labels only.
+        self.points = self.space.transform(subjects.values).astype(np.float32)
+        n_shown = min(settings.silhouette_users, len(self.points))
+        self.shown = np.random.default_rng(settings.seed).permutation(len(self.points))[:n_shown]
+        self.models = dict(
+            zip(
+                candidates,
+                in_parallel(
+                    settings.n_workers,
+                    _fit,
+                    [(self.points, k, settings.n_init, settings.seed) for k in candidates],
+                ),
+                strict=True,
+            )
         )
-        if repeat == 2 and (not is_open or missed > 0.1):
-            break
-    return float(np.mean(strengths)), float(np.mean(aris)), centroids
+        self.halves: dict[int, list[tuple[float, float]]] = {k: [] for k in candidates}
+        self.jaccard: dict[int, list[np.ndarray]] = {k: [] for k in candidates}
+        self.refits: dict[int, list[np.ndarray]] = {k: [] for k in candidates}
+        self.month: dict[int, float] = {}
+        self.null: dict[int, dict[str, NullTest]] = {}
+
+    def look(self, repeats: Iterable[int], ks: list[int]) -> None:
+        """Refit on halves and bootstrap samples."""
+        repeats = list(repeats)
+        if not ks or not repeats:
+            return
+        self.look_at_halves(repeats, ks)
+        labels = {k: self.models[k][1] for k in ks}
+        for found in in_parallel(
+            self.settings.n_workers,
+            study_bootstrap,
+            [(self.subjects, labels, r, self.settings) for r in repeats],
+        ):
+            for k in ks:
+                self.jaccard[k].append(found[k])
+
+    def look_at_halves(self, repeats: Iterable[int], ks: list[int]) -> None:
+        """Refit on halves alone."""
+        for found in in_parallel(
+            self.settings.n_workers, study_halves, [(self.subjects, ks, r, self.settings) for r in repeats]
+        ):
+            for k in ks:
+                strength, agreement, refits = found[k]
+                self.halves[k].append((strength, agreement))
+                self.refits[k] += refits
+
+    def compare_with_month(self, month_ago: np.ndarray, shared: np.ndarray) -> None:
+        """Refit on the features of a month ago."""
+        settings = self.settings
+        kept = np.isin(self.subjects.parts_user_sk, self.subjects.user_sk[shared])
+        space = HabitSpace(settings).fit(month_ago, self.subjects.parts[kept])
+        points = space.transform(month_ago).astype(np.float32)
+        today = space.transform(self.subjects.values[shared])
+        models = in_parallel(
+            settings.n_workers, _fit, [(points, k, settings.n_init, settings.seed) for k in self.candidates]
+        )
+        for k, (centroids, _) in zip(self.candidates, models, strict=True):
+            self.month[k] = float(adjusted_rand_score(nearest(today, centroids), self.models[k][1][shared]))
+
+    def exceeds_null(self, k: int) -> bool:
+        """Whether no cloud without groups reaches what the customers show; measured once."""
+        if k not in self.null:
+            self.null[k] = measure_null(self.subjects.values, self.space, k, self.settings)
+        return all(passed for _, passed in self._null_bars(k).values())
+
+    def _null_bars(self, k: int) -> dict[str, tuple[float, bool]]:
+        """Return what a cloud shows, and whether the customers show more, by figure."""
+        strength, share = (self.null[k][name] for name in NULL_METRICS)
+        usual = float(np.median(strength.draws))
+        return {
+            NULL_METRICS[0]: (usual, strength.value > usual),
+            NULL_METRICS[1]: (share.bar, share.is_passed),
+        }
+
+    def figure(self, k: int, metric: str) -> float:
+        """Return one of the figures that decide."""
+        if metric == "month_ago_ari":
+            return self.month.get(k, np.nan)
+        if metric == "min_share":
+            return float(np.bincount(self.models[k][1], minlength=k).min() / len(self.points))
+        if metric == "min_jaccard":
+            return float(np.mean(self.jaccard[k], axis=0).min())
+        return float(
+            np.mean(self.halves[k], axis=0)[["prediction_strength", "half_sample_ari"].index(metric)]
+        )
+
+    def nearness(self, k: int, bars: dict[str, float]) -> float:
+        """Return the figure that lies lowest in relation to its bar; 1 and more passes."""
+        return min(self.figure(k, bar) / needed for bar, needed in bars.items())
+
+    def missed(self, k: int) -> str:
+        """Name the bars missed."""
+        needed = self.settings.bars | {"month_ago_ari": self.settings.min_month_ago_ari}
+        found = {bar: self.figure(k, bar) for bar in needed}
+        missed = [f"{bar} {found[bar]:.3f} < {needed[bar]}" for bar in needed if found[bar] < needed[bar]]
+        return f"bars missed: {'; '.join(missed)}"
+
+    def choice(self, k: int, standing: str, reason: str) -> ChoiceOfK:
+        bars = self.settings.bars | {"month_ago_ari": self.settings.min_month_ago_ari}
+        distances = pairwise_distances(self.points[self.shown])
+        rows: list[tuple[object, ...]] = []
+        for each in self.candidates:
+            for metric, needed in bars.items():
+                value = self.figure(each, metric)
+                rows.append((each, metric, value, needed, pd.NA if np.isnan(value) else value >= needed))
+            if each in self.null:
+                rows += [
+                    (each, name, self.null[each][name].value, bar, passed)
+                    for name, (bar, passed) in self._null_bars(each).items()
+                ]
+            labels = self.models[each][1]
+            shape = _describe_shape(self.points[self.shown], distances, labels[self.shown])
+            shape["gap"] = _gap(self.points[self.shown], each, self.settings.seed)
+            rows += [(each, metric, value, np.nan, pd.NA) for metric, value in shape.items()]
+        diagnostics = pd.DataFrame(rows, columns=list(DIAGNOSTIC_COLUMNS)).astype({"passed": "boolean"})
+        refits = {each: np.array(found) for each, found in self.refits.items()}
+        return ChoiceOfK(k, standing, reason, diagnostics, refits, self.models[k][1])
 
 
-def _study_bootstraps(
-    points: np.ndarray, labels: np.ndarray, k: int, n_repeats: int, settings: Settings
-) -> float:
-    """Mean over bootstraps of each cluster's best Jaccard index; the least of the clusters."""
-    jaccard = np.zeros(k)
-    for repeat in range(n_repeats):
-        generator = np.random.default_rng([settings.seed, 2, repeat])
-        drawn = np.sort(generator.integers(len(points), size=len(points)))
-        model = fit_kmeans(points[drawn], k, settings.n_init, repeat)
-        users, first = np.unique(drawn, return_index=True)
-        both = cross_count(labels[users], model.labels_[first], k)
+def in_parallel(n_workers: int, task: Callable, arguments: list[tuple]) -> list:
+    """Call a task with each tuple of arguments, in so many processes; the results do not depend on how many.
+
+    Sums over threads are added in the order in which threads end: each process has one thread.
+    """
+    if n_workers <= 1 or len(arguments) < 2:
+        return [_alone(task, own) for own in arguments]
+    return Parallel(n_jobs=n_workers)(delayed(_alone)(task, own) for own in arguments)
+
+
+def _alone(task: Callable, arguments: tuple) -> object:
+    with threadpool_limits(limits=1):
+        return task(*arguments)
+
+
+def _fit(points: np.ndarray, k: int, n_init: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    model = fit_kmeans(points, k, n_init, seed)
+    return model.cluster_centers_, model.labels_
+
+
+def study_halves(
+    subjects: Subjects, ks: list[int], repeat: int, settings: Settings
+) -> dict[int, tuple[float, float, list[np.ndarray]]]:
+    """Fit on two random halves of the customers; everything is learnt in each.
+
+    Returns
+    -------
+    dict of int to tuple
+        By number of personas: prediction strength (the less of both directions' means), adjusted Rand index
+        over all subjects, and the labels that either fit gives to all subjects.
+    """
+    everyone = subjects.everyone
+    order = np.random.default_rng([settings.seed, 1, repeat]).permutation(len(everyone))
+    is_first = np.zeros(len(everyone), dtype=int)
+    is_first[order[: len(order) // 2]] = 1
+    fitted = []
+    for counts in (is_first, 1 - is_first):
+        users, others = subjects.count(counts)
+        space = HabitSpace(settings).fit(subjects.values[users], subjects.parts[others])
+        everybody = space.transform(subjects.values).astype(np.float32)
+        fitted.append((users, everybody))
+    return {k: _compare_halves(fitted, k, settings.n_init, repeat) for k in ks}
+
+
+def _compare_halves(
+    fitted: list[tuple[np.ndarray, np.ndarray]], k: int, n_init: int, seed: int
+) -> tuple[float, float, list[np.ndarray]]:
+    """Two halves, as positions and the coordinates of everybody in the half's own space."""
+    labels = [
+        nearest(everybody, fit_kmeans(everybody[users], k, n_init, seed).cluster_centers_).astype(np.int8)
+        for users, everybody in fitted
+    ]
+    strengths = [
+        prediction_strength(labels[own][fitted[own][0]], labels[1 - own][fitted[own][0]], k) for own in (0, 1)
+    ]
+    return float(np.mean(strengths)), float(adjusted_rand_score(*labels)), labels
+
+
+def prediction_strength(own: np.ndarray, other: np.ndarray, k: int) -> float:
+    """Of the pairs within a cluster, the share that the other fit keeps together; the least of the clusters.
+
+    Examples
+    --------
+    >>> prediction_strength(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0]), 2)
+    0.3333333333333333
+    """
+    together = cross_count(own, other, k)
+    size = together.sum(axis=1)
+    return float(((together * (together - 1)).sum(axis=1) / np.maximum(size * (size - 1), 1)).min())
+
+
+def study_bootstrap(
+    subjects: Subjects, labels: dict[int, np.ndarray], repeat: int, settings: Settings
+) -> dict[int, np.ndarray]:
+    """Fit on customers drawn with replacement; each persona's best Jaccard index, shape (k,), by k."""
+    everyone = subjects.everyone
+    generator = np.random.default_rng([settings.seed, 2, repeat])
+    counts = np.bincount(generator.integers(len(everyone), size=len(everyone)), minlength=len(everyone))
+    drawn, others = subjects.count(counts)
+    space = HabitSpace(settings).fit(subjects.values[drawn], subjects.parts[others])
+    users = np.unique(drawn)
+    points, asked = (space.transform(subjects.values[rows]).astype(np.float32) for rows in (drawn, users))
+    found = {}
+    for k, reference in labels.items():
+        refitted = nearest(asked, fit_kmeans(points, k, settings.n_init, repeat).cluster_centers_)
+        both = cross_count(reference[users], refitted, k)
         either = both.sum(axis=1, keepdims=True) + both.sum(axis=0, keepdims=True) - both
-        jaccard += (both / np.maximum(either, 1)).max(axis=1)
-    return float(jaccard.min() / n_repeats)
+        found[k] = (both / np.maximum(either, 1)).max(axis=1)
+    return found
+
+
+NULL_METRICS = ("null_prediction_strength", "null_explained_share")
+
+
+def measure_null(values: np.ndarray, space: HabitSpace, k: int, settings: Settings) -> dict[str, NullTest]:
+    """Compare customers with normal clouds of their covariance, through the same fit.
+
+    Groups explain more of the customers' variance than cuts through any cloud do (the cluster index of Liu et
+    al., 2008). They must also be found again more surely than the cuts of most clouds are: a distribution
+    that is not normal explains a little more without having groups.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_users, n_features)
+    space : HabitSpace
+        As learnt from `values`: its ranges tell the covariance, its reliability is taken as known.
+    k : int
+    settings : Settings
+        At most ``null_users`` of the users are looked at; ``n_nulls`` clouds of as many are drawn.
+
+    Returns
+    -------
+    dict of str to NullTest
+        By `NULL_METRICS`. To exceed all of 19 clouds has a chance of one in twenty for a cloud that is normal
+        itself.
+    """
+    if len(values) > settings.null_users:
+        order = np.random.default_rng([settings.seed, 4]).permutation(len(values))
+        values = values[np.sort(order[: settings.null_users])]
+    standardised = (np.clip(values, space.clip_lo_, space.clip_hi_) - space.mean_) / space.scale_
+    # Draw 0 are the customers themselves.
+    arguments = [
+        (standardised, space.reliability_, k, draw, settings) for draw in range(settings.n_nulls + 1)
+    ]
+    found = np.array(in_parallel(settings.n_workers, _null_figures, arguments))
+    return {name: NullTest(float(own[0]), own[1:]) for name, own in zip(NULL_METRICS, found.T, strict=True)}
+
+
+def _null_figures(
+    values: np.ndarray, reliability: np.ndarray, k: int, draw: int, settings: Settings
+) -> tuple[float, float]:
+    if draw:
+        values = gaussian_like(values, settings.seed + draw)
+    n_init = max(2, settings.n_init // 2)
+    points = HabitSpace(settings).fit(values, reliability=reliability).transform(values).astype(np.float32)
+    inertia = fit_kmeans(points, k, n_init, 0).inertia_
+    around_mean = float(((points - points.mean(axis=0)) ** 2).sum())
+    strengths = []
+    for repeat, halves in enumerate(half_samples(len(values), NULL_REPEATS, settings.seed + draw)):
+        fitted = []
+        for half in halves:
+            own = HabitSpace(settings).fit(values[half], reliability=reliability)
+            fitted.append((half, own.transform(values).astype(np.float32)))
+        strengths.append(_compare_halves(fitted, k, n_init, repeat)[0])
+    return float(np.mean(strengths)), 1 - inertia / around_mean
 
 
 def _describe_shape(points: np.ndarray, distances: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -243,14 +534,14 @@ def _gap(points: np.ndarray, k: int, seed: int, n_references: int = 3, n_points:
     expected = [
         np.log(max(fit_kmeans(spread.astype(points.dtype), k, 2, seed).inertia_, 1e-12))
         for reference in range(n_references)
-        for spread in [np.random.default_rng([seed, 4, reference]).uniform(low, high, points.shape)]
+        for spread in [np.random.default_rng([seed, 7, reference]).uniform(low, high, points.shape)]
     ]
     return float(np.mean(expected) - np.log(max(fit_kmeans(points, k, 2, seed).inertia_, 1e-12)))
 
 
 def cross_count(first: np.ndarray, second: np.ndarray, k: int) -> np.ndarray:
     """Count users by two labellings with values 0..k-1; shape (k, k), empty labels included."""
-    return np.bincount(first * k + second, minlength=k * k).reshape(k, k)
+    return np.bincount(first.astype(np.int64) * k + second, minlength=k * k).reshape(k, k)
 
 
 def align(reference: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
@@ -262,7 +553,7 @@ def align(reference: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def calibrate_confidence(
-    points: np.ndarray, labels: np.ndarray, margins: np.ndarray, refits: list[np.ndarray], n_bins: int = 20
+    labels: np.ndarray, margins: np.ndarray, refits: np.ndarray, k: int, n_bins: int = 20
 ) -> pd.DataFrame:
     """Tabulate confidence against margin: agreement under refitting.
 
@@ -271,12 +562,12 @@ def calibrate_confidence(
 
     Parameters
     ----------
-    points : ndarray, shape (n_users, n_components)
     labels : ndarray of int, shape (n_users,)
         The model's labels, 0..k-1.
     margins : ndarray, shape (n_users,)
         As in `clientele.personas.score`.
-    refits : list of ndarray, each of shape (k, n_components)
+    refits : ndarray of int, shape (n_refits, n_users)
+    k : int
     n_bins : int
 
     Returns
@@ -289,9 +580,7 @@ def calibrate_confidence(
     ----------
     Barlow, Bartholomew, Bremner and Brunk (1972), Statistical inference under order restrictions.
     """
-    k = len(refits[0])
-    relabelled = [align(labels, pairwise_distances_argmin(points, centroids), k) for centroids in refits]
-    agreement = (np.array(relabelled) == labels).mean(axis=0)
+    agreement = np.mean([align(labels, refit, k) == labels for refit in refits], axis=0)
     return tabulate_by_margin(margins, agreement, n_bins)
 
 

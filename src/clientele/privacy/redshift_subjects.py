@@ -1,8 +1,8 @@
 """Tell Redshift whom a request is about: ``clientele redshift-subjects``, and each command of such a request.
 
 SQL on DuckDB asks this process for the ids that the environment names; SQL on Redshift cannot. They go into
-``vault.named_subjects`` before the operation of macros/rights.sql, which empties it, as bound parameters: no
-statement names an id. Whoever was named before and not dealt with is not named any more.
+``vault.named_subjects`` before the operation of macros/privacy/rights.sql, which empties it, as bound
+parameters: no statement names an id. Whoever was named before and not dealt with is not named any more.
 """
 
 from __future__ import annotations

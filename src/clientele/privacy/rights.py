@@ -2,7 +2,7 @@
 
 Customers are named in the environment: ``CLIENTELE_SUBJECT`` (one id) or ``CLIENTELE_SUBJECTS_FILE`` (a text
 file, one id per line). Nothing else carries their ids: dbt writes the text of its commands and statements to
-its logs. What is done with them is SQL, in macros/rights.sql, on either engine.
+its logs. What is done with them is SQL, in macros/privacy/rights.sql, on either engine.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ dbt-duckdb loads :class:`Plugin` because the profile names this module. SQL reac
 * a session variable with the derived keys, so that no statement, log or artefact carries them;
 * functions: ``clientele_key_problem()``, ``clientele_inventory(known)``,
   ``clientele_publication_start(facts)``, ``clientele_publication_take_over(folder, file, contents)`` and
-  ``clientele_publication_finish(folder)``; for erasure and key rotation (macros/rights.sql) those on the
-  ring, the subjects, the rewritten files and the next key.
+  ``clientele_publication_finish(folder)``; for erasure and key rotation (macros/privacy/rights.sql) those on
+  the ring, the subjects, the rewritten files and the next key.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def _subjects() -> str:
 
 
 def _inventory(known: str) -> str:
-    """Look at the files of CLIENTELE_EVENTS; takes and gives JSON arrays of ledger rows (macros/lake.sql)."""
+    """Look at the files of CLIENTELE_EVENTS; ledger rows in and out, as JSON (macros/intake/lake.sql)."""
     patterns = os.environ.get(EVENTS_VARIABLE, "")
     try:
         found = lake.inventory(patterns, lake.known_from_json(known))

@@ -1,0 +1,71 @@
+{#- What a run of dbt must not do to a warehouse. on-run-start, before the first change: each refusal names the command that
+    does what was wanted. -#}
+
+{% macro check_invocation() %}
+    {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
+        {%- if invocation_args_dict.get('empty') -%}
+            {{ exceptions.raise_compiler_error(
+                'Nothing was changed. --empty would build every table without rows, and so empty the books. To see whether the SQL'
+                ~ ' compiles: dbt compile. To try a change: dbt build with another CLIENTELE_HOME.'
+            ) }}
+        {%- endif -%}
+        {{ clientele.check_selection() }}
+        {{ clientele.check_reading_settings() }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro check_selection() %}
+    {#- core.events commits a load: what is made from the same lines has to be in place before. And a table that is made from
+        lines can be built whole only when the files are read again. -#}
+    {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | sort(attribute='name')
+        if node.unique_id in selected_resources and node.package_name == 'clientele' and clientele.room_of(node) == 'intake' -%}
+        {%- set is_emptied = flags.FULL_REFRESH and node.config.materialized == 'incremental' and node.config.full_refresh is not false -%}
+        {%- if node.name == 'events' or is_emptied -%}
+            {%- set missing = [] -%}
+            {%- for parent in clientele.models_above(node.unique_id, []) if parent not in selected_resources -%}
+                {%- do missing.append(graph.nodes[parent].name) -%}
+            {%- endfor -%}
+            {%- if missing -%}
+                {{ exceptions.raise_compiler_error(
+                    'Nothing was changed. This selection has ' ~ node.name ~ ' without ' ~ missing | sort | join(', ')
+                    ~ ', and ' ~ ('would leave it without the rows of earlier files' if is_emptied else 'would leave out what they make of new files')
+                    ~ '. Run ' ~ ('dbt build --full-refresh, which reads all files again.' if is_emptied
+                        else 'dbt build, or dbt run --select +events for the events alone.')
+                ) }}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro check_reading_settings() %}
+    {#- Events that are held were read with the settings of then; today's reach them only when the files are read again. -#}
+    {%- set lines = 'model.clientele.stg_lake__lines' -%}
+    {%- set marks = adapter.get_relation(database=target.database, schema='core', identifier='load_marks') -%}
+    {%- if marks is not none and lines in selected_resources and not flags.FULL_REFRESH -%}
+        {%- if 'settings' in clientele.column_names(marks) -%}
+            {%- for mark in run_query(
+                'select settings from ' ~ marks ~ " where model_name = 'stg_lake__lines' and " ~ clientele.taken_in('events') ~ ' > 0'
+            ).rows -%}
+                {%- set changed = clientele.changed_settings(mark['settings'] or '') -%}
+                {%- if changed -%}
+                    {{ exceptions.raise_compiler_error(
+                        'Nothing was changed. ' ~ changed | join(', ') ~ ': the files were read with the former value. Set it back,'
+                        ~ ' or run dbt build --full-refresh, which reads all files again (those that are not in the lake any more are lost).'
+                    ) }}
+                {%- endif -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro models_above(unique_id, found) %}
+    {#- All models that a node is built from. -#}
+    {%- for parent in graph.nodes[unique_id].depends_on.nodes if parent.startswith('model.') and parent not in found -%}
+        {%- do found.append(parent) -%}
+        {%- do clientele.models_above(parent, found) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}

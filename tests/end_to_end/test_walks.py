@@ -1,0 +1,148 @@
+"""Whatever is run, in whatever order, with whatever settings: one build later all is as in a fresh warehouse.
+
+A step that dbt refuses has changed nothing. CLIENTELE_TEST_WALKS=300 takes many walks; without it a few, the
+same each time. Deliveries alone are in test_order.py, kills at every statement in test_faults.py.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from breaking import Breaker
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support import WITHOUT_TESTS, House, Table, assert_same, little_shop
+from test_build_state import wrong_version
+
+N_WALKS = int(os.environ.get("CLIENTELE_TEST_WALKS", "4"))
+VARIABLES = {"reference_days": 10}
+PAPERS = False  # no test here reads what dbt writes about its runs
+ALL = ("--select", "+reconciliation", "+user_features", "+customer_visits", *WITHOUT_TESTS)
+SHOP = little_shop(seed=3, n_users=40)
+MONTHS = {
+    "oct.csv": [event for event in SHOP if event.event_time < "2019-11"],
+    "nov.csv": [event for event in SHOP if event.event_time >= "2019-11"],
+}
+PARTS = [
+    "event_files",
+    "+users",
+    "+events",
+    "user_sessions",
+    "products daily_events",
+    "user_feature_values",
+    "product_taxonomy shop_priors customer_visits",
+    "events",
+    "users+",
+]
+# Of these, what is made from files alone is refused.
+REFRESHED = ["user_sessions", "products", "user_feature_values", "+users", "events", "user_keys"]
+
+steps = st.one_of(
+    st.tuples(st.just("deliver"), st.sampled_from(sorted(MONTHS)), st.booleans()),
+    st.tuples(
+        st.just("set"),
+        st.sampled_from([{}, {"session_gap_minutes": 4}, {"window_days": 12}, {"premium_z": 0.1}]),
+    ),
+    st.tuples(st.just("feature"), st.booleans()),
+    st.tuples(st.just("build"), st.just(())),
+    st.tuples(st.just("empty"), st.just(("--empty",))),
+    st.tuples(st.just("part"), st.sampled_from(PARTS).map(lambda part: ("--select", *part.split()))),
+    st.tuples(
+        st.just("refresh"), st.sampled_from(REFRESHED).map(lambda part: ("--full-refresh", "--select", part))
+    ),
+    st.tuples(st.just("kill"), st.integers(20, 260)),
+)
+
+
+def with_a_feature(manifest) -> None:
+    """Add a column to the features, as the next version may."""
+    node = manifest.nodes["model.clientele.user_feature_values"]
+    node.raw_code = node.raw_code.replace(
+        "lifetimes.user_sk,\n        cast",
+        "lifetimes.user_sk,\n        lifetimes.n_events + 1 as n_more,\n        cast",
+    )
+    assert "n_more" in node.raw_code
+
+
+@pytest.fixture(scope="module")
+def breaker() -> Iterator[Breaker]:
+    with Breaker(VARIABLES) as breaker:
+        yield breaker
+
+
+@pytest.fixture(scope="module")
+def start(new_house) -> House:
+    """Return a house with October built. All walks share its lake: paths are in the ledger."""
+    house = new_house(variables=VARIABLES)
+    house.deliver("oct.csv", MONTHS["oct.csv"])
+    house.build(*ALL)
+    return house
+
+
+@pytest.fixture(scope="module")
+def fresh(new_house):
+    """Return a function that gives what a fresh build makes of these files and settings."""
+    found: dict[str, dict[str, Table]] = {}
+
+    def of(files: dict[str, bool], variables: dict[str, object], has_feature: bool) -> dict[str, Table]:
+        key = repr((sorted(files.items()), variables, has_feature))
+        if key not in found:
+            house = new_house(variables=VARIABLES)
+            for name, is_right in files.items():
+                house.deliver(name, MONTHS[name] if is_right else wrong_version(MONTHS[name]))
+            house.build(*ALL, variables=variables, change=with_a_feature if has_feature else None)
+            found[key] = house.contents()
+        return found[key]
+
+    return of
+
+
+@settings(
+    max_examples=N_WALKS,
+    deadline=None,
+    derandomize="CLIENTELE_TEST_WALKS" not in os.environ,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(walk=st.lists(steps, min_size=3, max_size=5))
+def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
+    with TemporaryDirectory() as folder:
+        house = start.copy(Path(folder))
+        for path in house.lake.iterdir():
+            path.unlink()
+        files, variables, has_feature = {"oct.csv": True}, {}, False
+        house.deliver("oct.csv", MONTHS["oct.csv"])
+        for step, *values in walk:
+            if step == "deliver":
+                name, is_right = values
+                files[name] = is_right
+                house.deliver(name, MONTHS[name] if is_right else wrong_version(MONTHS[name]))
+            elif step == "set":
+                variables = values[0]
+            elif step == "feature":
+                has_feature = values[0]
+            elif step == "kill":
+                breaker.build(house, *ALL, at_statement=values[0], variables=variables)
+            else:
+                selection = values[0] if "--select" in values[0] else (*ALL, *values[0])
+                # what is left out of ALL would fit a model
+                if selection == ("--select", "users+"):
+                    selection = ("--select", "users", "user_sessions", "user_feature_values")
+                rooms = ("core", "marts", "vault", "monitor")
+                before = house.contents(*rooms, provenance=True)
+                done = house.run(
+                    *selection,
+                    command=("run",) if step != "build" else ("build",),
+                    variables=variables,
+                    change=with_a_feature if has_feature else None,
+                )
+                if not done.succeeded:
+                    assert "Nothing was changed." in done.said, done.said[-2000:]
+                    assert_same(house.contents(*rooms, provenance=True), before)
+        house.build(*ALL, variables=variables, change=with_a_feature if has_feature else None)
+        assert_same(house.contents(), fresh(files, variables, has_feature))

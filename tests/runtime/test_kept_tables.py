@@ -1,0 +1,198 @@
+"""Tables that are kept from run to run say what they hold and what they are built with, whatever was run."""
+
+from __future__ import annotations
+
+import pytest
+from support import WITHOUT_TESTS, Build, House, Table, assert_same, little_shop, parsed
+
+VARIABLES = {"reference_days": 10}
+PAPERS = False  # no test here reads what dbt writes about its runs
+SHOP = little_shop()
+OCTOBER = [event for event in SHOP if event.event_time < "2019-11"]
+NOVEMBER = [event for event in SHOP if event.event_time >= "2019-11"]
+UP_TO_FEATURES = ("--select", "+reconciliation", "+user_features", "+customer_visits", *WITHOUT_TESTS)
+WHOLE = "is built whole"
+
+
+@pytest.fixture(scope="module")
+def october(new_house) -> House:
+    house = new_house(variables=VARIABLES)
+    house.deliver("oct.csv", OCTOBER)
+    house.build(*UP_TO_FEATURES)
+    return house
+
+
+@pytest.fixture(scope="module")
+def everything(new_house) -> House:
+    house = new_house(variables=VARIABLES)
+    house.deliver("oct.csv", OCTOBER)
+    house.deliver("nov.csv", NOVEMBER)
+    house.build(*UP_TO_FEATURES)
+    return house
+
+
+@pytest.fixture
+def house(october, tmp_path) -> House:
+    """Return a house whose warehouse holds October, with a lake of its own."""
+    house = october.copy(tmp_path)
+    house.lake = tmp_path / "lake"
+    house.deliver("oct.csv", OCTOBER)
+    return house
+
+
+def fresh(new_house, **variables: object) -> dict[str, Table]:
+    house = new_house(variables=VARIABLES | variables)
+    house.deliver("oct.csv", OCTOBER)
+    house.build(*UP_TO_FEATURES)
+    return house.contents()
+
+
+def built_whole(build: Build) -> set[str]:
+    return {line.split()[0] for line in build.said.splitlines() if WHOLE in line}
+
+
+# --- settings and rules
+
+
+@pytest.mark.parametrize(
+    ("changed", "tables"),
+    [
+        (
+            {"session_gap_minutes": 4, "bot_session_events": 10},
+            {"user_sessions", "customer_visits", "user_feature_values"},
+        ),
+        ({"utc_offset_hours": 9}, {"user_sessions", "customer_visits", "user_feature_values"}),
+        ({"window_days": 12, "premium_z": 0.1}, {"user_feature_values"}),
+        ({"reference_days": 4}, {"family_prices", "shop_priors", "user_feature_values"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_another_setting_rebuilds_what_depends_on_it_and_back(house, october, new_house, changed, tables):
+    built = house.build(*UP_TO_FEATURES, variables=changed)
+    assert built_whole(built) == tables
+    for name, value in changed.items():
+        assert f"and is {value}" in built.said and name in built.said
+    expected = fresh(new_house, **changed)
+    assert_same(house.contents(), expected)
+    assert (
+        expected["warehouse.core.user_feature_values"].rows
+        != october.contents()["warehouse.core.user_feature_values"].rows
+    ), "a setting that moves nothing shows nothing"
+    assert built_whole(house.build(*UP_TO_FEATURES, variables=changed)) == set()
+    assert built_whole(house.build(*UP_TO_FEATURES)) == tables
+    assert_same(house.contents(), october.contents())
+
+
+def test_a_setting_that_reached_a_part_reaches_the_rest_in_the_next_build(house, new_house):
+    changed = {"session_gap_minutes": 4}
+    house.build("--select", "user_feature_values", *WITHOUT_TESTS, variables=changed)
+    house.build("--select", "user_sessions", *WITHOUT_TESTS, variables=changed)
+    house.build(*UP_TO_FEATURES, variables=changed)
+    assert_same(house.contents(), fresh(new_house, **changed))
+
+
+def test_a_rule_between_kept_tables_rebuilds_what_reads_it(house):
+    """product_families is a view, and another rule in it moves features of users without new events."""
+
+    def another_rule(manifest) -> None:
+        node = manifest.nodes["model.clientele.product_families"]
+        node.raw_code = node.raw_code.replace("split_part(category_code, '.', 1)", "upper(category_code)")
+
+    assert built_whole(house.build(*UP_TO_FEATURES, change=another_rule)) == {
+        "family_prices",
+        "user_feature_values",
+    }
+
+
+def test_a_comment_rebuilds_nothing(house):
+    def comment(manifest) -> None:
+        manifest.nodes["model.clientele.user_sessions"].raw_code += "\n-- for whoever reads this\n"
+
+    assert built_whole(house.build(*UP_TO_FEATURES, change=comment)) == set()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"earliest_event_date": "2019-10-20"}, {"latest_event_date": "2019-10-20"}], ids=str
+)
+def test_settings_of_reading_are_refused_until_all_is_read_again(house, changed):
+    before = house.contents("core", "marts", "vault", provenance=True)
+    refused = house.run(*UP_TO_FEATURES, variables=changed)
+    assert not refused.succeeded
+    ((name, value),) = changed.items()
+    assert f"{name} was " in refused.said and f"and is {value}" in refused.said
+    assert "dbt build --full-refresh" in refused.said
+    assert_same(house.contents("core", "marts", "vault", provenance=True), before)
+    house.build(*UP_TO_FEATURES, "--full-refresh", variables=changed)
+    assert house.value("select count(*) from core.events") < len(OCTOBER)
+    house.build(*UP_TO_FEATURES, variables=changed)
+
+
+def test_every_rule_between_kept_tables_has_a_mark():
+    """What stands between two kept tables and has no mark would change without a word to the lower one."""
+    nodes = parsed().nodes
+
+    def is_marked(node) -> bool:
+        return "mark_load" in str(node.config.post_hook)
+
+    def unmarked_above(node) -> set[str]:
+        found = set()
+        for parent in (nodes[name] for name in node.depends_on.nodes if name.startswith("model.")):
+            if not is_marked(parent) and parent.fqn[1] != "intake":
+                found |= {parent.name} | unmarked_above(parent)
+        return found
+
+    marked = [node for node in nodes.values() if node.resource_type == "model" and is_marked(node)]
+    assert {"user_sessions", "user_feature_values", "product_families"} <= {node.name for node in marked}
+    assert {node.name: unmarked_above(node) for node in marked if unmarked_above(node)} == {}
+
+
+# --- parts of the house
+
+
+@pytest.mark.parametrize(
+    "selections",
+    [
+        ["event_files", "user_sessions user_feature_values customer_visits"],
+        ["+events", "user_feature_values"],
+        ["+users", "products daily_events family_prices", "user_feature_values"],
+        ["+touched_days", "user_sessions", "product_taxonomy shop_priors user_feature_values"],
+    ],
+    ids=" then ".join,
+)
+def test_after_any_part_a_build_ends_as_if_there_had_been_none(house, everything, selections):
+    house.deliver("nov.csv", NOVEMBER)
+    for selection in selections:
+        house.build("--select", *selection.split(), *WITHOUT_TESTS)
+    house.build(*UP_TO_FEATURES)
+    assert_same(house.contents(), everything.contents())
+
+
+@pytest.mark.parametrize("part", ["user_sessions", "products", "user_feature_values", "customer_visits"])
+def test_a_part_that_is_made_from_tables_may_be_built_whole(house, everything, part):
+    house.deliver("nov.csv", NOVEMBER)
+    house.build("--select", part, "--full-refresh", *WITHOUT_TESTS)
+    house.build(*UP_TO_FEATURES)
+    assert_same(house.contents(), everything.contents())
+
+
+# --- what would lose events
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (("--select", "events", "--full-refresh"), "dbt build --full-refresh"),
+        (("--select", "users+", "--full-refresh"), "dbt build --full-refresh"),
+        (("--select", "user_keys", "--full-refresh"), "dbt build --full-refresh"),
+        (("--exclude", "file_lines"), "dbt run --select +events"),
+        (("--select", "events"), "dbt run --select +events"),
+        (("--empty",), "dbt compile"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_would_lose_events_is_refused_before_the_first_change(house, arguments, command):
+    before = house.contents("core", "marts", "vault", "monitor", provenance=True)
+    refused = house.run(*arguments, command=("run",))
+    assert not refused.succeeded and not refused.status
+    assert "Nothing was changed." in refused.said and command in refused.said
+    assert_same(house.contents("core", "marts", "vault", "monitor", provenance=True), before)
