@@ -34,7 +34,7 @@ PARTS = [
     "user_sessions",
     "products daily_events",
     "user_feature_values",
-    "product_taxonomy shop_priors customer_visits",
+    "product_taxonomy shop_priors feature_priors customer_visits",
     "events",
     "users+",
 ]

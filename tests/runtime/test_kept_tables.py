@@ -59,11 +59,14 @@ def built_whole(build: Build) -> set[str]:
     [
         (
             {"session_gap_minutes": 4, "bot_session_events": 10},
-            {"user_sessions", "customer_visits", "user_feature_values"},
+            {"user_sessions", "customer_visits", "feature_priors", "user_feature_values"},
         ),
-        ({"utc_offset_hours": 9}, {"user_sessions", "customer_visits", "user_feature_values"}),
-        ({"window_days": 12, "premium_z": 0.1}, {"user_feature_values"}),
-        ({"reference_days": 4}, {"family_prices", "shop_priors", "user_feature_values"}),
+        (
+            {"utc_offset_hours": 9},
+            {"user_sessions", "customer_visits", "feature_priors", "user_feature_values"},
+        ),
+        ({"window_days": 12, "premium_z": 0.1}, {"feature_priors", "user_feature_values"}),
+        ({"reference_days": 4}, {"family_prices", "shop_priors", "feature_priors", "user_feature_values"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
@@ -100,6 +103,7 @@ def test_a_rule_between_kept_tables_rebuilds_what_reads_it(house):
 
     assert built_whole(house.build(*UP_TO_FEATURES, change=another_rule)) == {
         "family_prices",
+        "feature_priors",
         "user_feature_values",
     }
 
@@ -155,7 +159,7 @@ def test_every_rule_between_kept_tables_has_a_mark():
         ["event_files", "user_sessions user_feature_values customer_visits"],
         ["+events", "user_feature_values"],
         ["+users", "products daily_events family_prices", "user_feature_values"],
-        ["+touched_days", "user_sessions", "product_taxonomy shop_priors user_feature_values"],
+        ["+touched_days", "user_sessions", "product_taxonomy shop_priors feature_priors user_feature_values"],
     ],
     ids=" then ".join,
 )
