@@ -70,7 +70,9 @@ def reference(new_house):
             house.deliver("everything.csv", SHOPS[number])
             house.build(*UP_TO_FEATURES)
             found[number] = house.contents()
-            assert all(table.rows for table in found[number].values()), "a table without rows is like any"
+            # Nobody objects in these shops.
+            empty = {name for name, table in found[number].items() if not table.rows}
+            assert empty <= {"warehouse.core.profiling_objections"}, "a table without rows is like any"
         return found[number]
 
     return of

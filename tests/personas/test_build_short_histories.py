@@ -30,7 +30,7 @@ def frequented(new_house) -> House:
     shop_simulator.generate(house.folder / "shop", users=1100, months=3, seed=3, activity=1.6)
     house.lake = house.folder / "shop" / "events"
     fit = ("segment_fits", "segment_sample", "segment_replicates", "training_frame")
-    house.build("--select", "+truncated_histories", "--exclude", *fit, *WITHOUT_TESTS)
+    house.build("--select", "+truncated_histories", "feature_catalog", "--exclude", *fit, *WITHOUT_TESTS)
     return house
 
 
@@ -145,7 +145,7 @@ def test_a_threshold_can_be_set_and_costs_no_new_study(built_shop, tmp_path):
     shop = built_shop.copy(tmp_path)
     studies = shop.value("select count(*) from core.segment_studies")
     scored = ("persona_threshold", "centroid_scores", "early_scores", "persona_scores", "user_segments")
-    selected = ("truncated_histories", "segment_studies", *scored)
+    selected = ("moments", "features_as_of", "truncated_histories", "segment_studies", *scored)
     shop.build("--select", *selected, *WITHOUT_TESTS, variables={"min_events": 3})
     assert shop.value("select min(n_events) from marts.user_segments where segment_id is not null") == 3
     assert shop.value("select basis from core.persona_threshold") == "set"

@@ -1,13 +1,11 @@
 """Ids that stay with their customers: what a refit keeps, and what it calls new."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 from test_persona_fit import CATALOG, SETTINGS, make_users
 
-from clientele.personas import choose_k, fit_personas, score
+from clientele.personas import fit_personas, score
 from clientele.personas.lineage import give_ids, label_before, trace
 from clientele.personas.stability import fit_final_kmeans
 
@@ -67,11 +65,11 @@ def test_what_becomes_of_segments():
 
 @pytest.fixture(scope="module")
 def first():
-    return fit_personas(make_users()[0], CATALOG, None, SETTINGS)
+    return fit_personas(make_users()[0], CATALOG, SETTINGS)
 
 
 def test_refitting_the_same_users_gives_the_same_model(first):
-    again = fit_personas(make_users()[0], CATALOG, None, SETTINGS, before=first.weights, highest_id=first.k)
+    again = fit_personas(make_users()[0], CATALOG, SETTINGS, before=first.weights, highest_id=first.k)
     assert again.model_version == first.model_version
     pd.testing.assert_frame_equal(again.weights, first.weights, check_exact=True)
     assert set(again.lineage["change"]) == {"kept"} and (again.lineage["jaccard"] == 1).all()
@@ -81,7 +79,7 @@ def test_ids_with_gaps_go_through_scores_and_a_second_refit(first):
     users = make_users()[0]
     renumbered = first.weights.assign(segment_id=first.weights["segment_id"] * 10)
     moved = users.assign(habit_0=users["habit_0"] + 0.01)
-    second = fit_personas(moved, CATALOG, None, SETTINGS, before=renumbered, highest_id=50)
+    second = fit_personas(moved, CATALOG, SETTINGS, before=renumbered, highest_id=50)
     assert sorted(second.labels["segment_id"].unique()) == [10, 20, 30, 40, 50]
     assert second.n_mismatches == 0
     same = (
@@ -91,32 +89,18 @@ def test_ids_with_gaps_go_through_scores_and_a_second_refit(first):
     assert second.model_version != first.model_version
 
 
-def test_the_number_of_before_is_kept_while_it_is_stable():
-    chance = np.random.default_rng(1)
-    centres = chance.normal(scale=6, size=(6, 4))
-    points = centres[chance.integers(6, size=900)] + chance.normal(size=(900, 4))
-    settings = replace(SETTINGS, max_k=7)
-    free = choose_k(points, settings)
-    assert free.k == 6
-    merged = centres.copy()
-    merged[5] = merged[4] + 0.5  # five groups now: six are not stable
-    moved = merged[chance.integers(6, size=900)] + chance.normal(size=(900, 4))
-    assert choose_k(moved, settings, k_before=6).k == 5
-    assert choose_k(points, settings, k_before=6).reason.startswith("6 personas: as many as before")
-
-
 def test_kmeans_continues_segments_that_are_as_tight():
     chance = np.random.default_rng(2)
     points = chance.uniform(size=(600, 2))  # no structure: many partitions are nearly as good
-    before = fit_final_kmeans(points, 4, 4, 0, None).labels_
+
+    def starts(of: np.ndarray, seed: int) -> np.ndarray:
+        return of[np.random.default_rng(seed).choice(len(of), 4, replace=False)]
+
+    before = fit_final_kmeans(points, starts(points, 0), None).labels_
     moved = points + chance.normal(scale=0.01, size=points.shape)
-    continued = fit_final_kmeans(moved, 4, 1, 5, before)
+    continued = fit_final_kmeans(moved, starts(moved, 5), before)
     shared = np.bincount(before * 4 + continued.labels_, minlength=16).reshape(4, 4)
     assert shared.max(axis=1).sum() / 600 > 0.95
-    # segments that are nothing of the kind are not continued
-    assert fit_final_kmeans(points, 4, 4, 0, chance.integers(4, size=600)).inertia_ < 1.02 * np.sum(
-        fit_final_kmeans(points, 4, 4, 0, None).inertia_
-    )
 
 
 def test_a_model_whose_features_are_gone_is_not_continued(first):

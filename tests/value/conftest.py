@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-FOLDER = Path(__file__).resolve().parents[1] / "python"
-if str(FOLDER) not in sys.path:
-    sys.path.insert(0, str(FOLDER))
-
-from support import House  # noqa: E402
+from support import House
 
 
 @pytest.fixture

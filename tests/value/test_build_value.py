@@ -7,9 +7,10 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+import shop_simulator
 from support import FIRST_USER, MATERIAL, WITHOUT_TESTS, House, assert_same, little_shop
 
-from clientele import keys, synthetic
+from clientele.privacy import keys
 from clientele.value.model import ValueModel
 from clientele.value.orders import BetaBinomial
 from clientele.value.spending import GammaGamma
@@ -26,7 +27,7 @@ def shop(tmp_path_factory) -> House:
     """Four months of a synthetic shop far east of Greenwich; the fifth waits in `later`."""
     folder = tmp_path_factory.mktemp("value")
     house = House(folder, {"utc_offset_hours": OFFSET_HOURS}, papers=False)
-    synthetic.generate(folder / "shop", users=1500, months=5, seed=5)
+    shop_simulator.generate(folder / "shop", users=1500, months=5, seed=5)
     (folder / "later").mkdir()
     for path in (folder / "shop" / "events").iterdir():
         path.rename((folder / "later" if path.name == LAST else house.lake) / path.name)

@@ -13,12 +13,12 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import shop_simulator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
-from clientele import synthetic
 from clientele.value.model import ValueModel
 from clientele.value.tiers import tier_cut_points, tiers
 
@@ -158,7 +158,7 @@ def test_a_store_of_few_buyers_among_customers_of_five_events():
 
 @pytest.mark.skipif("CLIENTELE_REAL_DATA" not in os.environ, reason="long; runs beside the real shops")
 def test_the_synthetic_shop(tmp_path: Path):
-    synthetic.generate(tmp_path, users=8000, months=5)
+    shop_simulator.generate(tmp_path, users=8000, months=5)
     newest = over_origins("synthetic", f"{tmp_path}/events/*.csv", (30,), 30).loc[30]
     assert newest["value"] >= 0.75
     assert newest["value"] - newest["five tiers"] <= 0.02
