@@ -64,7 +64,7 @@ def test_a_warehouse_of_the_version_before_is_taken_over_by_one_build(before):
     assert len(found.pop("events")) == len(expected.pop("events")) + 1
     theirs = dict(found.pop("customers"))
     # The features of this version are other figures (priors from the shop itself): the same model places some
-    # customers elsewhere until it is fitted again. A shop of 400 customers moves most; 805 of 20,800 did elsewhere.
+    # customers elsewhere until it is fitted again.
     ours = dict(expected.pop("customers"))
     assert set(ours) <= set(theirs)
     assert sum(theirs[key] == ours[key] for key in ours) >= 0.6 * len(ours)
