@@ -295,7 +295,10 @@ def test_new_data_keeps_the_model(built_shop, tmp_path):
     house.decide((newest, "promote"), to="+")
     assert house.value("select max(model_version) from marts.user_segments") != version
     after = dict(house.rows(labels))
-    assert sum(after.get(user) == before[user] for user in before) >= 0.9 * len(before)
+    # The new model may ask for more events; whoever has a persona from both is the same one's.
+    both = before.keys() & after.keys()
+    assert len(both) > 1000
+    assert sum(after[user] == before[user] for user in both) >= 0.9 * len(both)
     assert house.value("select count(*) from core.segment_models") == 2
     assert house.rows(
         "select distinct lineage_change, from_model_version from marts.segment_lineage where is_champion"
