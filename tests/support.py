@@ -289,13 +289,13 @@ class House:
                 )
             for fit_number, gate in (gates or {}).items():
                 connection.execute(
-                    "update core.segment_fits set text = ? "
-                    "where row_kind = 'card' and item = 'gate' and fit_number = ?",
+                    "update core.persona_fit_fields set text_value = ? "
+                    "where part = 'card' and field = 'gate' and fit_number = ?",
                     [gate, fit_number],
                 )
                 connection.execute(
-                    "update core.segment_fits set text = ? "
-                    "where row_kind = 'card' and item = 'model_status' and fit_number = ?",
+                    "update core.persona_fit_fields set text_value = ? "
+                    "where part = 'card' and field = 'model_status' and fit_number = ?",
                     ["proven" if gate == "passed" else "exploratory", fit_number],
                 )
         marts = ["config.schema:marts"] if to else []
