@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -201,6 +201,10 @@ class House:
         ours |= changed
         kept = {name: value for name, value in self.plain_environment().items() if name not in changed}
         return kept | {name: value for name, value in ours.items() if value is not None}
+
+    def surroundings(self, **changed: str | None) -> AbstractContextManager[None]:
+        """Let this process stand where a command of this house would be started."""
+        return _only_environment(self.environment(**changed))
 
     @staticmethod
     def plain_environment() -> dict[str, str]:

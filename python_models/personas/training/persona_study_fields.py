@@ -1,4 +1,4 @@
-"""Grain: one field of one row of one part of a model's study of short histories. Every study so far is kept."""
+"""Grain: one field of one row of one part of a study of short histories. Every study so far is kept."""
 
 from clientele.personas.study_rows import study_rows
 

@@ -1,18 +1,36 @@
 {#- Fits of a version that kept them in one wide table (core.segment_fits), as the fields that today's version reads. -#}
 
-{% macro take_over_fits() %}
-    {#- on-run-start: models of an earlier version keep their number, ids, names and weights. Studies of short histories and
-        the value of customers are worked out again by themselves. The wide table stays as it is and is not read again. -#}
+{% macro create_fit_tables() %}
+    {#- on-run-start: the table of each model that fits is there before it fits for the first time, so that a build without
+        Python models has one to read. Fits of an earlier version are taken over. -#}
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
-        {%- set earlier = adapter.get_relation(database=target.database, schema='core', identifier='segment_fits') -%}
-        {%- set fields = adapter.get_relation(database=target.database, schema='core', identifier='persona_fit_fields') -%}
-        {%- if earlier is not none and fields is none -%}
-            {%- set fields = clientele.built('core', 'persona_fit_fields').incorporate(type='table') -%}
-            {%- do run_query('create table ' ~ fields ~ ' as ' ~ clientele._fields_of_wide_fits(earlier)) -%}
-            {#- dbt has listed the tables already -#}
-            {%- do adapter.cache_added(fields) -%}
-            {%- do log('The models of the version before are taken over: core.persona_fit_fields now holds their rows.', info=true) -%}
-        {%- endif -%}
+        {{ clientele.take_over_fits() }}
+        {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | sort(attribute='name')
+            if 'fit' in node.config.tags and node.package_name == 'clientele' -%}
+            {%- if adapter.get_relation(database=target.database, schema=node.schema, identifier=node.name) is none -%}
+                {%- set fields = clientele.built(node.schema, node.name).incorporate(type='table') -%}
+                {%- set columns = {} -%}
+                {%- for column in node.columns.values() -%}{%- do columns.update({column.name: column.data_type}) -%}{%- endfor -%}
+                {%- do adapter.create_schema(fields.without_identifier()) -%}
+                {%- do clientele.create_if_missing(fields, columns) -%}
+                {%- do adapter.cache_added(fields) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro take_over_fits() %}
+    {#- Models of an earlier version keep their number, ids, names and weights. Studies of short histories and
+        the value of customers are worked out again by themselves. The wide table stays as it is and is not read again. -#}
+    {%- set earlier = adapter.get_relation(database=target.database, schema='core', identifier='segment_fits') -%}
+    {%- set known = adapter.get_relation(database=target.database, schema='core', identifier='persona_fit_fields') -%}
+    {%- if earlier is not none and known is none -%}
+        {%- set fields = clientele.built('core', 'persona_fit_fields').incorporate(type='table') -%}
+        {%- do run_query('create table ' ~ fields ~ ' as ' ~ clientele._fields_of_wide_fits(earlier)) -%}
+        {#- dbt has listed the tables already -#}
+        {%- do adapter.cache_added(fields) -%}
+        {%- do log('The models of the version before are taken over: core.persona_fit_fields now holds their rows.', info=true) -%}
     {%- endif -%}
 {% endmacro %}
 
