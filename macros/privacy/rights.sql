@@ -87,7 +87,8 @@
 
 
 {% macro _begin_with_subjects(source) %}
-    {#- The temporary table clientele_subjects: raw id, number and pseudonym of each customer in `source`. -#}
+    {#- The temporary tables clientele_subjects, with raw id, number and pseudonym of each customer in `source`, and
+        clientele_subject_sessions. -#}
     {%- if execute -%}
         {%- set problem = clientele.pseudonym_key_problem() -%}
         {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
@@ -102,6 +103,11 @@
             ) as named
         {%- endset -%}
         {%- do run_query(keyed) -%}
+        {%- do run_query('drop table if exists clientele_subject_sessions') -%}
+        {%- do run_query(
+            'create temporary table clientele_subject_sessions as '
+            ~ clientele.sessions_of_subjects(clientele._held_subject_models() | map(attribute='name') | list)
+        ) -%}
         {{ return(run_query('select count(*) from clientele_subjects').columns[0].values()[0] | int) }}
     {%- endif -%}
 {% endmacro %}
@@ -138,18 +144,13 @@
     {%- for column, kind in keys.items() -%}
         {%- if kind in ['user_id', 'user_sk', 'user_key'] -%}
             {%- do conditions.append(column ~ ' in (select ' ~ kind ~ ' from clientele_subjects)') -%}
-        {%- elif kind == 'line_text' -%}
-            {%- do conditions.append(clientele.names_subject(column)) -%}
+        {%- elif kind == 'session_of_nobody_else' -%}
+            {%- do conditions.append(
+                '(user_id is null and ' ~ column ~ ' in (select session_sk from clientele_subject_sessions))'
+            ) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(conditions | join(' or ') or '1 = 0') }}
-{% endmacro %}
-
-
-{% macro names_subject(line_text) %}
-    {#- A condition: a line that could not be read holds the id of one of clientele_subjects as a number of its own,
-        in whatever place: such a line has no fields to rely on. -#}
-    {{ return(adapter.dispatch('names_subject', 'clientele')(line_text)) }}
 {% endmacro %}
 
 
@@ -224,7 +225,9 @@
         ) -%}
     {%- endif -%}
 
-    {%- for subject in held if subject.node.config.materialized != 'view' -%}
+    {#- Lines without a user are found by the sessions of events: they go first, for an erasure that is stopped in between. -#}
+    {%- set ordered = held | selectattr('name', 'equalto', 'quarantined_lines') | list + held -%}
+    {%- for subject in ordered if subject.node.config.materialized != 'view' -%}
         {%- set condition = clientele._is_of_subjects(subject['keys']) -%}
         {%- if condition != '1 = 0' -%}
             {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ condition) -%}

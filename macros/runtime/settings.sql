@@ -30,6 +30,7 @@
         'min_cell_users': [0, 100000],
         'events_retention_months': [1, 600],
         'inactive_profile_months': [1, 600],
+        'unnamed_lines_days': [1, 36500],
         'publish_to': 's3 or none',
     }) }}
 {% endmacro %}

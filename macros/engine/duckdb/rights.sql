@@ -5,14 +5,6 @@
 {%- endmacro %}
 
 
-{% macro duckdb__names_subject(line_text) %}
-    {{ return(
-        "list_has_any(list_transform(regexp_extract_all(" ~ line_text ~ ", '[0-9]+'), lambda digits: try_cast(digits as bigint)), "
-        ~ "(select list(abs(user_id)) from clientele_subjects))"
-    ) }}
-{% endmacro %}
-
-
 {% macro duckdb__finish_erasure() %}
     {%- do clientele._republish("select published.* from published where user_key not in (select user_key from clientele_subjects)") -%}
     {%- do clientele._rewrite_databases({}, emptied=['erasure_requests', 'erasure_counts']) -%}

@@ -1,0 +1,42 @@
+{#- Whose a faulty line is: the customer whom its user field names in any spelling, or whose session it is of. Never by a
+    number that stands somewhere in the line. docs/decisions/0055-whose-a-line-is.md -#}
+
+{% macro readable_id(text) %}
+    {#- The whole number that a user field names however it is spelled, null if it names none: with signs, zeros, blanks,
+        separators of thousands, an exponent, a fraction of nothing, in digits of other scripts, as 0x… or as base64. Wider
+        than what makes an event: who is erased or asks for a copy is meant in any spelling. -#}
+    {{- return(adapter.dispatch('readable_id', 'clientele')(text)) -}}
+{% endmacro %}
+
+
+{% macro readable_digits() %}
+    {#- Digits and signs of other scripts, and what they are in ours; `'` doubled, as both stand in an SQL literal. -#}
+    {{ return({
+        'of_others': "０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹＋－−．，＿’ʼ＇",
+        'of_ours': "012345678901234567890123456789+--.,_''''''",
+    }) }}
+{% endmacro %}
+
+
+{% macro sessions_of_subjects(is_read) %}
+    {#- A query for the sessions that are of clientele_subjects and of nobody else, from what names both: events, and faulty
+        lines with a readable id. `is_read`: names of the tables that there are, of core.events and vault.quarantined_lines. -#}
+    {%- set owners = [] -%}
+    {%- if 'events' in is_read -%}
+        {%- do owners.append(
+            'select session_sk, case when user_sk in (select user_sk from clientele_subjects) then 1 else 0 end as is_theirs from '
+            ~ clientele.built('core', 'events')
+        ) -%}
+    {%- endif -%}
+    {%- if 'quarantined_lines' in is_read -%}
+        {%- do owners.append(
+            'select session_sk, case when user_id in (select user_id from clientele_subjects) then 1 else 0 end as is_theirs from '
+            ~ clientele.register('quarantined_lines') ~ ' where user_id is not null'
+        ) -%}
+    {%- endif -%}
+    {{ return(
+        'select session_sk from (' ~ owners | join(' union all ') ~ ') as owners where session_sk <> 0 '
+        ~ 'group by session_sk having min(is_theirs) = 1'
+        if owners else 'select cast(null as bigint) as session_sk where 1 = 0'
+    ) }}
+{% endmacro %}
