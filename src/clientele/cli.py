@@ -199,9 +199,10 @@ def publications(home: Path) -> None:
 @click.pass_context
 def rollback(context: click.Context, home: Path, to: int | None) -> None:
     """Publish an earlier publication again."""
-    from clientele.runtime import publishing
+    from clientele.runtime import locking, publishing
 
-    chosen = publishing.rollback(home, to)
+    with locking.held(home):
+        chosen = publishing.rollback(home, to)
     click.echo(f"published again: {chosen.described()}")
     click.echo("The databases stay as they are, and the next green build publishes anew.")
     context.invoke(publications, home=home)
@@ -213,7 +214,9 @@ def rollback(context: click.Context, home: Path, to: int | None) -> None:
 def evaluate(home: Path, users: int) -> None:
     """Judge the personas, and compare other ways to cluster."""
     from clientele.personas.evaluate import evaluate as judge
+    from clientele.runtime import locking
 
-    page, table = judge(home, users)
+    with locking.held(home):
+        page, table = judge(home, users)
     click.echo(page.read_text())
     click.echo(f"Written to {page} and {table}")

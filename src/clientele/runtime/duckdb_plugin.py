@@ -27,7 +27,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from clientele.intake import lake
 from clientele.privacy import keys, rights
-from clientele.runtime import publishing, rewriting
+from clientele.runtime import locking, publishing, rewriting
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -50,6 +50,10 @@ class Plugin(BasePlugin):
                 raise DbtRuntimeError(
                     f"CLIENTELE_HOME: the folder {home} cannot be made: {error.strerror}."
                 ) from None
+            try:
+                locking.take(home)
+            except locking.HomeInUseError as problem:
+                raise DbtRuntimeError(str(problem)) from None
             # Files that an erasure or a rotation has written anew take their place while nothing is open.
             rewriting.finish(home)
             atexit.register(rewriting.finish, home)
