@@ -1,11 +1,19 @@
 {#- Whose a faulty line is: the customer whom its user field names in any spelling, or whose session it is of. Never by a
     number that stands somewhere in the line. docs/decisions/0055-whose-a-line-is.md -#}
 
-{% macro readable_id(text) %}
-    {#- The whole number that a user field names however it is spelled, null if it names none: with signs, zeros, blanks,
-        separators of thousands, an exponent, a fraction of nothing, in digits of other scripts, as 0x… or as base64. Wider
-        than what makes an event: who is erased or asks for a copy is meant in any spelling. -#}
-    {{- return(adapter.dispatch('readable_id', 'clientele')(text)) -}}
+{% macro readable_id(text, kind) %}
+    {#- The id that a user field names however it is spelled, null if it names none. What makes an event comes first
+        (normal_id); a whole number may also have blanks, separators of thousands or an exponent in it, be in digits of other
+        scripts, in hexadecimal (0x…) or base64. Wider than what makes an event: who is erased or asks for a copy is meant in
+        any spelling. A text is read as it makes an event, and no further. -#}
+    {%- if kind == 'text' -%}{{- return(clientele.normal_id(text, kind)) -}}{%- endif -%}
+    {{- return('coalesce(' ~ clientele.normal_id(text, kind) ~ ', ' ~ clientele.readable_number(text) ~ ')') -}}
+{% endmacro %}
+
+
+{% macro readable_number(text) %}
+    {#- The whole number that a text is in some spelling, null if it is none. -#}
+    {{- return(adapter.dispatch('readable_number', 'clientele')(text)) -}}
 {% endmacro %}
 
 

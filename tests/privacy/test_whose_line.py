@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from support import MATERIAL
 
+from clientele.intake.ids import normal_text
 from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
 
@@ -22,7 +23,7 @@ PAPERS = False
 N_SHOPS = 200 if os.environ.get("CLIENTELE_LONG") else 15
 N_LINES = 300
 ASKED = {
-    "id": "{{ clientele.readable_id('text') }}",
+    "id": "{{ clientele.readable_id('text', 'integer') }}",
     "judged": "{{ clientele.judged_lines('lines') }}",
     "sessions": "{{ clientele.sessions_of_subjects(['events', 'quarantined_lines']) }}",
     "is_theirs": "{{ clientele._is_of_subjects({'user_id': 'user_id', 'session_sk': KIND}) }}".replace(
@@ -53,6 +54,11 @@ def exponent(number: int) -> str:
     return f"{'-' if number < 0 else ''}{digits[0]}.{digits[1:] or 0}E+{len(digits) - 1:02d}"
 
 
+def is_read_as_fraction(number: int) -> bool:
+    """Whether its thousands by a point are a number with a fraction of nothing, as admission reads 1.000."""
+    return 1000 <= abs(number) < 10**6 and number % 1000 == 0
+
+
 SPELLINGS: dict[str, Callable[[int], str]] = {
     "plain": str,
     "plus": lambda number: f"+{number}" if number >= 0 else str(number),
@@ -62,7 +68,7 @@ SPELLINGS: dict[str, Callable[[int], str]] = {
     "point": lambda number: f"{number}.",
     "thousands by comma": lambda number: grouped(number, ","),
     "thousands by comma, point zero": lambda number: grouped(number, ",") + ".00",
-    "thousands by point": lambda number: grouped(number, "."),
+    "thousands by point": lambda number: grouped(number, ".") + (",0" if is_read_as_fraction(number) else ""),
     "thousands by blank": lambda number: grouped(number, " "),
     "thousands by narrow blank": lambda number: grouped(number, "\u202f"),
     "thousands by apostrophe": lambda number: grouped(number, "'"),
@@ -92,8 +98,10 @@ NO_IDS = [
 
 
 def read(sql: dict[str, str], *texts: str | None) -> list[int | None]:
-    found = duckdb.execute(f"select {sql['id']} from (select unnest($1::varchar[]) as text)", [list(texts)])
-    return [value for (value,) in found.fetchall()]
+    with duckdb.connect() as connection:
+        connection.create_function("clientele_normal_text", normal_text, ["VARCHAR"], "VARCHAR")
+        query = f"select {sql['id']} from (select unnest($1::varchar[]) as text)"
+        return [value for (value,) in connection.execute(query, [list(texts)]).fetchall()]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -163,6 +171,7 @@ def attributed(sql: dict[str, str], shop: Shop, subjects: list[int]) -> list[set
     """Return the numbers of the lines that are found for each of these customers."""
     names = [f"{name}_text" if f"{name}_text" in sql["judged"] else name for name in COLUMNS]
     with duckdb.connect() as connection:
+        connection.create_function("clientele_normal_text", normal_text, ["VARCHAR"], "VARCHAR")
         connection.execute("attach ':memory:' as vault; create schema vault.vault; create schema core")
         connection.execute(
             "set variable clientele_keys = $keys", {"keys": asdict(MATERIAL) | {"session_mask": 0}}

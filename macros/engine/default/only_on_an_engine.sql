@@ -32,7 +32,7 @@
 
 {% macro default__rotate_key() %}{{ clientele._only_on_an_engine('rotate_key') }}{% endmacro %}
 
-{% macro default__readable_id(text) %}{{ clientele._only_on_an_engine('readable_id') }}{% endmacro %}
+{% macro default__readable_number(text) %}{{ clientele._only_on_an_engine('readable_number') }}{% endmacro %}
 
 {% macro default__row_hash(columns) %}{{ clientele._only_on_an_engine('row_hash') }}{% endmacro %}
 

@@ -1,6 +1,6 @@
 {#- A user field in any spelling. Nothing here can fail: an engine's error would quote the field. -#}
 
-{% macro duckdb__readable_id(text) -%}
+{% macro duckdb__readable_number(text) -%}
     {%- set digits = clientele.readable_digits() -%}
     {%- set plain -%}
         regexp_replace(translate({{ text }}, '{{ digits.of_others }}', '{{ digits.of_ours }}'), '[\s\p{Z}\p{C}]+', '', 'g')

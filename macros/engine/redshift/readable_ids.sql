@@ -1,6 +1,6 @@
 {#- A user field in any spelling that Redshift's functions can read: not in hexadecimal, nor as base64. -#}
 
-{% macro redshift__readable_id(text) -%}
+{% macro redshift__readable_number(text) -%}
     {%- set digits = clientele.readable_digits() -%}
     {%- set plain -%}
         regexp_replace(translate({{ text }}, '{{ digits.of_others }}', '{{ digits.of_ours }}'), '[^!-~]+', '')
