@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 
-RIGHTS := erase readmit object withdraw-objection export-subject
+RIGHTS := erase readmit object withdraw-objection restrict unrestrict export-subject
 
 # A path may hold blanks, quotes or dollars: it goes through the environment, never into a command's text.
 ifdef EVENTS
@@ -81,6 +81,14 @@ object: $(RUN) ## Note that customers object to profiling
 .PHONY: withdraw-objection
 withdraw-objection: $(RUN) ## Take such an objection back
 	@clientele withdraw-objection
+
+.PHONY: restrict
+restrict: $(RUN) ## Keep the data of customers, and use it for nothing
+	@clientele restrict
+
+.PHONY: unrestrict
+unrestrict: $(RUN) ## Lift such a restriction
+	@clientele unrestrict
 
 .PHONY: export-subject
 export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json

@@ -9,6 +9,7 @@
         'key_ring': {'key_epoch': 'integer', 'sealed': 'varchar(2048)'},
         'tombstones': {'erased_hash': 'varchar(32)'},
         'objections': {'user_id': 'bigint'},
+        'restrictions': {'user_id': 'bigint'},
         'named_subjects': {'user_id': 'bigint'},
         'erasure_requests': {'user_id': 'bigint'},
         'erasure_counts': {'file_id': 'bigint', 'event_date': 'date', 'n_lines': 'bigint'},
@@ -50,13 +51,6 @@
     ) as hashed
     inner join {{ clientele.register('tombstones') }} as tombstones on hashed.erased_hash = tombstones.erased_hash
 {% endmacro %}
-
-
-{% macro may_be_profiled(user_sk) -%}
-    {#- A condition: the user has not objected to profiling. Everything that is fitted on users, or gives them a persona,
-        asks it. -#}
-    {{ user_sk }} not in (select user_sk from {{ ref('profiling_objections') }})
-{%- endmacro %}
 
 
 {% macro named_subjects() %}
@@ -216,14 +210,7 @@
     {%- endif -%}
 
     {#- What is kept per day or pinned to days is built again by the next build. -#}
-    {%- if 'events' in names -%}
-        {%- do run_query(
-            'update ' ~ clientele.built('core', 'touched_days') ~ ' set last_load_id = '
-            ~ clientele.this_load(clientele.register('event_files'))
-            ~ ' where event_date in (select cast(event_at as date) from ' ~ clientele.built('core', 'events')
-            ~ ' where ' ~ is_in_core ~ ')'
-        ) -%}
-    {%- endif -%}
+    {%- if 'events' in names -%}{%- do clientele._touch_days_of_subjects() -%}{%- endif -%}
 
     {#- Lines without a user are found by the sessions of events: they go first, for an erasure that is stopped in between. -#}
     {%- set ordered = held | selectattr('name', 'equalto', 'quarantined_lines') | list + held -%}
@@ -233,7 +220,9 @@
             {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ condition) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- do run_query('delete from ' ~ clientele.register('objections') ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})) -%}
+    {%- for name in ['objections', 'restrictions'] -%}
+        {%- do run_query('delete from ' ~ clientele.register(name) ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})) -%}
+    {%- endfor -%}
 
     {%- set file_days = clientele.register('file_days') -%}
     {%- set file_lines = clientele.register('file_lines') -%}
@@ -305,36 +294,6 @@
 {% endmacro %}
 
 
-{% macro object_to_profiling() %}
-    {#- dbt run-operation: the customers named by the environment object to profiling, from the next build on. -#}
-    {%- if execute -%}
-        {%- do clientele.create_registers() -%}
-        {%- do clientele._require_named('object_to_profiling') -%}
-        {%- set objections = clientele.register('objections') -%}
-        {%- do run_query(
-            'insert into ' ~ objections ~ ' select distinct user_id from ' ~ clientele.named_subjects() ~ ' as named'
-            ~ ' where user_id not in (select user_id from ' ~ objections ~ ')'
-        ) -%}
-        {%- do clientele._forget_named_subjects() -%}
-        {{ print('objection to profiling noted; the next build gives no persona and fits nothing on them') }}
-    {%- endif -%}
-{% endmacro %}
-
-
-{% macro withdraw_objection() %}
-    {#- dbt run-operation: takes the objection of the customers named by the environment back. -#}
-    {%- if execute -%}
-        {%- do clientele.create_registers() -%}
-        {%- do clientele._require_named('withdraw_objection') -%}
-        {%- do run_query(
-            'delete from ' ~ clientele.register('objections') ~ ' where user_id in (select user_id from ' ~ clientele.named_subjects() ~ ' as named)'
-        ) -%}
-        {%- do clientele._forget_named_subjects() -%}
-        {{ print('objection to profiling withdrawn; the next build gives a persona again') }}
-    {%- endif -%}
-{% endmacro %}
-
-
 {% macro readmit_subjects() %}
     {#- dbt run-operation: lifts the tombstones of the customers named by the environment. Files that are read from now
         on bring them back, their old events with them when an old file is delivered again or all is built anew. -#}
@@ -375,9 +334,11 @@
                 ).to_json(folder ~ '/' ~ subject.node.unique_id ~ '.json') -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- do run_query(
-            'select user_id from ' ~ clientele.register('objections') ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
-        ).to_json(folder ~ '/register.objections.json') -%}
+        {%- for name in ['objections', 'restrictions'] -%}
+            {%- do run_query(
+                'select user_id from ' ~ clientele.register(name) ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
+            ).to_json(folder ~ '/register.' ~ name ~ '.json') -%}
+        {%- endfor -%}
         {%- do clientele._forget_named_subjects() -%}
     {%- endif -%}
 {% endmacro %}

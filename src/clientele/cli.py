@@ -109,8 +109,10 @@ def _run(operation: str, **settings: str) -> None:
 
 _operation("erase", "Remove customers for good.", "erase_subjects")
 _operation("readmit", "Let new files bring erased customers back.", "readmit_subjects")
-_operation("object", "Note that customers object to profiling.", "object_to_profiling")
+_operation("object", "Note that customers object to profiling, and stop it at once.", "object_to_profiling")
 _operation("withdraw-objection", "Take such an objection back.", "withdraw_objection")
+_operation("restrict", "Keep the data of customers, and use it for nothing from now on.", "restrict_subjects")
+_operation("unrestrict", "Lift such a restriction.", "unrestrict_subjects")
 
 
 @main.command("export-subject")

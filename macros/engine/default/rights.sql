@@ -6,6 +6,11 @@
 {%- endmacro %}
 
 
+{% macro default__withdraw_publications() %}
+    {{ print('until the next build has unloaded the marts anew and the folders of earlier builds are gone from publish_to, these still hold their rows') }}
+{% endmacro %}
+
+
 {% macro default__finish_erasure() %}
     {%- do clientele._forget_named_subjects() -%}
     {%- do run_query('delete from ' ~ clientele.register('erasure_requests')) -%}

@@ -5,6 +5,12 @@
 {%- endmacro %}
 
 
+{% macro duckdb__withdraw_publications() %}
+    {%- do clientele._republish("select published.* from published where user_key not in (select user_key from clientele_subjects)") -%}
+    {%- do run_query('select clientele_rewrite_finish()') -%}
+{% endmacro %}
+
+
 {% macro duckdb__finish_erasure() %}
     {%- do clientele._republish("select published.* from published where user_key not in (select user_key from clientele_subjects)") -%}
     {%- do clientele._rewrite_databases({}, emptied=['erasure_requests', 'erasure_counts']) -%}
