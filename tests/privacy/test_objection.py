@@ -59,7 +59,8 @@ def in_publications(house: House, user_id: int) -> tuple[int, int]:
     paths = [str(path) for path in house.home.glob("publications/*/user_*.parquet")]
     with duckdb.connect() as connection:
         return connection.execute(
-            "select count(*), count(*) filter (where user_key = $key) from read_parquet($paths, union_by_name=true)",
+            "select count(*), count(*) filter (where user_key = $key) "
+            "from read_parquet($paths, union_by_name=true)",
             {"key": keys.user_key(str(user_id), MATERIAL), "paths": paths},
         ).fetchall()[0]
 
