@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 
-RIGHTS := erase readmit object withdraw-objection export-subject
+RIGHTS := erase readmit object withdraw-objection restrict unrestrict export-subject
 
 # A path may hold blanks, quotes or dollars: it goes through the environment, never into a command's text.
 ifdef EVENTS
@@ -82,6 +82,14 @@ object: $(RUN) ## Note that customers object to profiling
 withdraw-objection: $(RUN) ## Take such an objection back
 	@clientele withdraw-objection
 
+.PHONY: restrict
+restrict: $(RUN) ## Keep the data of customers, and use it for nothing
+	@clientele restrict
+
+.PHONY: unrestrict
+unrestrict: $(RUN) ## Lift such a restriction
+	@clientele unrestrict
+
 .PHONY: export-subject
 export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
 	@clientele export-subject
@@ -118,11 +126,18 @@ method-docs: $(RUN) ## Write the figures of docs/method.md and docs/model-card.m
 	    CLIENTELE_EVENTS="$$STORE" CLIENTELE_HOME=$(METHOD)/store dbt --quiet build; fi
 	@python -m tools.method_docs synthetic=$(METHOD)/synthetic $${STORE:+store=$(METHOD)/store}
 
+PRIVACY := target/privacy-docs
 .PHONY: privacy-docs
-privacy-docs: $(RUN) ## Write the record of processing from the tags of the models, and what attacks on pseudonyms cost
+privacy-docs: export CLIENTELE_PSEUDONYM_KEY := privacy-docs: public on purpose, synthetic data
+privacy-docs: $(RUN) ## Write the record of processing, what attacks on pseudonyms cost, and how many share what may be known
 	@dbt parse --quiet
 	@python -m tools.privacy_docs record
 	@python -m tools.privacy_docs measure
+	@rm -rf $(PRIVACY)
+	@python -m shop_simulator $(PRIVACY)/shop --users 20000 --months 4 --quiet
+	@CLIENTELE_EVENTS=$(PRIVACY)/shop/events CLIENTELE_HOME=$(PRIVACY)/home \
+	    dbt --quiet build --exclude-resource-type test unit_test
+	@python -m tools.privacy_docs singling-out --home $(PRIVACY)/home
 
 .PHONY: test
 test: lint-style ## Check everything: lint, and pytest, which also runs the dbt builds

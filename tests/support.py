@@ -33,7 +33,7 @@ from dbt.contracts.graph.manifest import Manifest
 
 from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
-from clientele.runtime import rewriting
+from clientele.runtime import locking, rewriting
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # tools/ is installed nowhere, and some tests start processes elsewhere
@@ -245,6 +245,7 @@ class House:
                 ran = runner.invoke(call)
             finally:
                 _close_databases()
+                locking.release(self.home)  # as the end of the process does
         results = getattr(ran.result, "results", [])
         results = [result for result in results if hasattr(result, "node")]
         status = {result.node.name: str(result.status) for result in results}
@@ -271,6 +272,7 @@ class House:
             finally:
                 _close_databases()
         rewriting.finish(self.home)
+        locking.release(self.home)
         return Build(ran.success, "\n".join([*lines, str(ran.exception or "")]), {}, {})
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

@@ -2,6 +2,7 @@
 
 ``record`` writes docs/privacy/record-of-processing.md from dbt's manifest: what a table holds of whom is said
 in its yml, once. ``measure`` writes the table of attack costs in docs/privacy.md from hash rates here.
+``singling-out`` writes there how many customers share what somebody may know of one of them.
 """
 
 from __future__ import annotations
@@ -15,11 +16,24 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from clientele.privacy import keys
 
 RECORD = Path("docs/privacy/record-of-processing.md")
 PAPER = Path("docs/privacy.md")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SINGLING = "<!-- singling out: begin -->", "<!-- singling out: end -->"
+# What a receipt tells, and what a shop assistant knows: columns of what is published of customers, and the
+# share of buyers who have to share them with four others.
+KNOWN = {
+    "the week of the last order and the revenue": (("last_order_week", "revenue_band"), 0.95),
+    "favourite family and brand, price level, the week of the last order": (
+        ("favourite_family", "favourite_brand", "price_level", "last_order_week"),
+        0.90,
+    ),
+}
+AT_LEAST = 5
 ROOMS = {
     "vault": "the pipeline",
     "core": "the pipeline, analysts",
@@ -202,23 +216,84 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def with_block(text: str, block: str) -> str:
+# --- singling out
+
+
+def singled_out(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, float, int, float]]:
+    """Return how many buyers share with others what somebody may know of them.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        To a built warehouse. Every table of marts with a user_key is read: they can be joined by it.
+
+    Returns
+    -------
+    list of tuple
+        For each kind of knowledge whose columns are published: the kind, buyers, the share of them who are
+        at least `AT_LEAST` alike, the smallest group, and the share that has to be.
+    """
+    held = connection.execute(
+        "select table_name, column_name from information_schema.columns where table_schema = 'marts'"
+    ).fetchall()
+    people = {table for table, column in held if column == "user_key"}
+    where = {column: table for table, column in sorted(held, reverse=True) if table in people}
+    found = []
+    for kind, (columns, bar) in KNOWN.items():
+        if not set(columns) <= where.keys():
+            continue
+        tables = sorted({where[column] for column in columns})
+        joined = f"marts.{tables[0]}" + "".join(
+            f" full join marts.{other} using (user_key)" for other in tables[1:]
+        )
+        names = ", ".join(f"{where[column]}.{column}" for column in columns)
+        n_buyers, share, smallest = connection.execute(
+            f"select count(*), avg(case when n_alike >= {AT_LEAST} then 1 else 0 end), min(n_alike) from ("
+            f"select count(*) over (partition by {names}) as n_alike from {joined} "
+            f"where {where['last_order_week']}.last_order_week is not null)"
+        ).fetchall()[0]
+        found.append((kind, n_buyers, share, smallest, bar))
+    return found
+
+
+def singling_out(home: Path) -> str:
+    """Return the table of `singled_out` as Markdown."""
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        found = singled_out(connection)
+    lines = [
+        "| somebody knows of a buyer | buyers | share with four others | has to be | smallest group |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {kind} | {n_buyers:,} | {100 * share:.1f} % | {100 * bar:.0f} % | {smallest} |"
+            for kind, n_buyers, share, smallest, bar in found
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def with_block(text: str, block: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """Return the paper with another generated block between its markers; raises ValueError without them."""
-    before, marker, rest = text.partition(BEGIN)
-    _, other, after = rest.partition(END)
+    begin, end = marks
+    before, marker, rest = text.partition(begin)
+    _, other, after = rest.partition(end)
     if not marker or not other:
-        raise ValueError(f"{PAPER} has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n{block}\n{END}{after}"
+        raise ValueError(f"{PAPER} has no {begin} … {end}")
+    return f"{before}{begin}\n{block}\n{end}{after}"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the generated papers."""
     parser = argparse.ArgumentParser(prog="python -m tools.privacy_docs", description=main.__doc__)
-    parser.add_argument("what", choices=["record", "measure"])
+    parser.add_argument("what", choices=["record", "measure", "singling-out"])
+    parser.add_argument("--home", type=Path, default=Path("warehouse"))
     parser.add_argument("--manifest", type=Path, default=Path("target/manifest.json"))
     chosen = parser.parse_args(arguments)
     if chosen.what == "measure":
         PAPER.write_text(with_block(PAPER.read_text(), measured()))
+        print(f"wrote {PAPER}")
+        return 0
+    if chosen.what == "singling-out":
+        PAPER.write_text(with_block(PAPER.read_text(), singling_out(chosen.home), SINGLING))
         print(f"wrote {PAPER}")
         return 0
     if not chosen.manifest.is_file():

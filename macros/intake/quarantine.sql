@@ -56,8 +56,11 @@
         judged.category_code,
         judged.brand,
         judged.price,
-        judged.user_id,
-        judged.session_sk,
+        case
+            when judged.fault is null then judged.user_id
+            when judged.line_fault is null then {{ clientele.readable_id('judged.user_id_text', clientele.id_kind('user')) }}
+        end as user_id,
+        case when judged.line_fault is null then judged.session_sk else 0 end as session_sk,
         case when judged.fault is not null then judged.line_text end as line_text
     from (
         select

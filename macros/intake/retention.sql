@@ -44,3 +44,24 @@
         user_sk not in (select user_sk from {{ ref('user_sessions') }})
         and last_load_id <= {{ clientele.taken_in('user_sessions') }}
 {% endmacro %}
+
+
+{% macro forget_nobodys_lines() %}
+    {#- post_hook of quarantined_lines, in its transaction: faulty lines that name no customer go unnamed_lines_days after their
+        file came, as nobody can ask for them. Reckoned to the newest delivery, so that no clock decides. -#}
+    {%- set old_files -%}
+        select file_id from {{ ref('event_files') }}
+        where status = 'accepted' and delivered_at < (
+            select {{ dbt.dateadd('day', -clientele.setting('unnamed_lines_days'), 'max(delivered_at)') }}
+            from {{ ref('event_files') }} where status = 'accepted'
+        )
+    {%- endset -%}
+    update {{ ref('file_lines') }} set n_unnamed_expired = coalesce(n_unnamed_expired, 0) + gone.n_lines
+    from (
+        select file_id as gone_file_id, count(*) as n_lines from {{ this }}
+        where user_id is null and file_id in ({{ old_files }})
+        group by file_id
+    ) as gone
+    where file_id = gone.gone_file_id;
+    delete from {{ this }} where user_id is null and file_id in ({{ old_files }})
+{% endmacro %}

@@ -8,7 +8,7 @@
         'user_id': 'the shop''s own number of the customer',
         'user_sk': 'the number under which core knows the customer',
         'user_key': 'the pseudonym under which marts know the customer',
-        'line_text': 'a line of a file, which may hold the number of the customer',
+        'session_of_nobody_else': 'the session of a line without a user, which the customer alone has',
         'line_id': 'the number of a line of vault.stg_lake__lines, which holds the number of the customer',
     }) }}
 {% endmacro %}

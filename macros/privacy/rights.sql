@@ -9,6 +9,7 @@
         'key_ring': {'key_epoch': 'integer', 'sealed': 'varchar(2048)'},
         'tombstones': {'erased_hash': 'varchar(32)'},
         'objections': {'user_id': 'bigint'},
+        'restrictions': {'user_id': 'bigint'},
         'named_subjects': {'user_id': 'bigint'},
         'erasure_requests': {'user_id': 'bigint'},
         'erasure_counts': {'file_id': 'bigint', 'event_date': 'date', 'n_lines': 'bigint'},
@@ -52,13 +53,6 @@
 {% endmacro %}
 
 
-{% macro may_be_profiled(user_sk) -%}
-    {#- A condition: the user has not objected to profiling. Everything that is fitted on users, or gives them a persona,
-        asks it. -#}
-    {{ user_sk }} not in (select user_sk from {{ ref('profiling_objections') }})
-{%- endmacro %}
-
-
 {% macro named_subjects() %}
     {#- A relation with the user_id of the customers that the environment names. -#}
     {{- return(adapter.dispatch('named_subjects', 'clientele')()) -}}
@@ -87,7 +81,8 @@
 
 
 {% macro _begin_with_subjects(source) %}
-    {#- The temporary table clientele_subjects: raw id, number and pseudonym of each customer in `source`. -#}
+    {#- The temporary tables clientele_subjects, with raw id, number and pseudonym of each customer in `source`, and
+        clientele_subject_sessions. -#}
     {%- if execute -%}
         {%- set problem = clientele.pseudonym_key_problem() -%}
         {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
@@ -102,6 +97,11 @@
             ) as named
         {%- endset -%}
         {%- do run_query(keyed) -%}
+        {%- do run_query('drop table if exists clientele_subject_sessions') -%}
+        {%- do run_query(
+            'create temporary table clientele_subject_sessions as '
+            ~ clientele.sessions_of_subjects(clientele._held_subject_models() | map(attribute='name') | list)
+        ) -%}
         {{ return(run_query('select count(*) from clientele_subjects').columns[0].values()[0] | int) }}
     {%- endif -%}
 {% endmacro %}
@@ -138,18 +138,13 @@
     {%- for column, kind in keys.items() -%}
         {%- if kind in ['user_id', 'user_sk', 'user_key'] -%}
             {%- do conditions.append(column ~ ' in (select ' ~ kind ~ ' from clientele_subjects)') -%}
-        {%- elif kind == 'line_text' -%}
-            {%- do conditions.append(clientele.names_subject(column)) -%}
+        {%- elif kind == 'session_of_nobody_else' -%}
+            {%- do conditions.append(
+                '(user_id is null and ' ~ column ~ ' in (select session_sk from clientele_subject_sessions))'
+            ) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(conditions | join(' or ') or '1 = 0') }}
-{% endmacro %}
-
-
-{% macro names_subject(line_text) %}
-    {#- A condition: a line that could not be read holds the id of one of clientele_subjects as a number of its own,
-        in whatever place: such a line has no fields to rely on. -#}
-    {{ return(adapter.dispatch('names_subject', 'clientele')(line_text)) }}
 {% endmacro %}
 
 
@@ -215,22 +210,19 @@
     {%- endif -%}
 
     {#- What is kept per day or pinned to days is built again by the next build. -#}
-    {%- if 'events' in names -%}
-        {%- do run_query(
-            'update ' ~ clientele.built('core', 'touched_days') ~ ' set last_load_id = '
-            ~ clientele.this_load(clientele.register('event_files'))
-            ~ ' where event_date in (select cast(event_at as date) from ' ~ clientele.built('core', 'events')
-            ~ ' where ' ~ is_in_core ~ ')'
-        ) -%}
-    {%- endif -%}
+    {%- if 'events' in names -%}{%- do clientele._touch_days_of_subjects() -%}{%- endif -%}
 
-    {%- for subject in held if subject.node.config.materialized != 'view' -%}
+    {#- Lines without a user are found by the sessions of events: they go first, for an erasure that is stopped in between. -#}
+    {%- set ordered = held | selectattr('name', 'equalto', 'quarantined_lines') | list + held -%}
+    {%- for subject in ordered if subject.node.config.materialized != 'view' -%}
         {%- set condition = clientele._is_of_subjects(subject['keys']) -%}
         {%- if condition != '1 = 0' -%}
             {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ condition) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- do run_query('delete from ' ~ clientele.register('objections') ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})) -%}
+    {%- for name in ['objections', 'restrictions'] -%}
+        {%- do run_query('delete from ' ~ clientele.register(name) ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})) -%}
+    {%- endfor -%}
 
     {%- set file_days = clientele.register('file_days') -%}
     {%- set file_lines = clientele.register('file_lines') -%}
@@ -302,36 +294,6 @@
 {% endmacro %}
 
 
-{% macro object_to_profiling() %}
-    {#- dbt run-operation: the customers named by the environment object to profiling, from the next build on. -#}
-    {%- if execute -%}
-        {%- do clientele.create_registers() -%}
-        {%- do clientele._require_named('object_to_profiling') -%}
-        {%- set objections = clientele.register('objections') -%}
-        {%- do run_query(
-            'insert into ' ~ objections ~ ' select distinct user_id from ' ~ clientele.named_subjects() ~ ' as named'
-            ~ ' where user_id not in (select user_id from ' ~ objections ~ ')'
-        ) -%}
-        {%- do clientele._forget_named_subjects() -%}
-        {{ print('objection to profiling noted; the next build gives no persona and fits nothing on them') }}
-    {%- endif -%}
-{% endmacro %}
-
-
-{% macro withdraw_objection() %}
-    {#- dbt run-operation: takes the objection of the customers named by the environment back. -#}
-    {%- if execute -%}
-        {%- do clientele.create_registers() -%}
-        {%- do clientele._require_named('withdraw_objection') -%}
-        {%- do run_query(
-            'delete from ' ~ clientele.register('objections') ~ ' where user_id in (select user_id from ' ~ clientele.named_subjects() ~ ' as named)'
-        ) -%}
-        {%- do clientele._forget_named_subjects() -%}
-        {{ print('objection to profiling withdrawn; the next build gives a persona again') }}
-    {%- endif -%}
-{% endmacro %}
-
-
 {% macro readmit_subjects() %}
     {#- dbt run-operation: lifts the tombstones of the customers named by the environment. Files that are read from now
         on bring them back, their old events with them when an old file is delivered again or all is built anew. -#}
@@ -372,9 +334,11 @@
                 ).to_json(folder ~ '/' ~ subject.node.unique_id ~ '.json') -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- do run_query(
-            'select user_id from ' ~ clientele.register('objections') ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
-        ).to_json(folder ~ '/register.objections.json') -%}
+        {%- for name in ['objections', 'restrictions'] -%}
+            {%- do run_query(
+                'select user_id from ' ~ clientele.register(name) ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
+            ).to_json(folder ~ '/register.' ~ name ~ '.json') -%}
+        {%- endfor -%}
         {%- do clientele._forget_named_subjects() -%}
     {%- endif -%}
 {% endmacro %}

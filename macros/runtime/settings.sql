@@ -5,6 +5,9 @@
     {{ return({
         'on_refused_file': ['fail', 'skip'],
         'rehash': 'boolean',
+        'user_id_kind': ['integer', 'text'],
+        'product_id_kind': ['integer', 'text'],
+        'category_id_kind': ['integer', 'text'],
         'earliest_event_date': 'date',
         'latest_event_date': 'date or none',
         'session_gap_minutes': [1, 1440],
@@ -30,6 +33,7 @@
         'min_cell_users': [0, 100000],
         'events_retention_months': [1, 600],
         'inactive_profile_months': [1, 600],
+        'unnamed_lines_days': [1, 36500],
         'publish_to': 's3 or none',
     }) }}
 {% endmacro %}

@@ -6,12 +6,14 @@
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('retention') }}
 -- depends_on: {{ ref('user_keys') }}
+-- depends_on: {{ ref('profiling_objections') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='touched_users',
     post_hook=[
         '{{ clientele.mark_load() }}',
         '{{ clientele.forget_inactive_profiles() }}',
+        '{{ clientele.forget_objectors() }}',
         '{{ clientele.forget_users_without_events() }}',
         after_commit('{{ clientele.forget_keys_without_users() }}')
     ]

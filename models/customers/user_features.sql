@@ -1,5 +1,5 @@
-{#- Grain: one user. What people read of core.user_feature_values, under the pseudonym. A view, so that no
-    copy is kept. -#}
+{#- Grain: one user. What people read of core.user_feature_values, under the pseudonym: weeks, bands, rounded figures,
+    so that a receipt finds nobody; exact values are in core. A view, so that no copy is kept. -#}
 {{ config(materialized='view') }}
 
 with
@@ -12,21 +12,26 @@ users as (
     select user_sk, user_key from {{ ref('users') }}
 ),
 
+priors as (
+    select order_value from {{ ref('shop_priors') }}
+),
+
 final as (
     select
         users.user_key,
-        feature_values.n_events,
-        feature_values.n_sessions,
-        feature_values.n_orders,
-        feature_values.revenue,
-        feature_values.first_event_at,
-        feature_values.last_event_at,
-        feature_values.last_order_at,
+        {{ clientele.significant('feature_values.n_events') }} as n_events,
+        {{ clientele.significant('feature_values.n_sessions') }} as n_sessions,
+        {{ clientele.significant('feature_values.n_orders') }} as n_orders,
+        {{ clientele.revenue_band('feature_values.revenue', 'priors.order_value') }} as revenue_band,
+        {{ clientele.week_of('feature_values.first_event_at') }} as first_event_week,
+        {{ clientele.week_of('feature_values.last_event_at') }} as last_event_week,
+        {{ clientele.week_of('feature_values.last_order_at') }} as last_order_week,
         {% for feature in clientele.feature_names() %}
-        feature_values.{{ feature }}{% if not loop.last %},{% endif %}
+        {{ clientele.round_to_step('feature_values.' ~ feature, 0.1) }} as {{ feature }}{{ ',' if not loop.last }}
         {% endfor %}
     from feature_values
     inner join users on feature_values.user_sk = users.user_sk
+    cross join priors
 )
 
 select * from final

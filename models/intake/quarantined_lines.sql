@@ -1,9 +1,10 @@
 {#- Grain: one physical line that could not be read as an event, with its reason from macros/intake/quarantine.sql.
     Holds what the file held, so it is as protected as the lake itself. Rows go with their file when it is replaced;
-    lines of erased customers are counted (file_lines) and not kept. -#}
+    lines of erased customers are counted (file_lines) and not kept; nor are those that name nobody, once they are old. -#}
 -- depends_on: {{ ref('event_files') }}
+-- depends_on: {{ ref('file_lines') }}
 -- depends_on: {{ ref('stg_lake__files') }}
-{{ config(materialized='incremental', incremental_strategy='files') }}
+{{ config(materialized='incremental', incremental_strategy='files', post_hook="{{ clientele.forget_nobodys_lines() }}") }}
 
 with
 
@@ -21,6 +22,8 @@ suspects as (
         stored_lines.file_id,
         stored_lines.load_id,
         stored_lines.reason,
+        stored_lines.user_id,
+        stored_lines.session_sk,
         stored_lines.line_text
     from {{ ref('stg_lake__lines') }} as stored_lines
     left join erased_users on stored_lines.user_id = erased_users.user_id
@@ -37,6 +40,8 @@ final as (
         pending_files.file_name,
         numbered.line_number,
         suspects.reason,
+        suspects.user_id,
+        coalesce(suspects.session_sk, 0) as session_sk,
         suspects.line_text,
         suspects.load_id
     from suspects

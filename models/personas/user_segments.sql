@@ -77,14 +77,15 @@ judged as (
         cast(champion.model_status as varchar(16)) as model_status,
         greatest(threshold.min_events - feature_values.n_events, 0) as events_missing,
         confidence.confidence,
-        persona_scores.margin,
+        {{ clientele.round_to_step('persona_scores.margin', 0.1) }} as margin,
         persona_scores.scored_by,
         persona_scores.runner_up_segment_id,
         {% for place in [1, 2, 3] -%}
         coalesce(phrases_{{ place }}.reason, persona_scores.reason_feature_{{ place }}) as reason_{{ place }},
         {% endfor -%}
-        feature_values.n_events,
-        {{ dbt.datediff('feature_values.last_event_at', 'moment.as_of_at', 'day') }} as days_since_last_event,
+        {{ clientele.significant('feature_values.n_events') }} as n_events,
+        {{ dbt.datediff(clientele.week_of('feature_values.last_event_at'), 'moment.as_of_at', 'day') }}
+            as days_since_last_event,
         cast(champion.model_version as varchar(32)) as model_version,
         moment.as_of_at as as_of
     from feature_values

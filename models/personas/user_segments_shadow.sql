@@ -36,7 +36,7 @@ final as (
         users.user_key,
         persona_scores.segment_id,
         persona_scores.runner_up_segment_id,
-        persona_scores.margin,
+        {{ clientele.round_to_step('persona_scores.margin', 0.1) }} as margin,
         champion_scores.segment_id as champion_segment_id,
         versions.model_version,
         versions.champion_model_version

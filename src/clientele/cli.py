@@ -109,8 +109,10 @@ def _run(operation: str, **settings: str) -> None:
 
 _operation("erase", "Remove customers for good.", "erase_subjects")
 _operation("readmit", "Let new files bring erased customers back.", "readmit_subjects")
-_operation("object", "Note that customers object to profiling.", "object_to_profiling")
+_operation("object", "Note that customers object to profiling, and stop it at once.", "object_to_profiling")
 _operation("withdraw-objection", "Take such an objection back.", "withdraw_objection")
+_operation("restrict", "Keep the data of customers, and use it for nothing from now on.", "restrict_subjects")
+_operation("unrestrict", "Lift such a restriction.", "unrestrict_subjects")
 
 
 @main.command("export-subject")
@@ -221,9 +223,10 @@ def publications(home: Path) -> None:
 @click.pass_context
 def rollback(context: click.Context, home: Path, to: int | None) -> None:
     """Publish an earlier publication again."""
-    from clientele.runtime import publishing
+    from clientele.runtime import locking, publishing
 
-    chosen = publishing.rollback(home, to)
+    with locking.held(home):
+        chosen = publishing.rollback(home, to)
     click.echo(f"published again: {chosen.described()}")
     click.echo("The databases stay as they are, and the next green build publishes anew.")
     context.invoke(publications, home=home)
@@ -235,7 +238,9 @@ def rollback(context: click.Context, home: Path, to: int | None) -> None:
 def evaluate(home: Path, users: int) -> None:
     """Judge the personas, and compare other ways to cluster."""
     from clientele.personas.evaluate import evaluate as judge
+    from clientele.runtime import locking
 
-    page, table = judge(home, users)
+    with locking.held(home):
+        page, table = judge(home, users)
     click.echo(page.read_text())
     click.echo(f"Written to {page} and {table}")

@@ -1,11 +1,11 @@
-{#- Breaks when a user with a session that is not a bot's has no features, or one without has: the joins to calendar,
-    taxonomy and priors lose users silently. Not a check of what the features say (unit tests). -#}
+{#- Breaks when a user with a session that is not a bot's, who may be profiled, has no features, or another one has: the
+    joins to calendar, taxonomy and priors lose users silently. Not a check of what the features say (unit tests). -#}
 with
 
 customers as (
     select user_sk, sum(n_events) as n_events, sum(revenue) as revenue
     from {{ ref('user_sessions') }}
-    where not is_bot
+    where not is_bot and {{ clientele.may_be_profiled('user_sk') }}
     group by user_sk
     having max(ended_at) >= {{ clientele.kept_from('profiles') }}
 ),

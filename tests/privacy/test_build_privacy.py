@@ -130,6 +130,7 @@ def test_no_table_of_people_is_unknown_to_the_manifest(green):
         "vault.erasure_requests.user_id",
         "vault.named_subjects.user_id",
         "vault.objections.user_id",
+        "vault.restrictions.user_id",
     }
 
 

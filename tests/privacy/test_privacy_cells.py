@@ -194,6 +194,8 @@ CUSTOMERS = """
 create schema warehouse.core;
 create schema warehouse.marts;
 create table warehouse.core.profiling_objections (user_sk bigint);
+create table warehouse.core.user_sessions
+    (user_sk bigint, n_events bigint, n_purchases bigint, revenue decimal(18, 4), is_bot boolean);
 create table warehouse.core.persona_scores as
     select user_sk, segment_id from customers;
 create table warehouse.core.user_feature_values as

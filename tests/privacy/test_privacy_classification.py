@@ -199,4 +199,4 @@ def test_their_keys_are_told_with_them(house: House):
     call = "{% for t in clientele.subject_models() %}{{ t.name }}:{{ t['keys'] | join('+') }} {% endfor %}"
     told = house.run("--inline", call, command=("compile",)).said
     assert " events:user_sk " in told and "user_segments:user_key " in told
-    assert " stg_lake__lines:user_id+line_text " in told
+    assert " stg_lake__lines:user_id+session_sk " in told

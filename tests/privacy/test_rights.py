@@ -36,25 +36,33 @@ SHOP = little_shop(seed=11, n_users=40, n_days=30)
 SETTINGS = {"reference_days": 10, "min_events": 5}
 VICTIM = str(FIRST_USER)
 OTHER = str(FIRST_USER + 37)
-# Lines of the victim that cannot be read as events, one of them not even into fields.
-FAULTY = [
-    replace(SHOP[0], user_id=VICTIM, price="-1").line(),
-    replace(SHOP[0], user_id=VICTIM, event_type="wish").line(),
-    f'view,"{VICTIM},broken',
-]
 OF_VICTIM = [event for event in SHOP if event.user_id == VICTIM]
 SESSIONS = {event.user_session for event in OF_VICTIM} - {""}
+OF_OTHERS = {event.user_session for event in SHOP if event.user_id != VICTIM}
+# Faulty lines of the victim: by the id, by the id in another spelling, by the session alone.
+FAULTY = [
+    replace(SHOP[0], user_id=VICTIM, price="-1").line(),
+    replace(SHOP[0], user_id=f"+{int(VICTIM):,}.0", event_type="wish").line(),
+    replace(SHOP[0], user_id="", user_session=min(SESSIONS - OF_OTHERS), brand="thing of the victim").line(),
+]
+# Lines in which the number of the victim stands as something else: they are somebody's, or nobody's.
+OF_NOBODY = [
+    replace(SHOP[0], user_id=OTHER, product_id=str(int(VICTIM) % 10**6), price="-1", user_session="").line(),
+    'view,"7,broken',
+    replace(SHOP[0], user_id="", user_session="", brand="thing of nobody").line(),
+]
 TRACES = {
     VICTIM.encode(),
     int(VICTIM).to_bytes(8, "little"),
     keys.user_key(VICTIM, MATERIAL).encode(),
     keys.user_sk(keys.user_key(VICTIM, MATERIAL)).to_bytes(8, "little"),
-    FAULTY[2].encode(),
+    b"thing of the victim",
+    f"{int(VICTIM):,}".encode(),
 }
 
 
 def lake(*events: Event, faulty: list[str] = FAULTY) -> bytes:
-    return csv_text(events) + "".join(f"{line}\n" for line in faulty).encode()
+    return csv_text(events) + "".join(f"{line}\n" for line in [*faulty, *OF_NOBODY]).encode()
 
 
 def without_victim(events: list[Event]) -> list[Event]:
@@ -129,7 +137,8 @@ def test_nothing_of_the_erased_is_left(erased):
     assert held >= {"marts.user_features", "marts.user_segments", "vault.user_keys", "vault.objections"}
     assert before["traces"] >= {VICTIM.encode(), keys.user_key(VICTIM, MATERIAL).encode()}
     assert holders(house) == {}
-    assert house.value("select count(*) from vault.vault.quarantined_lines") == 0
+    held_lines = house.rows("select line_text from vault.vault.quarantined_lines order by line_number")
+    assert held_lines == [(line,) for line in OF_NOBODY]
     assert house.value("select count(*) from vault.vault.erasure_requests") == 0
     assert traces(house.home) == set()
     assert VICTIM.encode() not in b"".join(
@@ -236,6 +245,8 @@ def test_a_copy_holds_all_that_is_held(shop, tmp_path):
     tables = {name: len(table["rows"]) for name, table in copy["tables"].items() if table["rows"]}
     expected = {name.split(".", 1)[1]: n_rows for name, n_rows in holders(house).items()}
     assert tables == expected | {"vault.quarantined_lines": len(FAULTY)}
+    lines = [row["line_text"] for row in copy["tables"]["vault.quarantined_lines"]["rows"]]
+    assert sorted(lines) == sorted(FAULTY)
     assert tables["core.events"] == len(OF_VICTIM)
     assert copy["tables"]["core.events"]["rows"][0]["origin_file"] == "a.csv"
     assert copy["tables"]["vault.user_keys"]["rows"][0]["user_id"] == int(VICTIM)

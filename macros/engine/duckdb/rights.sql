@@ -5,11 +5,9 @@
 {%- endmacro %}
 
 
-{% macro duckdb__names_subject(line_text) %}
-    {{ return(
-        "list_has_any(list_transform(regexp_extract_all(" ~ line_text ~ ", '[0-9]+'), lambda digits: try_cast(digits as bigint)), "
-        ~ "(select list(abs(user_id)) from clientele_subjects))"
-    ) }}
+{% macro duckdb__withdraw_publications() %}
+    {%- do clientele._republish("select published.* from published where user_key not in (select user_key from clientele_subjects)") -%}
+    {%- do run_query('select clientele_rewrite_finish()') -%}
 {% endmacro %}
 
 

@@ -44,7 +44,8 @@ final as (
         cast(
             coalesce(counted.n_events_read, 0) - coalesce(of_customers.n_event_lines, 0)
             + coalesce(faulty_of_erased.n_lines, 0) as bigint
-        ) as n_erased
+        ) as n_erased,
+        cast(0 as bigint) as n_unnamed_expired
     from {{ ref('stg_lake__files') }} as files
     left join counted on files.file_id = counted.file_id
     left join of_customers on files.file_id = of_customers.file_id

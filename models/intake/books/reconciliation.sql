@@ -47,7 +47,7 @@ counted as (
         coalesce(duplicates.n_duplicates, 0) - coalesce(released.n_released, 0) as n_duplicates,
         coalesce(quarantined.n_quarantined, 0) as n_quarantined,
         coalesce(lines.n_erased, 0) as n_erased,
-        cast(coalesce(expired.n_expired, 0) as bigint) as n_expired
+        cast(coalesce(expired.n_expired, 0) + coalesce(lines.n_unnamed_expired, 0) as bigint) as n_expired
     from files
     left join lines on files.file_id = lines.file_id
     left join loaded on files.file_id = loaded.file_id

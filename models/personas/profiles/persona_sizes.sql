@@ -1,5 +1,5 @@
 {#- Grain: one persona, and 0 for customers without one: how many they are, what they bought, exact. Customers who
-    object to profiling are counted in the row -1. Not published: segment_summary rounds it. Late data: built whole in
+    may not be profiled are counted in the row -1. Not published: segment_summary rounds it. Late data: built whole in
     each run. -#}
 {#- squares of thousands: they fit a fixed-point number up to thirty millions a user -#}
 {% set squared_revenue = 'power(' ~ clientele.double('revenue') ~ ' / 1000, 2)' %}
@@ -11,13 +11,21 @@ members as (
         feature_values.n_events,
         feature_values.n_orders,
         feature_values.revenue,
-        case
-            when objections.user_sk is not null then -1
-            else coalesce(persona_scores.segment_id, 0)
-        end as segment_id
+        coalesce(persona_scores.segment_id, 0) as segment_id
     from {{ ref('user_feature_values') }} as feature_values
     left join {{ ref('persona_scores') }} as persona_scores on feature_values.user_sk = persona_scores.user_sk
-    left join {{ ref('profiling_objections') }} as objections on feature_values.user_sk = objections.user_sk
+    where {{ clientele.may_be_profiled('feature_values.user_sk') }}
+    union all
+    -- who may not be profiled has no features: counted from the sessions
+    select
+        sum(user_sessions.n_events) as n_events,
+        sum(case when user_sessions.n_purchases > 0 then 1 else 0 end) as n_orders,
+        sum(user_sessions.revenue) as revenue,
+        -1 as segment_id
+    from {{ ref('user_sessions') }} as user_sessions
+    inner join {{ ref('profiling_objections') }} as objections on user_sessions.user_sk = objections.user_sk
+    where not user_sessions.is_bot
+    group by user_sessions.user_sk
 ),
 
 sizes as (

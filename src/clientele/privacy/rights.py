@@ -20,6 +20,10 @@ __all__ = ["RightsError", "assemble", "one_subject", "subjects", "write_privatel
 SUBJECT = "CLIENTELE_SUBJECT"
 SUBJECTS_FILE = "CLIENTELE_SUBJECTS_FILE"
 FOLDER = "CLIENTELE_EXPORT_FOLDER"
+_REGISTERS = {
+    "objections": "Whether the customer objects to profiling",
+    "restrictions": "Whether the customer asked that the data be kept and not used",
+}
 _ID = re.compile(r"[+-]?[0-9]{1,19}")
 
 
@@ -85,8 +89,9 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
         rows = json.loads(path.read_text())
         node = manifest["nodes"].get(name)
         if node is None:
-            tables["vault.objections"] = {
-                "meaning": "Whether the customer objects to profiling",
+            register = name.removeprefix("register.")
+            tables[f"vault.{register}"] = {
+                "meaning": _REGISTERS[register],
                 "columns": {"user_id": "The shop's own number of the customer"},
                 "rows": rows,
             }

@@ -26,8 +26,9 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from clientele.intake import lake
+from clientele.intake.ids import normal_text
 from clientele.privacy import keys, rights
-from clientele.runtime import publishing, rewriting
+from clientele.runtime import locking, publishing, rewriting
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -50,6 +51,10 @@ class Plugin(BasePlugin):
                 raise DbtRuntimeError(
                     f"CLIENTELE_HOME: the folder {home} cannot be made: {error.strerror}."
                 ) from None
+            try:
+                locking.take(home)
+            except locking.HomeInUseError as problem:
+                raise DbtRuntimeError(str(problem)) from None
             # Files that an erasure or a rotation has written anew take their place while nothing is open.
             rewriting.finish(home)
             atexit.register(rewriting.finish, home)
@@ -79,6 +84,7 @@ class Plugin(BasePlugin):
         )  # else the interpreter ends with a page of leak warnings from the bindings
         text = "VARCHAR"
         conn.create_function("clientele_next_user_key", _next_user_key(), [text], text)
+        conn.create_function("clientele_normal_text", normal_text, [text], text)
         for name, function, arguments in (
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text]),

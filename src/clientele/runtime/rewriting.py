@@ -9,17 +9,15 @@ does before it opens any. Each move can be repeated, so a kill between two of th
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 
 import duckdb
 
-from clientele.runtime import publishing
+from clientele.runtime import locking, publishing
 from clientele.runtime.publishing import MANIFEST
 
 __all__ = ["finish", "finish_publications", "give_back", "mark_whole", "start", "start_publications"]
@@ -27,21 +25,14 @@ __all__ = ["finish", "finish_publications", "give_back", "mark_whole", "start", 
 _FOLDER = ".rewritten"
 _MARKER = "whole.json"
 _SAME = "same.json"
-_at_work: dict[Path, TextIO] = {}
 
 
 def start(home: Path) -> Path:
     """Return the folder for the new database files; publications that were prepared there stay.
 
-    From here to `finish`, or to the end of this process, no other process takes the folder for a leftover.
+    This process holds the lock of the home, so no other one takes the folder for a leftover.
     """
-    if home not in _at_work:
-        lock = _locked(home)
-        if lock is None:
-            raise BlockingIOError(
-                f"another process is writing the databases in {home} anew: wait for its end"
-            )
-        _at_work[home] = lock
+    locking.take(home)
     folder = home / _FOLDER
     folder.mkdir(exist_ok=True, mode=0o700)
     for leftover in folder.glob("*.duckdb*"):
@@ -133,30 +124,26 @@ def finish(home: Path) -> bool:
     folder = home / _FOLDER
     if not folder.is_dir():
         return False
-    lock = _at_work.pop(home, None) or _locked(home)
-    if lock is None:
+    if not locking.is_taken(home):
         return False  # who is at work has the databases open, too
-    with lock:
-        marker = folder / _MARKER
-        if not marker.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            return False
-        plan = json.loads(marker.read_text())
-        for fresh in sorted(folder.glob("*.duckdb")):
-            old = home / fresh.name
-            if old.exists():
-                shutil.copymode(old, fresh)
-            Path(f"{old}.wal").unlink(
-                missing_ok=True
-            )  # of the old file: it must not be replayed on the new one
-            os.replace(fresh, old)
-        _move_publications(home, folder / publishing._ROOT, plan)
-        shutil.rmtree(home / ".spill", ignore_errors=True)
-        for batch in home.glob("batch.duckdb*"):  # the files of one run: the next one makes its own
-            batch.unlink()
-        publishing._sync(home)
-        marker.unlink()
+    marker = folder / _MARKER
+    if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
+        return False
+    plan = json.loads(marker.read_text())
+    for fresh in sorted(folder.glob("*.duckdb")):
+        old = home / fresh.name
+        if old.exists():
+            shutil.copymode(old, fresh)
+        Path(f"{old}.wal").unlink(missing_ok=True)  # of the old file: it must not be replayed on the new one
+        os.replace(fresh, old)
+    _move_publications(home, folder / publishing._ROOT, plan)
+    shutil.rmtree(home / ".spill", ignore_errors=True)
+    for batch in home.glob("batch.duckdb*"):  # the files of one run: the next one makes its own
+        batch.unlink()
+    publishing._sync(home)
+    marker.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
     return True
 
 
@@ -185,13 +172,3 @@ def _move_publications(home: Path, fresh: Path, plan: dict) -> None:
             publishing._point(home, root / plan["published"])
         for name in plan["replaced"]:
             shutil.rmtree(root / name, ignore_errors=True)
-
-
-def _locked(home: Path) -> TextIO | None:
-    file = (home / ".rewriting.lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file

@@ -1,0 +1,128 @@
+{#- Objection to profiling (Art. 21) and restriction (Art. 18). From the command on, not from the next build, these customers
+    have no features, persona, value or prediction and no row in any mart, in the databases and in every kept publication.
+    Their events stay, and are counted. docs/decisions/0057-objection-at-once.md -#}
+
+{% macro may_be_profiled(user_sk) -%}
+    {#- A condition: the user has not objected to profiling, and is not restricted. Everything that is fitted on users, or
+        says something of one, asks it. -#}
+    {{ user_sk }} not in (select user_sk from {{ ref('profiling_objections') }})
+{%- endmacro %}
+
+
+{% macro forget_objectors() %}
+    {#- post_hook: rows of users who may not be profiled. -#}
+    delete from {{ this }} where user_sk in (select user_sk from {{ ref('profiling_objections') }})
+{% endmacro %}
+
+
+{% macro object_to_profiling() %}
+    {#- dbt run-operation: the customers named by the environment object to profiling, at once. -#}
+    {{ clientele._stop_profiling('object_to_profiling', 'objections', 'objection to profiling noted') }}
+{% endmacro %}
+
+
+{% macro restrict_subjects() %}
+    {#- dbt run-operation: data of the customers named by the environment is kept, counted, and used for nothing else. -#}
+    {{ clientele._stop_profiling('restrict_subjects', 'restrictions', 'restriction noted') }}
+{% endmacro %}
+
+
+{% macro withdraw_objection() %}
+    {#- dbt run-operation: takes the objection of the customers named by the environment back. -#}
+    {{ clientele._profile_again('withdraw_objection', 'objections', 'objection to profiling withdrawn') }}
+{% endmacro %}
+
+
+{% macro unrestrict_subjects() %}
+    {#- dbt run-operation: lifts the restriction of the customers named by the environment. -#}
+    {{ clientele._profile_again('unrestrict_subjects', 'restrictions', 'restriction lifted') }}
+{% endmacro %}
+
+
+{% macro _stop_profiling(operation, register, done) %}
+    {%- if execute -%}
+        {%- do clientele.take_build_lock(operation) -%}
+        {%- do clientele.create_registers() -%}
+        {%- do clientele._require_named(operation) -%}
+        {%- do clientele._begin_with_subjects(clientele.named_subjects()) -%}
+        {%- set noted = clientele.register(register) -%}
+        {%- do run_query(
+            'insert into ' ~ noted ~ ' select user_id from clientele_subjects where user_id not in (select user_id from ' ~ noted ~ ')'
+        ) -%}
+        {%- set held = clientele._held_subject_models() -%}
+        {%- if 'profiling_objections' in held | map(attribute='name') -%}
+            {%- set objections = clientele.built('core', 'profiling_objections') -%}
+            {%- do run_query(
+                'insert into ' ~ objections ~ ' select user_sk from clientele_subjects where user_sk not in (select user_sk from '
+                ~ objections ~ ') and user_id in (select user_id from ' ~ clientele.register('user_keys') ~ ')'
+            ) -%}
+        {%- endif -%}
+        {%- for subject in held if clientele._says_something_of(subject.node) -%}
+            {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ clientele._is_of_subjects(subject['keys'])) -%}
+        {%- endfor -%}
+        {{ clientele.withdraw_publications() }}
+        {%- do clientele._forget_named_subjects() -%}
+        {%- do clientele.release_build_lock() -%}
+        {{ print(done ~ ': no features, no persona, no row in any mart from now on; the next build fits nothing on them') }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _profile_again(operation, register, done) %}
+    {%- if execute -%}
+        {%- do clientele.take_build_lock(operation) -%}
+        {%- do clientele.create_registers() -%}
+        {%- do clientele._require_named(operation) -%}
+        {%- do clientele._begin_with_subjects(clientele.named_subjects()) -%}
+        {%- do run_query('delete from ' ~ clientele.register(register) ~ ' where user_id in (select user_id from clientele_subjects)') -%}
+        {%- set names = clientele._held_subject_models() | map(attribute='name') | list -%}
+        {%- if 'profiling_objections' in names -%}
+            {#- who is in the other register, too, stays -#}
+            {%- set others = [] -%}
+            {%- for name in ['objections', 'restrictions'] -%}
+                {%- do others.append('select user_id from ' ~ clientele.register(name)) -%}
+            {%- endfor -%}
+            {%- do run_query(
+                'delete from ' ~ clientele.built('core', 'profiling_objections') ~ ' where user_sk in (select user_sk from clientele_subjects'
+                ~ ' where user_id not in (' ~ others | join(' union all ') ~ '))'
+            ) -%}
+        {%- endif -%}
+        {%- if 'users' in names and 'events' in names -%}
+            {%- do run_query(
+                'update ' ~ clientele.built('core', 'users') ~ ' set last_load_id = ' ~ clientele.this_load(clientele.register('event_files'))
+                ~ ' where user_sk in (select user_sk from clientele_subjects)'
+            ) -%}
+            {%- do clientele._touch_days_of_subjects() -%}
+        {%- endif -%}
+        {%- do clientele._forget_named_subjects() -%}
+        {%- do clientele.release_build_lock() -%}
+        {{ print(done ~ '; the next build works out features and a persona again, unless something else forbids it') }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _touch_days_of_subjects() %}
+    {#- What is kept per day or pinned to days, and whatever goes by loads, is built again by the next build. -#}
+    {%- do run_query(
+        'update ' ~ clientele.built('core', 'touched_days') ~ ' set last_load_id = '
+        ~ clientele.this_load(clientele.register('event_files'))
+        ~ ' where event_date in (select cast(event_at as date) from ' ~ clientele.built('core', 'events')
+        ~ ' where user_sk in (select user_sk from clientele_subjects))'
+    ) -%}
+{% endmacro %}
+
+
+{% macro _says_something_of(node) %}
+    {#- Whether a table of people says more of a person than what happened: every mart, and all behind the rooms that hold
+        what happened. customer_visits holds days and sums, and is read where the rule is asked. -#}
+    {{ return(
+        node.config.materialized != 'view' and node.schema != 'vault' and node.name != 'customer_visits'
+        and (node.schema == 'marts' or clientele.room_of(node) not in ['intake', 'shop'])
+    ) }}
+{% endmacro %}
+
+
+{% macro withdraw_publications() %}
+    {#- Takes the rows of clientele_subjects out of what is published. -#}
+    {{ return(adapter.dispatch('withdraw_publications', 'clientele')()) }}
+{% endmacro %}

@@ -1,0 +1,50 @@
+{#- Whose a faulty line is: the customer whom its user field names in any spelling, or whose session it is of. Never by a
+    number that stands somewhere in the line. docs/decisions/0055-whose-a-line-is.md -#}
+
+{% macro readable_id(text, kind) %}
+    {#- The id that a user field names however it is spelled, null if it names none. What makes an event comes first
+        (normal_id); a whole number may also have blanks, separators of thousands or an exponent in it, be in digits of other
+        scripts, in hexadecimal (0x…) or base64. Wider than what makes an event: who is erased or asks for a copy is meant in
+        any spelling. A text is read as it makes an event, and no further. -#}
+    {%- if kind == 'text' -%}{{- return(clientele.normal_id(text, kind)) -}}{%- endif -%}
+    {{- return('coalesce(' ~ clientele.normal_id(text, kind) ~ ', ' ~ clientele.readable_number(text) ~ ')') -}}
+{% endmacro %}
+
+
+{% macro readable_number(text) %}
+    {#- The whole number that a text is in some spelling, null if it is none. -#}
+    {{- return(adapter.dispatch('readable_number', 'clientele')(text)) -}}
+{% endmacro %}
+
+
+{% macro readable_digits() %}
+    {#- Digits and signs of other scripts, and what they are in ours; `'` doubled, as both stand in an SQL literal. -#}
+    {{ return({
+        'of_others': "０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹＋－−．，＿’ʼ＇",
+        'of_ours': "012345678901234567890123456789+--.,_''''''",
+    }) }}
+{% endmacro %}
+
+
+{% macro sessions_of_subjects(is_read) %}
+    {#- A query for the sessions that are of clientele_subjects and of nobody else, from what names both: events, and faulty
+        lines with a readable id. `is_read`: names of the tables that there are, of core.events and vault.quarantined_lines. -#}
+    {%- set owners = [] -%}
+    {%- if 'events' in is_read -%}
+        {%- do owners.append(
+            'select session_sk, case when user_sk in (select user_sk from clientele_subjects) then 1 else 0 end as is_theirs from '
+            ~ clientele.built('core', 'events')
+        ) -%}
+    {%- endif -%}
+    {%- if 'quarantined_lines' in is_read -%}
+        {%- do owners.append(
+            'select session_sk, case when user_id in (select user_id from clientele_subjects) then 1 else 0 end as is_theirs from '
+            ~ clientele.register('quarantined_lines') ~ ' where user_id is not null'
+        ) -%}
+    {%- endif -%}
+    {{ return(
+        'select session_sk from (' ~ owners | join(' union all ') ~ ') as owners where session_sk <> 0 '
+        ~ 'group by session_sk having min(is_theirs) = 1'
+        if owners else 'select cast(null as bigint) as session_sk where 1 = 0'
+    ) }}
+{% endmacro %}

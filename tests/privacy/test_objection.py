@@ -1,0 +1,140 @@
+"""Objection and restriction on a shop with a model: at once, in every table, and wherever the rule is asked.
+
+Who may not be profiled has no features any more, so most places would leave these customers out for that
+alone. To see that each place asks the rule, their features are put back before it is built.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+import duckdb
+import pytest
+from support import MATERIAL, WITHOUT_TESTS, House, parsed
+
+from clientele.privacy import keys
+
+# Tables of what happened: they stay, and are counted.
+FACTS = {
+    "customer_visits",
+    "duplicate_events",
+    "events",
+    "released_duplicates",
+    "user_keys",
+    "user_sessions",
+    "users",
+}
+REGISTERS = {"objections", "restrictions", "profiling_objections"}
+# Tables of people that ask the rule, and what their build needs. The others that ask it are tables of groups.
+ASKING = ["customer_values", "centroid_scores", "early_scores", "user_segments", "user_features"]
+ASKING_AT_A_FIT = ["value_sample", "segment_sample", "moments", "truncated_histories"]
+ASKING_OF_GROUPS = {"persona_sizes", "segment_traits", "segment_transitions", "user_segments_shadow"}
+
+
+@pytest.fixture(scope="module")
+def shop(built_shop, tmp_path_factory) -> House:
+    return built_shop.copy(tmp_path_factory.mktemp("objection"))
+
+
+def holders(house: House, user_id: int) -> dict[str, int]:
+    """Return the tables with rows of a customer, with their number."""
+    key = keys.user_key(str(user_id), MATERIAL)
+    values = {"user_id": str(user_id), "user_sk": str(keys.user_sk(key)), "user_key": f"'{key}'"}
+    columns = house.rows(
+        "select database_name, schema_name, table_name, column_name from duckdb_columns() where not internal "
+        "and schema_name in ('core', 'marts', 'vault') and column_name in ('user_id', 'user_sk', 'user_key')"
+    )
+    with house.connection() as connection:
+        found = {
+            table: connection.execute(
+                f'select count(*) from "{database}"."{schema}"."{table}" where {column} = {values[column]}'
+            ).fetchall()[0][0]
+            for database, schema, table, column in columns
+        }
+    return {table: n_rows for table, n_rows in found.items() if n_rows}
+
+
+def in_publications(house: House, user_id: int) -> tuple[int, int]:
+    """Return how many published rows are about customers, and about this one."""
+    paths = [str(path) for path in house.home.glob("publications/*/user_*.parquet")]
+    with duckdb.connect() as connection:
+        return connection.execute(
+            "select count(*), count(*) filter (where user_key = $key) "
+            "from read_parquet($paths, union_by_name=true)",
+            {"key": keys.user_key(str(user_id), MATERIAL), "paths": paths},
+        ).fetchall()[0]
+
+
+def chosen(house: House, table: str) -> int:
+    return house.value(
+        f"select user_id from core.{table} inner join vault.vault.user_keys using (user_sk) "
+        "order by n_events desc, user_id limit 1"
+    )
+
+
+OPERATIONS = {"objections": ("object_to_profiling", "withdraw_objection"),
+              "restrictions": ("restrict_subjects", "unrestrict_subjects")}  # fmt: skip
+
+
+@pytest.mark.parametrize("register", OPERATIONS)
+def test_from_the_command_on_nothing_is_said_of_them(shop, tmp_path, register):
+    house = shop.copy(tmp_path)
+    user_id = chosen(house, "persona_scores")
+    before = holders(house, user_id)
+    assert before.keys() >= {"user_features", "user_segments", "user_feature_values", "customer_values"}
+    assert before.keys() >= {"persona_scores", "centroid_scores", "segment_sample", "value_sample"}
+    n_rows, n_theirs = in_publications(house, user_id)
+    assert n_rows > n_theirs > 0
+    n_events = house.value("select count(*) from core.events")
+
+    done = house.operation(OPERATIONS[register][0], CLIENTELE_SUBJECT=str(user_id))
+    assert done.succeeded and str(user_id) not in done.said, done.said[-2000:]
+    assert holders(house, user_id).keys() <= FACTS | REGISTERS
+    assert holders(house, user_id).keys() >= {register, "profiling_objections", "events", "users"}
+    assert in_publications(house, user_id) == (n_rows - n_theirs, 0)
+    assert house.value("select count(*) from core.events") == n_events
+
+    # It is taken back: the next build works out what it did not have. The other register is not touched.
+    assert house.operation(OPERATIONS[register][1], CLIENTELE_SUBJECT=str(user_id)).succeeded
+    assert holders(house, user_id).keys() & REGISTERS == set()
+    house.build(*WITHOUT_TESTS, "--select", "profiling_objections", "user_sessions", "user_feature_values")
+    assert holders(house, user_id)["user_feature_values"] == 1
+    shutil.rmtree(house.home)
+
+
+def test_every_place_that_asks_the_rule_leaves_them_out(shop):
+    """And nobody else with them, though their features are there."""
+    house = shop
+    objectors = {chosen(house, "persona_scores"), chosen(house, "early_scores")}
+    features = {
+        user_id: house.rows(
+            "select user_feature_values.* from core.user_feature_values inner join vault.vault.user_keys "
+            f"using (user_sk) where user_id = {user_id}"
+        )[0]
+        for user_id in objectors
+    }
+    assert len(features) == 2
+    for user_id in objectors:
+        assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=str(user_id)).succeeded
+    with house.connection(read_only=False) as connection:
+        for row in features.values():
+            marks = ", ".join("?" * len(row))
+            connection.execute(f"insert into core.user_feature_values values ({marks})", row)
+    house.build(*WITHOUT_TESTS, "--select", *ASKING, *ASKING_AT_A_FIT, variables={"refit": True})
+    for table in [*ASKING, *ASKING_AT_A_FIT]:
+        schema = "marts" if table.startswith("user_") else "core"
+        assert house.value(f"select count(*) from {schema}.{table}") > 10, table
+    for user_id in objectors:
+        held = holders(house, user_id)
+        assert held.keys() <= FACTS | REGISTERS | {"user_feature_values"}, user_id
+
+
+def test_the_places_that_ask_the_rule_are_known():
+    """A place that does not ask any more fails here; a new one needs a line above."""
+    asking = {
+        node.name
+        for node in parsed().nodes.values()
+        if node.resource_type == "model" and "clientele.may_be_profiled(" in (node.raw_code or "")
+    }
+    assert asking >= {*ASKING, *ASKING_AT_A_FIT, *ASKING_OF_GROUPS}
+    assert "forget_objectors" in parsed().nodes["model.clientele.user_feature_values"].raw_code

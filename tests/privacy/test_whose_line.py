@@ -1,0 +1,227 @@
+"""Whose a faulty line is: found in any spelling of the id and by its session, and nobody else's with it.
+
+The statements are those that dbt renders; DuckDB runs them on random shops.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+from collections.abc import Callable
+from dataclasses import asdict
+
+import duckdb
+import pytest
+from support import MATERIAL
+
+from clientele.intake.ids import normal_text
+from clientele.intake.lake import COLUMNS
+from clientele.privacy import keys
+
+PAPERS = False
+N_SHOPS = 200 if os.environ.get("CLIENTELE_LONG") else 15
+N_LINES = 300
+ASKED = {
+    "id": "{{ clientele.readable_id('text', 'integer') }}",
+    "judged": "{{ clientele.judged_lines('lines') }}",
+    "sessions": "{{ clientele.sessions_of_subjects(['events', 'quarantined_lines']) }}",
+    "is_theirs": "{{ clientele._is_of_subjects({'user_id': 'user_id', 'session_sk': KIND}) }}".replace(
+        "KIND", "'session_of_nobody_else'"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def sql(new_house) -> dict[str, str]:
+    """Return the rendered statements, by name."""
+    ran = new_house().run("--inline", "\n--part\n".join(ASKED.values()), command=("compile",))
+    assert ran.succeeded, ran.said[-2000:]
+    return dict(zip(ASKED, ran.compiled["inline_query"].split("--part"), strict=True))
+
+
+def grouped(number: int, separator: str) -> str:
+    return f"{number:,}".replace(",", separator)
+
+
+def in_digits(number: int, zero: str) -> str:
+    return "".join(chr(ord(zero) + int(digit)) if digit.isdigit() else digit for digit in str(number))
+
+
+def exponent(number: int) -> str:
+    """Return the number as a mantissa with a power of ten, exactly."""
+    digits = str(abs(number))
+    return f"{'-' if number < 0 else ''}{digits[0]}.{digits[1:] or 0}E+{len(digits) - 1:02d}"
+
+
+def is_read_as_fraction(number: int) -> bool:
+    """Whether its thousands by a point are a number with a fraction of nothing, as admission reads 1.000."""
+    return 1000 <= abs(number) < 10**6 and number % 1000 == 0
+
+
+SPELLINGS: dict[str, Callable[[int], str]] = {
+    "plain": str,
+    "plus": lambda number: f"+{number}" if number >= 0 else str(number),
+    "zeros": lambda number: f"{number:020d}",
+    "point zero": lambda number: f"{number}.0",
+    "comma zero": lambda number: f"{number},00",
+    "point": lambda number: f"{number}.",
+    "thousands by comma": lambda number: grouped(number, ","),
+    "thousands by comma, point zero": lambda number: grouped(number, ",") + ".00",
+    "thousands by point": lambda number: grouped(number, ".") + (",0" if is_read_as_fraction(number) else ""),
+    "thousands by blank": lambda number: grouped(number, " "),
+    "thousands by narrow blank": lambda number: grouped(number, "\u202f"),
+    "thousands by apostrophe": lambda number: grouped(number, "'"),
+    "thousands by right quote": lambda number: grouped(number, "\u2019"),
+    "thousands by underscore": lambda number: grouped(number, "_"),
+    "exponent": exponent,
+    "exponent of a whole": lambda number: f"{number}e0",
+    "blanks around": lambda number: f" \t{number}\u00a0 ",
+    "blank inside": lambda number: f"{str(number)[:2]} {str(number)[2:]}",
+    "zero-width around": lambda number: f"\ufeff{number}\u200b",
+    "zero-width inside": lambda number: f"{str(number)[:2]}\u200d{str(number)[2:]}",
+    "soft hyphen": lambda number: f"{str(number)[:2]}\u00ad{str(number)[2:]}",
+    "full-width": lambda number: in_digits(number, "\uff10"),
+    "Arabic-Indic": lambda number: in_digits(number, "\u0660"),
+    "Eastern Arabic-Indic": lambda number: in_digits(number, "\u06f0"),
+    "hexadecimal": lambda number: f"0x{number:x}" if number >= 0 else str(number),
+    "hexadecimal, capitals": lambda number: f"0X{number:08X}" if number >= 0 else str(number),
+    "base64": lambda number: base64.b64encode(str(number).encode()).decode(),
+    "base64 without its end": lambda number: base64.b64encode(str(number).encode()).decode().rstrip("="),
+}
+NO_IDS = [
+    None, "", " ", "-", "+", "abc", "bad", "dead", "None", "NaN", "inf", "1.5", "1.5e0", "1e-3", "1,5",
+    "12,34,567", "1.234,567.8", "1..0", "0x", "0xg1", "5 or 1=1", "user 7", "7-8", "2019-10-01",
+    "9223372036854775808", "-9223372036854775809", "1e19", "1e99", "aGVsbG8=", "a@b.example",
+    "'; drop table", "\\x41", "%", "\u066a", "\uff11.\uff15",
+]  # fmt: skip
+
+
+def read(sql: dict[str, str], *texts: str | None) -> list[int | None]:
+    with duckdb.connect() as connection:
+        connection.create_function("clientele_normal_text", normal_text, ["VARCHAR"], "VARCHAR")
+        query = f"select {sql['id']} from (select unnest($1::varchar[]) as text)"
+        return [value for (value,) in connection.execute(query, [list(texts)]).fetchall()]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_an_id_is_read_in_any_spelling(sql, spelling):
+    chance = random.Random(spelling)
+    numbers = [1, 12, 123, 1234, 1000, 100_000, 541_312_140, 1_000_000_000]
+    numbers += [chance.randint(1, 10 ** chance.randint(1, 9)) for _ in range(200)]
+    assert read(sql, *map(SPELLINGS[spelling], numbers)) == numbers
+    if spelling not in ("blank inside", "zero-width inside", "soft hyphen"):
+        extremes = [-(2**63), 2**63 - 1, 0, -1, -1234]
+        assert read(sql, *map(SPELLINGS[spelling], extremes)) == extremes
+
+
+def test_what_names_nobody_is_no_id(sql):
+    assert [text for text, number in zip(NO_IDS, read(sql, *NO_IDS), strict=True) if number is not None] == []
+
+
+def number_of(user_id: int) -> int:
+    return keys.user_sk(keys.user_key(str(user_id), MATERIAL))
+
+
+class Shop:
+    """Customers with sessions, and faulty lines of which it is known whose they are."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.customers = [chance.randint(1, 10 ** chance.randint(1, 9)) for _ in range(40)]
+        self.customers = sorted({*self.customers, -(2**63), 2**63 - 1})
+        self.sessions = {f"{chance.randrange(2**60):x}": {user} for user in self.customers for _ in range(3)}
+        for _ in range(6):
+            self.sessions[f"{chance.randrange(2**60):x}"] = set(chance.sample(self.customers, 2))
+        self.lines = [self.line() for _ in range(N_LINES)]
+
+    def line(self) -> tuple[dict[str, str | None], str | None, set[int]]:
+        """Return a line's texts, what is wrong with its form, and its owner if it has one."""
+        chance = self.chance
+        user, other = chance.sample(self.customers, 2)
+        # Any other field may hold a number that is somebody's id.
+        texts: dict[str, str | None] = dict.fromkeys(COLUMNS, str(other))
+        texts |= {"event_type": "view", "event_time": "soon", "user_session": None, "price": f"-{other}"}
+        own = chance.choice([session for session, users in self.sessions.items() if users == {user}])
+        shared = chance.choice([session for session, users in self.sessions.items() if len(users) == 2])
+        kind = chance.choices(range(6), [45, 15, 8, 8, 8, 16])[0]
+        if kind == 0:
+            spelled = SPELLINGS[chance.choice(list(SPELLINGS))](user)
+            return (
+                texts | {"user_id": spelled, "user_session": chance.choice([None, own, shared])},
+                None,
+                {user},
+            )
+        if kind == 1:
+            return (
+                texts | {"user_id": chance.choice([None, "", "?", "n/a"]), "user_session": own},
+                None,
+                {user},
+            )
+        if kind == 2:
+            return texts | {"user_id": None, "user_session": shared}, None, set()
+        if kind == 3:
+            return texts | {"user_id": None, "user_session": chance.choice([None, "unknown"])}, None, set()
+        if kind == 4:
+            return texts | {"user_id": str(user), "user_session": own}, "wrong_number_of_fields", set()
+        return texts | {"user_id": chance.choice(NO_IDS)}, None, set()
+
+
+def attributed(sql: dict[str, str], shop: Shop, subjects: list[int]) -> list[set[int]]:
+    """Return the numbers of the lines that are found for each of these customers."""
+    names = [f"{name}_text" if f"{name}_text" in sql["judged"] else name for name in COLUMNS]
+    with duckdb.connect() as connection:
+        connection.create_function("clientele_normal_text", normal_text, ["VARCHAR"], "VARCHAR")
+        connection.execute("attach ':memory:' as vault; create schema vault.vault; create schema core")
+        connection.execute(
+            "set variable clientele_keys = $keys", {"keys": asdict(MATERIAL) | {"session_mask": 0}}
+        )
+        connection.execute(
+            "create table lines as select 1 as file_id, 1 as load_id, 'event' as line_kind, "
+            "timestamp '2020-01-01' as delivered_at, false as has_nul, true as may_be_long, "
+            "row[1] as line_text, row[2] as line_fault, "
+            + ", ".join(f"row[{place}] as {name}" for place, name in enumerate(names, 3))
+            + " from (select unnest($1::varchar[][]) as row)",
+            [
+                [
+                    [str(number), fault, *(texts[name] for name in COLUMNS)]
+                    for number, (texts, fault, _) in enumerate(shop.lines)
+                ]
+            ],
+        )
+        connection.execute(
+            f"create table vault.vault.quarantined_lines as from ({sql['judged']}) where line_kind = 'faulty'"
+        )
+        assert connection.execute("from vault.vault.quarantined_lines").fetchall()[N_LINES - 1 :]
+        owners = [(user, session) for session, users in shop.sessions.items() for user in users]
+        connection.execute("create table events (user_sk bigint, session_sk bigint)")
+        connection.executemany(
+            "insert into events values (?, ?)",
+            [(number_of(user), keys.session_sk(session, MATERIAL)) for user, session in owners],
+        )
+        held = sql["sessions"].replace('"warehouse"."core"."events"', "events")
+        all_found = []
+        for subject in subjects:
+            connection.execute(
+                "create or replace table clientele_subjects as "
+                f"select {subject} as user_id, {number_of(subject)} as user_sk"
+            )
+            connection.execute(f"create or replace table clientele_subject_sessions as {held}")
+            found = connection.execute(
+                f"select line_text from vault.vault.quarantined_lines where {sql['is_theirs']}"
+            ).fetchall()
+            all_found.append({int(number) for (number,) in found})
+    return all_found
+
+
+def test_a_line_is_found_for_its_customer_and_for_nobody_else(sql):
+    """Precision and recall are 1 on each shop: copies and erasures ask this one condition."""
+    n_theirs = 0
+    for seed in range(N_SHOPS):
+        shop = Shop(random.Random(seed))
+        subjects = shop.chance.sample(shop.customers, 5)
+        for subject, found in zip(subjects, attributed(sql, shop, subjects), strict=True):
+            theirs = {number for number, (_, _, owner) in enumerate(shop.lines) if subject in owner}
+            assert found == theirs, [shop.lines[number] for number in found ^ theirs][:3]
+            n_theirs += len(theirs)
+    assert n_theirs > 10 * N_SHOPS
