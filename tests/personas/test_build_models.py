@@ -11,6 +11,7 @@ from shop_simulator.catalogue import SWITCHED_TO
 from support import WITHOUT_TESTS, House, assert_same
 
 from clientele.personas import score
+from clientele.value.rows import model_of
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,37 @@ def test_training_frame_holds_what_had_happened_by_then(shop):
     differing = sum(row != expected for row, expected in zip(found, by_hand, strict=True))
     assert differing < 0.02 * len(found)
     assert all(row[2] <= expected[2] for row, expected in zip(found, by_hand, strict=True))
+
+
+def test_value_at_an_origin_knows_the_visits_up_to_it(shop):
+    """The base that personas must add to: worked out from single sessions, by the model in Python."""
+    with shop.connection() as connection:
+        sessions = connection.sql("from core.user_sessions where not is_bot").df()
+        frame = connection.sql("select user_sk, origin_date, value_score from core.training_frame").df()
+        fit = connection.sql("from core.value_fits where is_current").df().iloc[0]
+    assert len(frame) > 500 and frame["value_score"].notna().all()
+    known = frame.merge(sessions, on="user_sk")
+    known = known[known["ended_at"] < known["origin_date"]]
+    known["day"], known["orders"] = known["started_at"].dt.normalize(), known["n_purchases"] > 0
+    keys = ["user_sk", "origin_date", "value_score"]
+    days = known.groupby([*keys, "day"], as_index=False).agg(n=("orders", "sum"), revenue=("revenue", "sum"))
+    stats = days.assign(is_ordering=days["n"] > 0).groupby(keys, as_index=False)
+    stats = stats.agg(
+        n_visits=("day", "size"),
+        n_ordering_visits=("is_ordering", "sum"),
+        n_orders=("n", "sum"),
+        revenue=("revenue", "sum"),
+        first=("day", "min"),
+        last=("day", "max"),
+    )
+    stats["recency_days"] = (stats["last"] - stats["first"]).dt.days
+    stats["age_days"] = (stats["origin_date"] - stats["first"]).dt.days - 1
+    scores = model_of(fit).predict(stats)["value_score"]
+    assert len(stats) == len(frame)
+    assert stats["value_score"].to_numpy() == pytest.approx(scores.to_numpy(), rel=1e-9)
+    with shop.connection() as connection:
+        bases = connection.sql("select distinct model from monitor.segment_evaluations").df()["model"]
+    assert {"value_tiers", "personas_x_value_tiers"} <= set(bases)
 
 
 def test_what_is_not_proven_is_published_as_exploratory(shop):

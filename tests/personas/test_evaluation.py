@@ -159,6 +159,11 @@ def test_the_value_score_is_a_base_where_there_is_one():
     assert figure(rows, "personas_x_value_tiers", "habit_r2", "value_tiers") > 0.05
     without = cross_validate(frame.drop(columns="value_score"), CATALOG, None, SETTINGS, study)
     assert not without["model"].str.contains("value").any()
+    empty = cross_validate(frame.assign(value_score=np.nan), CATALOG, None, SETTINGS, study)
+    pd.testing.assert_frame_equal(empty, without)
+    frame.loc[3, "value_score"] = np.nan
+    with pytest.raises(ValueError, match="value_score"):
+        cross_validate(frame, CATALOG, None, SETTINGS, study)
 
 
 def test_the_champion_is_compared_on_the_same_base():
