@@ -1,7 +1,8 @@
 {#- Grain: one fit: its card, what the gate and people have decided about it, and whether its weights score. The switch
     that every other table reads is is_champion: a pinned model, else the newest that a person has promoted or the gate
     has passed, else the newest exploratory one, whatever its gate said of what could be measured, else the newest
-    tiers of a shop without groups. A rejected model never scores. -#}
+    tiers of a shop without groups. A rejected model never scores. One that the gate passed on other features than
+    today's is exploratory, and a fit is due (macros/registry/fits.sql). -#}
 
 with
 
@@ -37,6 +38,33 @@ cards as (
     group by fit_number, model_version
 ),
 
+-- what the features were made with when a version was fitted, or last came out of a fit again
+newest_marks as (
+    select
+        marks.model_version,
+        max(marks.text) as features_hash
+    from fits as marks
+    inner join (
+        select
+            model_version,
+            max(fit_number) as fit_number
+        from fits
+        where item = 'features_hash'
+        group by model_version
+    ) as newest on marks.model_version = newest.model_version and marks.fit_number = newest.fit_number
+    where marks.item = 'features_hash'
+    group by marks.model_version
+),
+
+judged_cards as (
+    select
+        cards.*,
+        coalesce(newest_marks.features_hash = fit_request.features_hash, false) as are_features_current
+    from cards
+    cross join {{ ref('fit_request') }} as fit_request
+    left join newest_marks on cards.model_version = newest_marks.model_version
+),
+
 decisions as (
     select
         model_version,
@@ -56,10 +84,11 @@ decided as (
             when decisions.is_rejected = 1 then 'rejected'
             when decisions.is_pinned = 1 then 'pinned'
             when decisions.is_promoted = 1 then 'promoted'
+            when cards.gate = 'passed' and not cards.are_features_current then 'outdated'
             else cards.gate
         end as decision,
         coalesce(decisions.reason, cards.gate_reason) as decision_reason
-    from cards
+    from judged_cards as cards
     left join decisions on cards.model_version = decisions.model_version
 ),
 
@@ -70,7 +99,7 @@ ranked as (
             when decided.decision in ('no_model', 'rejected') then 0
             when decided.decision = 'pinned' then 4
             when decided.decision in ('promoted', 'passed') then 3
-            when decided.model_status = 'exploratory' then 2
+            when decided.model_status in ('exploratory', 'proven') then 2
             else 1
         end as standing
     from decided
@@ -103,9 +132,20 @@ final as (
         placed.fit_number,
         placed.model_version,
         placed.status,
-        placed.model_status,
+        cast(
+            case
+                when placed.model_status = 'proven' and not placed.are_features_current then 'exploratory'
+                else placed.model_status
+            end as varchar(256)
+        ) as model_status,
         placed.reason,
-        placed.sentence,
+        cast(
+            case
+                when placed.model_status in ('none', 'no_groups') or placed.are_features_current then placed.sentence
+                else 'Exploratory: the features have changed since this model was fitted. Fit again: the next build'
+                    || ' does, unless a newer fit is there already.'
+            end as varchar(4096)
+        ) as sentence,
         cast(placed.n_segments as integer) as n_segments,
         cast(placed.n_users as bigint) as n_users,
         cast(placed.n_features as integer) as n_features,
@@ -113,6 +153,7 @@ final as (
         placed.explained_variance,
         placed.min_share,
         cast(placed.n_mismatches as bigint) as n_mismatches,
+        placed.are_features_current,
         placed.gate,
         placed.decision,
         placed.decision_reason,

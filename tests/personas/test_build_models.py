@@ -167,6 +167,42 @@ def test_a_challenger_replaces_the_champion_only_if_it_passes(shop, first, secon
         shop.decide(gates={1: "passed"})
 
 
+def test_a_model_of_other_features_is_not_proven_and_is_fitted_again(shop):
+    """The features' hash stands in the fit; today's is that of the table of features."""
+    today = shop.value("select built_with from core.load_marks where model_name = 'user_feature_values'")
+    of_fits = "row_kind = 'card' and item = 'features_hash'"
+    assert shop.rows(f"select text from core.segment_fits where {of_fits}") == [(today,)]
+    shop.decide(gates={1: "passed"})
+    standing = "select decision, model_status, are_features_current, gate from core.segment_models"
+    assert shop.rows(standing) == [("passed", "proven", True, "passed")]
+    with shop.connection(read_only=False) as connection:
+        connection.execute(f"update core.segment_fits set text = 'other' where {of_fits}")
+    try:
+        shop.decide(gates={1: "passed"}, to="+")
+        assert champion(shop) == [(1, "outdated")]
+        assert shop.rows(standing) == [("outdated", "exploratory", False, "passed")]
+        assert "Fit again" in shop.value("select sentence from core.segment_models")
+        assert shop.rows("select distinct model_status from marts.user_segments") == [("exploratory",)]
+        shop.build("--select", "fit_request", *WITHOUT_TESTS)
+        assert shop.value("select is_due from core.fit_request")
+        # a fit on today's features takes its place, proven or not, and nothing is due any more
+        with shop.connection(read_only=False) as connection:
+            connection.execute(
+                "insert into core.segment_fits select * replace (2 as fit_number, '20200201-00000000' as "
+                f"model_version, case when {of_fits} then '{today}' else text end as text) "
+                "from core.segment_fits"
+            )
+        shop.decide(gates={1: "passed", 2: "failed"})
+        assert champion(shop) == [(2, "failed")]
+        shop.build("--select", "fit_request", *WITHOUT_TESTS)
+        assert not shop.value("select is_due from core.fit_request")
+    finally:
+        with shop.connection(read_only=False) as connection:
+            connection.execute("delete from core.segment_fits where fit_number = 2")
+            connection.execute(f"update core.segment_fits set text = '{today}' where {of_fits}")
+        shop.decide(gates={1: "passed"}, to="+")
+
+
 def test_a_request_refits_once_and_unchanged_data_rename_and_move_nobody(shop):
     before = shop.contents("marts")
     version = shop.value("select model_version from core.segment_models")

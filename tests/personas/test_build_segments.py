@@ -22,6 +22,10 @@ from clientele.privacy import keys
 
 REAL = ROOT.parent / "shared" / "data"
 MARTS = (
+    "challenger_comparison",
+    "challenger_profiles",
+    "challenger_summary",
+    "challenger_traits",
     "reason_texts",
     "segment_lineage",
     "segment_profiles",

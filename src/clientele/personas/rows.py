@@ -41,6 +41,9 @@ SCHEMA = {
     "n_users": "int64",
 }
 
+# The item, and the column of fit_request, that says what the features were made with (decision 0060).
+FEATURES_HASH = "features_hash"
+
 
 def fit_rows(
     frames: Mapping[str, pd.DataFrame],
@@ -66,9 +69,10 @@ def fit_rows(
     -------
     DataFrame
         Columns of `SCHEMA`; empty when no fit is due. A fit that gives a model which there is already leaves
-        one row of the kind ``unchanged``, the first time.
+        one row of the kind ``unchanged``, the first time and whenever the features are made otherwise.
     """
     request = frames["request"].iloc[0]
+    features_hash = str(request.get(FEATURES_HASH) or "")
     has_model = earlier is not None and bool((earlier["row_kind"] == "weight").any())
     if has_model and not request["is_due"]:
         return _typed([])
@@ -80,14 +84,16 @@ def fit_rows(
     number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
     if earlier is not None and fit.model_version in set(earlier["model_version"]):
         known = earlier[earlier["model_version"] == fit.model_version]
-        if not fit.k or (known["row_kind"] == "unchanged").any():
+        marks = known[known["item"] == FEATURES_HASH].sort_values("fit_number")["text"]
+        is_said = not fit.k or (known["row_kind"] == "unchanged").any()
+        if is_said and marks.iloc[-1:].tolist() == [features_hash]:
             return _typed([])
-        rows = _typed([{"row_kind": "unchanged", "item": "model_version"}])
+        rows = _typed([{"row_kind": "unchanged", "item": FEATURES_HASH, "text": features_hash}])
     else:
         evaluations = _evaluate(fit, frames, max_segments, before)
         settings = _settings(frames, max_segments)
         verdict = judge(fit.status, fit.evidence, evaluations, settings, fit.reason)
-        rows = _rows(fit, frames, earlier, evaluations, verdict, before)
+        rows = _rows(fit, frames, earlier, evaluations, verdict, before, features_hash)
     return rows.assign(fit_number=number, model_version=fit.model_version)[list(SCHEMA)]
 
 
@@ -207,10 +213,12 @@ def _rows(
     evaluations: pd.DataFrame,
     verdict: Standing,
     before: pd.DataFrame | None,
+    features_hash: str,
 ) -> pd.DataFrame:
     card = fit.model_card.iloc[0].to_dict() | {
         "model_status": verdict.model_status,
         "sentence": verdict.sentence,
+        FEATURES_HASH: features_hash,
     }
     if fit.k:
         card |= {"gate": verdict.outcome, "gate_reason": verdict.reason}
