@@ -22,6 +22,7 @@ persona_summary as (
         sizes.segment_id,
         cast(names.segment_name as varchar(256)) as segment_name,
         cast(names.segment_name_fr as varchar(256)) as segment_name_fr,
+        names.first_seen_week,
         sizes.n_users,
         {{ clientele.double('sizes.n_users') }} / shop.n_users as user_share,
         sizes.n_orders,
@@ -99,18 +100,20 @@ looked_at as (
 ),
 
 names as (
-    select model_version, segment_id, segment_name, segment_name_fr from {{ labels }}
+    select model_version, segment_id, segment_name, segment_name_fr, first_seen_week from {{ labels }}
     union all
     select
         cast(null as varchar(64)) as model_version,
         0 as segment_id,
         'No persona yet' as segment_name,
-        'Pas encore de persona' as segment_name_fr
+        'Pas encore de persona' as segment_name_fr,
+        cast(null as date) as first_seen_week
     union all
     select
         cast(null as varchar(64)) as model_version,
         -1 as segment_id,
         'Objects to profiling' as segment_name,
-        'Opposition au profilage' as segment_name_fr
+        'Opposition au profilage' as segment_name_fr,
+        cast(null as date) as first_seen_week
 )
 {% endmacro %}

@@ -21,7 +21,8 @@ fitted_names as (
         cast(name_rows.segment_id as integer) as segment_id,
         max(case when name_rows.item = 'en' then name_rows.text end) as name_en,
         max(case when name_rows.item = 'fr' then name_rows.text end) as name_fr,
-        max(case when name_rows.item = 'named_after' then name_rows.text end) as named_after
+        max(case when name_rows.item = 'named_after' then name_rows.text end) as named_after,
+        max(case when name_rows.item = '(cohort)' then name_rows.text end) as first_seen_week
     from name_rows
     inner join named_model on name_rows.fit_number = named_model.fit_number
     group by name_rows.model_version, cast(name_rows.segment_id as integer)
@@ -34,6 +35,7 @@ persona_labels as (
         cast(coalesce(own.name_en, standing.name_en, fitted_names.name_en) as varchar(256)) as segment_name,
         cast(coalesce(own.name_fr, standing.name_fr, fitted_names.name_fr) as varchar(256)) as segment_name_fr,
         fitted_names.named_after,
+        cast(cast(fitted_names.first_seen_week as varchar(10)) as date) as first_seen_week,
         coalesce(own.decided_by, standing.decided_by) as named_by
     from fitted_names
     left join name_overrides as own

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from clientele.personas.cohorts import COHORT, cohorts, name_cohorts
 from clientele.personas.naming import LANGUAGES, name_segments, profile
 from clientele.personas.rules import fit_rules
 
@@ -23,7 +24,7 @@ def description_rows(
     labels : DataFrame, one row per user of the fit
         ``user_sk``, ``segment_id``.
     frames : mapping of str to DataFrame
-        ``sample``, ``catalog``, ``names``, ``families``; see `clientele.personas.rows.fit_rows`.
+        ``sample``, ``catalog``, ``names``, ``families``, ``as_of``; see `clientele.personas.rows.fit_rows`.
     earlier : DataFrame or None
         The rows of ``segment_fits`` so far, from which names are kept.
     before : str or None
@@ -32,7 +33,8 @@ def description_rows(
     Returns
     -------
     list of dict
-        Row kinds ``name`` (item: a language, or ``named_after``), ``rule`` (item: a feature; above
+        Row kinds ``name`` (item: a language, ``named_after``, or ``(cohort)`` with the week within which
+        most of a persona's members were first seen), ``rule`` (item: a feature; above
         ``clip_lo``, up to ``clip_hi``), ``rule_words`` (item: a language; ``value``: coverage,
         ``feature_mean``: precision) and ``rule_fidelity`` (item: a metric). ``item_position`` of a rule is
         its number.
@@ -43,7 +45,17 @@ def description_rows(
     names = name_segments(
         profiles, frames["names"], families, summary, earlier=_names_so_far(earlier, before)
     )
+    weeks = {}
+    if "first_event_date" in sample.columns and len(sample):
+        by_user = labels.set_index("user_sk")[["segment_id"]]
+        first_day = pd.Timestamp(frames["as_of"]["first_date"].iloc[0]).date()
+        weeks = cohorts(by_user, sample.set_index("user_sk")["first_event_date"], first_day)
+        names = name_cohorts(names, weeks)
     rows: list[dict[str, object]] = [
+        {"row_kind": "name", "segment_id": segment_id, "item": COHORT, "text": f"{week:%Y-%m-%d}"}
+        for segment_id, week in weeks.items()
+    ]
+    rows += [
         {"row_kind": "name", "segment_id": name["segment_id"], "item": item, "text": name[column]}
         for name in names.to_dict("records")
         for item, column in [
