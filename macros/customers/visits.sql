@@ -1,17 +1,20 @@
 {#- What the value of a customer is worked out from: visits, orders and what was paid, by the day. -#}
 
-{% macro customer_days(sessions) %}
+{% macro customer_days(sessions, keys=[]) %}
     {#- A query with one row per user and day with a session that is not a bot's, in the shop's local time: a visit.
-        `sessions`: a CTE or relation with rows of core.user_sessions. -#}
+        `sessions`: a CTE or relation with rows of core.user_sessions; `keys`: further columns of it that a row is told by. -#}
+    {%- set local_date = 'cast(' ~ clientele.local_time('started_at') ~ ' as date)' -%}
     select
-        user_sk,
-        cast({{ clientele.local_time('started_at') }} as date) as visit_date,
+        {% for key in ['user_sk'] + keys -%}
+        {{ key }},
+        {% endfor -%}
+        {{ local_date }} as visit_date,
         sum(case when n_purchases > 0 then 1 else 0 end) as n_orders,
         sum(revenue) as revenue,
         max(ended_at) as last_event_at
     from {{ sessions }}
     where not is_bot
-    group by user_sk, cast({{ clientele.local_time('started_at') }} as date)
+    group by {{ (['user_sk'] + keys + [local_date]) | join(', ') }}
 {% endmacro %}
 
 

@@ -1,9 +1,10 @@
 {#- What personas are profiled by. Medians are exact, so an engine may keep every value until it has the last one:
     DuckDB does, in memory, whatever its limit. It is therefore given a few features at a time. -#}
 
-{% macro feature_statistics_ctes(features, state) %}
+{% macro feature_statistics_ctes(features, state, scores='persona_scores') %}
     {#- CTEs that end in `statistics`: sums and medians of each persona, and quartiles of everybody with a persona.
-        `state`: a CTE with one row and its `fingerprint`, or with no row, when there is nothing to work out. -#}
+        `state`: a CTE with one row and its `fingerprint`, or with no row, when there is nothing to work out. `scores`: the
+        name of a model with user_sk and segment_id. -#}
 personas as (
     select
         persona_scores.segment_id,
@@ -12,7 +13,7 @@ personas as (
         {% endfor %}
         feature_values.n_orders,
         feature_values.n_carts
-    from {{ ref('persona_scores') }} as persona_scores
+    from {{ ref(scores) }} as persona_scores
     inner join {{ ref('user_feature_values') }} as feature_values on persona_scores.user_sk = feature_values.user_sk
     where exists (select 1 from {{ state }})
 ),
@@ -61,13 +62,13 @@ statistics as (
 {%- endmacro %}
 
 
-{% macro statistics_fingerprint_ctes() %}
+{% macro statistics_fingerprint_ctes(scores='persona_scores') %}
     {#- CTEs that end in `fingerprints`, one row: who has which persona with which features, in any order. Two populations
         share one about once in 10^19 pairs. -#}
 {%- set columns = ['user_sk', 'segment_id', 'n_orders', 'n_carts'] + clientele.feature_names() -%}
 profiled as (
     select persona_scores.segment_id, feature_values.*
-    from {{ ref('persona_scores') }} as persona_scores
+    from {{ ref(scores) }} as persona_scores
     inner join {{ ref('user_feature_values') }} as feature_values on persona_scores.user_sk = feature_values.user_sk
 ),
 
@@ -86,7 +87,7 @@ fingerprints as (
 {% endmacro %}
 
 
-{% macro insert_other_features(relation) %}
+{% macro insert_other_features(relation, scores='persona_scores') %}
     {#- post_hook, in the transaction of the model that holds the first `features_at_once`: the others, where they are not
         kept. -#}
     {%- set features = clientele.feature_catalog() -%}
@@ -97,7 +98,7 @@ fingerprints as (
         select distinct fingerprint from {{ relation }}
         where not exists (select 1 from {{ relation }} as kept where kept.feature = '{{ features[start].name }}')
     ),
-    {{ clientele.feature_statistics_ctes(features[start:start + size], 'state') }}
+    {{ clientele.feature_statistics_ctes(features[start:start + size], 'state', scores) }}
     select * from statistics;
     {%- endfor %}
 {% endmacro %}

@@ -16,10 +16,11 @@ where part = '{{ part }}'
 group by fit_number, model_version, row_position
 {% endmacro %}
 
+
 {% macro fit_is_due(fits_of='persona_fit_fields', part='weight') %}
-    {#- A model is fitted when there is none, when the var refit asks for it, or when a row of segment_decisions asks for
-        a successor of the newest one. A full refresh reads the files again and keeps the models. Compiling alone never
-        asks the database. `fits_of`: the table with all fits, in core; `part`: what a fit without a model does not have. -#}
+    {#- A model is fitted when there is none, when the var refit asks for it, when a row of segment_decisions asks for
+        a successor of the newest one, or when the last build left the newest with features that have changed since. A full
+        refresh reads the files again and keeps the models. Compiling alone never asks the database. `fits_of`: the table with all fits, in core; `part`: what a fit without a model does not have. -#}
     {%- set decisions = ref('segment_decisions') -%}
     {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}{{ return(true) }}{%- endif -%}
     {%- if clientele.setting('refit') -%}{{ return(true) }}{%- endif -%}
@@ -27,6 +28,7 @@ group by fit_number, model_version, row_position
     {%- if fits is none -%}{{ return(true) }}{%- endif -%}
     {%- set n_models = run_query("select count(*) from " ~ fits ~ " where part = '" ~ part ~ "'").columns[0].values()[0] -%}
     {%- if n_models | int == 0 -%}{{ return(true) }}{%- endif -%}
+    {%- if fits_of == 'persona_fit_fields' and clientele.are_features_outdated() -%}{{ return(true) }}{%- endif -%}
     {%- set decisions_built = adapter.get_relation(
         database=decisions.database, schema=decisions.schema, identifier=decisions.identifier
     ) -%}
@@ -37,6 +39,19 @@ group by fit_number, model_version, row_position
         ~ " where decisions.decision = 'refit' and fitted.fit_number = (select max(fit_number) from " ~ fits ~ ")"
     ).columns[0].values()[0] -%}
     {{ return(n_requests | int > 0) }}
+{% endmacro %}
+
+
+{% macro are_features_outdated() %}
+    {#- Whether the last build found that the features have changed since the newest fit. The build of the change itself
+        fits nothing: it says so, and takes the model's proof away. -#}
+    {%- set models = adapter.get_relation(database=target.database, schema='core', identifier='segment_models') -%}
+    {%- if models is none -%}{{ return(false) }}{%- endif -%}
+    {%- if 'are_features_current' not in adapter.get_columns_in_relation(models) | map(attribute='name') -%}{{ return(false) }}{%- endif -%}
+    {%- set n_outdated = run_query(
+        'select count(*) from ' ~ models ~ ' where not are_features_current and fit_number = (select max(fit_number) from ' ~ models ~ ')'
+    ).columns[0].values()[0] -%}
+    {{ return(n_outdated | int > 0) }}
 {% endmacro %}
 
 

@@ -1,5 +1,6 @@
 {#- Grain: one fit of personas: its card, what the gate and people have decided about it, and whether its weights score
-    (is_champion, the switch that every other table reads: macros/registry/standing.sql) or score in shadow. -#}
+    (is_champion, the switch that every other table reads: macros/registry/standing.sql) or score in shadow. One that the
+    gate passed on other features than today's is exploratory, and a fit is due (macros/registry/fits.sql). -#}
 
 with
 
@@ -18,19 +19,65 @@ cards as (
         'explained_variance': 'double precision',
         'min_share': 'double precision',
         'n_mismatches': 'bigint',
+        'features_hash': 'varchar(32)',
     }) }}
 ),
 
-{{ clientele.standing_ctes('cards') }},
+repeated as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'unchanged', {'features_hash': 'varchar(32)'}) }}
+),
+
+-- what the features were made with when a version was fitted, or last came out of a fit again
+marks as (
+    select fit_number, model_version, features_hash from cards
+    union all
+    select fit_number, model_version, features_hash from repeated
+),
+
+newest_marks as (
+    select
+        marks.model_version,
+        max(marks.features_hash) as features_hash
+    from marks
+    inner join (
+        select
+            model_version,
+            max(fit_number) as fit_number
+        from marks
+        where features_hash is not null
+        group by model_version
+    ) as newest on marks.model_version = newest.model_version and marks.fit_number = newest.fit_number
+    group by marks.model_version
+),
+
+judged as (
+    select
+        cards.*,
+        coalesce(newest_marks.features_hash = fit_request.features_hash, false) as are_features_current
+    from cards
+    cross join {{ ref('fit_request') }} as fit_request
+    left join newest_marks on cards.model_version = newest_marks.model_version
+),
+
+{{ clientele.standing_ctes('judged') }},
 
 final as (
     select
         fit_number,
         model_version,
         status,
-        model_status,
+        cast(
+            case when model_status = 'proven' and not are_features_current then 'exploratory' else model_status end
+            as varchar(256)
+        ) as model_status,
         reason,
-        sentence,
+        cast(
+            case
+                when model_status in ('none', 'no_groups') or are_features_current then sentence
+                else 'Exploratory: the features have changed since this model was fitted. Fit again: the next build'
+                    || ' does, unless a newer fit is there already.'
+            end as varchar(4096)
+        ) as sentence,
         k as n_segments,
         n_users,
         n_features,
@@ -38,6 +85,7 @@ final as (
         explained_variance,
         min_share,
         n_mismatches,
+        are_features_current,
         gate,
         decision,
         decision_reason,

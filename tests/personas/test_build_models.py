@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 
 import duckdb
@@ -11,15 +13,58 @@ from shop_simulator.catalogue import SWITCHED_TO
 from support import WITHOUT_TESTS, House, assert_same
 
 from clientele.personas import score
+from clientele.value.rows import model_of
+
+STATUS = {True: "proven", False: "exploratory"}
+SECOND_FIT = (
+    "select * replace (2 as fit_number, '20200201-00000000' as model_version) from core.persona_fit_fields"
+)
 
 
 @pytest.fixture(scope="module")
 def shop(built_shop, tmp_path_factory) -> House:
-    return built_shop.copy(tmp_path_factory.mktemp("shop"))
+    house = built_shop.copy(tmp_path_factory.mktemp("shop"))
+    house.decide(gates={1: "passed"}, to="+")
+    return house
+
+
+@pytest.fixture
+def own(shop, tmp_path) -> House:
+    """Return a copy for a test that changes what is published."""
+    return shop.copy(tmp_path)
 
 
 def champion(house: House) -> list[tuple]:
     return house.rows("select fit_number, decision from core.segment_models where is_champion")
+
+
+@contextmanager
+def standings(
+    house: House, *decisions: tuple[str, str], gates: dict[int, str] | None = None, and_fits: str = ""
+) -> Iterator[Callable[[str], list[tuple]]]:
+    """Give what core.segment_models would say, by its own SQL, if the gate and people had said this.
+
+    `and_fits` adds rows to core.persona_fit_fields first. Nothing is kept, and dbt is not asked again.
+    """
+    sql = (house.target / "compiled/clientele/models/registry/segment_models.sql").read_text()
+    with house.connection(read_only=False) as connection:
+        connection.begin()
+        if and_fits:
+            connection.execute(f"insert into core.persona_fit_fields {and_fits}")
+        connection.execute("delete from core.segment_decisions")
+        for version, decision in decisions:
+            connection.execute(
+                "insert into core.segment_decisions values (?, ?, 'the team', 'a test')", [version, decision]
+            )
+        for number, gate in (gates or {}).items():
+            for item, text in (("gate", gate), ("model_status", STATUS[gate == "passed"])):
+                connection.execute(
+                    "update core.persona_fit_fields set text_value = ? "
+                    "where part = 'card' and field = ? and fit_number = ?",
+                    [text, item, number],
+                )
+        yield lambda query: connection.execute(query.format(models=f"({sql})")).fetchall()
+        connection.rollback()
 
 
 def n_labelled(house: House) -> tuple[int, int]:
@@ -69,37 +114,64 @@ def test_training_frame_holds_what_had_happened_by_then(shop):
     assert all(row[2] <= expected[2] for row, expected in zip(found, by_hand, strict=True))
 
 
-def test_what_is_not_proven_is_published_as_exploratory(shop):
-    shop.decide(gates={1: "failed"}, to="+")
-    assert champion(shop) == [(1, "failed")]
-    assert shop.value("select model_status from core.segment_models") == "exploratory"
-    labelled, shadow = n_labelled(shop)
-    assert labelled > 100 and shadow == 0
-    assert shop.value("select count(*) from marts.segment_summary where segment_id > 0") > 1
-    shop.decide(gates={1: "passed"}, to="+")
-    assert champion(shop) == [(1, "passed")]
-    assert shop.value("select model_status from core.segment_models") == "proven"
-    assert n_labelled(shop) == (labelled, 0)
+def test_value_at_an_origin_knows_the_visits_up_to_it(shop):
+    """The base that personas must add to: worked out from single sessions, by the model in Python."""
+    with shop.connection() as connection:
+        sessions = connection.sql("from core.user_sessions where not is_bot").df()
+        frame = connection.sql("select user_sk, origin_date, value_score from core.training_frame").df()
+        fit = connection.sql("from core.value_fits where is_current").df().iloc[0]
+    assert len(frame) > 500 and frame["value_score"].notna().all()
+    known = frame.merge(sessions, on="user_sk")
+    known = known[known["ended_at"] < known["origin_date"]]
+    known["day"], known["orders"] = known["started_at"].dt.normalize(), known["n_purchases"] > 0
+    keys = ["user_sk", "origin_date", "value_score"]
+    days = known.groupby([*keys, "day"], as_index=False).agg(n=("orders", "sum"), revenue=("revenue", "sum"))
+    stats = days.assign(is_ordering=days["n"] > 0).groupby(keys, as_index=False)
+    stats = stats.agg(
+        n_visits=("day", "size"),
+        n_ordering_visits=("is_ordering", "sum"),
+        n_orders=("n", "sum"),
+        revenue=("revenue", "sum"),
+        first=("day", "min"),
+        last=("day", "max"),
+    )
+    stats["recency_days"] = (stats["last"] - stats["first"]).dt.days
+    stats["age_days"] = (stats["origin_date"] - stats["first"]).dt.days - 1
+    scores = model_of(fit).predict(stats)["value_score"]
+    assert len(stats) == len(frame)
+    assert stats["value_score"].to_numpy() == pytest.approx(scores.to_numpy(), rel=1e-9)
+    with shop.connection() as connection:
+        bases = connection.sql("select distinct model from monitor.segment_evaluations").df()["model"]
+    assert {"value_tiers", "personas_x_value_tiers"} <= set(bases)
 
 
-def test_a_rejected_model_labels_nobody(shop):
-    version = shop.value("select model_version from core.segment_models")
-    shop.decide((version, "reject"), to="+")
-    assert champion(shop) == [] and n_labelled(shop) == (0, 0)
-    assert shop.value("select count(*) from marts.user_segments where lifecycle_state is null") == 0
-    shop.decide(gates={1: "passed"}, to="+")
+def test_what_is_not_proven_is_published_as_exploratory(shop, own):
+    labelled = n_labelled(shop)
+    assert shop.value("select model_status from core.segment_models") == "proven" and labelled[0] > 100
+    own.decide(gates={1: "failed"}, to="+")
+    assert champion(own) == [(1, "failed")]
+    assert own.value("select model_status from core.segment_models") == "exploratory"
+    assert n_labelled(own) == labelled and labelled[1] == 0
+    assert own.value("select count(*) from marts.segment_summary where segment_id > 0") > 1
+
+
+def test_a_rejected_model_labels_nobody(own):
+    version = own.value("select model_version from core.segment_models")
+    own.decide((version, "reject"), to="+")
+    assert champion(own) == [] and n_labelled(own) == (0, 0)
+    assert own.value("select count(*) from marts.user_segments where lifecycle_state is null") == 0
 
 
 def test_people_win_over_the_gate(shop):
     version = shop.value("select model_version from core.segment_models")
-    shop.decide((version, "promote"), gates={1: "failed"})
-    assert champion(shop) == [(1, "promoted")]
-    assert shop.value("select decision_reason from core.segment_models") == "the team: a test"
-    shop.decide((version, "promote"), (version, "reject"), gates={1: "passed"})
-    assert champion(shop) == []
-    assert shop.value("select count(*) from core.segment_models where is_challenger") == 0
-    shop.decide()
-    assert champion(shop) == [(1, "passed")]
+    who = "select fit_number, decision, decision_reason from {models} where is_champion"
+    with standings(shop, (version, "promote"), gates={1: "failed"}) as said:
+        assert said(who) == [(1, "promoted", "the team: a test")]
+    with standings(shop, (version, "promote"), (version, "reject"), gates={1: "passed"}) as said:
+        assert said(who) == []
+        assert said("select count(*) from {models} where is_challenger") == [(0,)]
+    with standings(shop, gates={1: "passed"}) as said:
+        assert said("select fit_number, decision from {models} where is_champion") == [(1, "passed")]
 
 
 @pytest.mark.parametrize(
@@ -119,21 +191,39 @@ def test_people_win_over_the_gate(shop):
 def test_a_challenger_replaces_the_champion_only_if_it_passes(shop, first, second, pinned, scores):
     """A second fit, made by hand from the first: only what is said of it decides."""
     version = shop.value("select model_version from core.segment_models where fit_number = 1")
-    with shop.connection(read_only=False) as connection:
-        connection.execute(
-            "insert into core.persona_fit_fields "
-            "select * replace (2 as fit_number, '20200201-00000000' as model_version) "
-            "from core.persona_fit_fields"
-        )
-    try:
-        shop.decide(*([(version, "pin")] if pinned else []), gates={1: first, 2: second})
-        assert [number for number, _ in champion(shop)] == [scores]
-        waiting = shop.rows("select fit_number from core.segment_models where is_challenger")
+    people = [(version, "pin")] if pinned else []
+    with standings(shop, *people, gates={1: first, 2: second}, and_fits=SECOND_FIT) as said:
+        assert said("select fit_number from {models} where is_champion") == [(scores,)]
+        waiting = said("select fit_number from {models} where is_challenger")
         assert waiting == ([] if scores == 2 else [(2,)])
-    finally:
-        with shop.connection(read_only=False) as connection:
-            connection.execute("delete from core.persona_fit_fields where fit_number = 2")
-        shop.decide(gates={1: "passed"})
+
+
+def test_a_model_of_other_features_is_not_proven_and_is_fitted_again(shop, own):
+    """The features' hash stands in the fit; today's is that of the table of features."""
+    today = shop.value("select built_with from core.load_marks where model_name = 'user_feature_values'")
+    of_fits = "part = 'card' and field = 'features_hash'"
+    assert shop.rows(f"select text_value from core.persona_fit_fields where {of_fits}") == [(today,)]
+    standing = "select decision, model_status, are_features_current, gate from core.segment_models"
+    assert shop.rows(standing) == [("passed", "proven", True, "passed")]
+    with own.connection(read_only=False) as connection:
+        connection.execute(f"update core.persona_fit_fields set text_value = 'other' where {of_fits}")
+    own.build("--select", "segment_models", "user_segments", *WITHOUT_TESTS)
+    assert champion(own) == [(1, "outdated")]
+    assert own.rows(standing) == [("outdated", "exploratory", False, "passed")]
+    assert "Fit again" in own.value("select sentence from core.segment_models")
+    assert own.rows("select distinct model_status from marts.user_segments") == [("exploratory",)]
+    own.build("--select", "fit_request", *WITHOUT_TESTS)
+    assert own.value("select is_due from core.fit_request")
+    # a fit on today's features takes its place, proven or not, and nothing is due any more
+    with own.connection(read_only=False) as connection:
+        connection.execute(
+            f"insert into core.persona_fit_fields {SECOND_FIT};"
+            f"update core.persona_fit_fields set text_value = '{today}' where {of_fits} and fit_number = 2"
+        )
+    own.decide(gates={1: "passed", 2: "failed"})
+    assert champion(own) == [(2, "failed")]
+    own.build("--select", "fit_request", *WITHOUT_TESTS)
+    assert not own.value("select is_due from core.fit_request")
 
 
 def test_a_request_refits_once_and_unchanged_data_rename_and_move_nobody(shop):

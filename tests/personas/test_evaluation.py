@@ -21,7 +21,7 @@ from clientele.personas.prediction import Study, cross_validate
 SETTINGS = Settings(as_of=date(2020, 1, 31), max_k=4, n_init=1, n_workers=1)
 STABLE = {"prediction_strength": 0.9, "half_sample_ari": 0.9, "min_jaccard": 0.9, "min_share": 0.05}
 STABLE |= {"month_ago_ari": 0.9, "n_studied": 9000.0}
-STUDY = Study(max_users=3000, n_bootstraps=40, n_trees=5, n_init=1)
+STUDY = Study(max_users=3000, n_folds=3, n_bootstraps=40, n_trees=5, n_init=1)
 CATALOG = pd.DataFrame({"feature": ["often", "dear", "noise"], "block": ["a", "b", "c"]})
 
 
@@ -154,17 +154,22 @@ def test_volume_and_habits_are_judged_apart(rows):
 def test_the_value_score_is_a_base_where_there_is_one():
     frame = make_frame(n_users=800)
     frame["value_score"] = frame["recency_days"] * -1.0 + frame["n_orders"]
-    study = replace(STUDY, n_trees=0)
+    study = replace(STUDY, n_trees=0, n_folds=2)
     rows = cross_validate(frame, CATALOG, None, SETTINGS, study)
     assert figure(rows, "personas_x_value_tiers", "habit_r2", "value_tiers") > 0.05
     without = cross_validate(frame.drop(columns="value_score"), CATALOG, None, SETTINGS, study)
     assert not without["model"].str.contains("value").any()
+    empty = cross_validate(frame.assign(value_score=np.nan), CATALOG, None, SETTINGS, study)
+    pd.testing.assert_frame_equal(empty, without)
+    frame.loc[3, "value_score"] = np.nan
+    with pytest.raises(ValueError, match="value_score"):
+        cross_validate(frame, CATALOG, None, SETTINGS, study)
 
 
 def test_the_champion_is_compared_on_the_same_base():
     """Personas that know the habit add to a champion that does not, and little to one that does."""
     frame = make_frame(n_users=800)
-    study = replace(STUDY, n_trees=0)
+    study = replace(STUDY, n_trees=0, n_folds=2)
 
     def champion(feature, border):
         return pd.DataFrame(

@@ -8,36 +8,88 @@ import pytest
 from support import WITHOUT_TESTS, House
 
 PAPERS = False
-EXACT = ("--select", "segment_summary", "segment_traits", "segment_profiles", *WITHOUT_TESTS)
+SUMMARY, TRAITS, PROFILES = "segment_summary", "segment_traits", "segment_profiles"
+CHALLENGER = {name: name.replace("segment", "challenger") for name in (SUMMARY, TRAITS, PROFILES)}
+EXACT = (
+    "--select",
+    *CHALLENGER,
+    *CHALLENGER.values(),
+    "segment_models",
+    "challenger_weights",
+    "challenger_scores",
+    "challenger_statistics",
+    "challenger_comparison",
+    *WITHOUT_TESTS,
+)
 
 
 @pytest.fixture(scope="module")
-def exact(built_shop: House, tmp_path_factory) -> dict[str, pd.DataFrame]:
-    """Return the tables of a shop whose marts hide and round nothing."""
+def house(built_shop: House, tmp_path_factory) -> House:
+    """Return a shop whose marts hide and round nothing, and in which a model without one persona waits."""
     house = built_shop.copy(tmp_path_factory.mktemp("exact"))
+    with house.connection(read_only=False) as connection:
+        connection.execute(
+            "insert into core.persona_fit_fields "
+            "select * replace (2 as fit_number, '20200201-00000000' as model_version,"
+            " case when field = 'gate' and part = 'card' then 'failed'"
+            " when field = 'model_status' and part = 'card' then 'exploratory' else text_value end as text_value) "
+            "from core.persona_fit_fields where (part, row_position) not in (select (part, row_position)"
+            " from core.persona_fit_fields where field = 'segment_id'"
+            " and number_value = (select max(segment_id) from core.segment_weights))"
+        )
+        for item, text in (("gate", "passed"), ("model_status", "proven")):
+            connection.execute(
+                "update core.persona_fit_fields set text_value = ? "
+                "where field = ? and part = 'card' and fit_number = 1",
+                [text, item],
+            )
     house.build(*EXACT, variables={"min_cell_users": 0})
+    return house
+
+
+@pytest.fixture(scope="module", params=["champion", "challenger"])
+def exact(house: House, request) -> dict[str, pd.DataFrame]:
+    """Return the tables about one of the two models, under the champion's names."""
+    own = {name: name for name in CHALLENGER} if request.param == "champion" else CHALLENGER
+    scores = {"champion": "persona_scores", "challenger": "challenger_scores"}[request.param]
     with house.connection() as connection:
-        return {
-            name: connection.sql(f"select * from {schema}.{name}").df()
-            for schema, name in [
-                ("marts", "segment_summary"),
-                ("marts", "segment_traits"),
-                ("marts", "segment_profiles"),
-                ("core", "user_feature_values"),
-                ("core", "persona_scores"),
-                ("core", "feature_catalog"),
-                ("core", "events"),
-                ("core", "product_taxonomy"),
-            ]
-        }
+        tables = {name: connection.sql(f"from marts.{table}").df() for name, table in own.items()}
+        tables["persona_scores"] = connection.sql(f"select user_sk, segment_id from core.{scores}").df()
+        for name in ("user_feature_values", "feature_catalog", "events", "product_taxonomy"):
+            tables[name] = connection.sql(f"from core.{name}").df()
+    return tables
 
 
 @pytest.fixture(scope="module")
 def customers(exact) -> pd.DataFrame:
-    scores = exact["persona_scores"][["user_sk", "segment_id"]]
+    scores = exact["persona_scores"]
     customers = exact["user_feature_values"].merge(scores, on="user_sk", how="left")
     customers["revenue"] = customers.revenue.astype(float)
     return customers.assign(segment_id=customers.segment_id.fillna(0).astype(int))
+
+
+def test_a_challenger_is_told_apart_and_compared_before_anybody_promotes_it(house):
+    with house.connection() as connection:
+        both = connection.sql(
+            "select coalesce(c.segment_id, 0) as champion_segment_id, "
+            "coalesce(n.segment_id, 0) as segment_id "
+            "from core.persona_scores as c full join core.challenger_scores as n using (user_sk)"
+        ).df()
+        said = connection.sql("from marts.challenger_comparison").df()
+        names = connection.sql("select segment_id, segment_name from marts.challenger_summary").df()
+    keys = ["champion_segment_id", "segment_id"]
+    expected = both.value_counts(keys).rename("n_users").reset_index()
+    assert set(expected.segment_id) - {0} < set(expected.champion_segment_id)
+    assert (expected.champion_segment_id != expected.segment_id).any()
+    found = said.merge(expected, on=keys, suffixes=("", "_expected"), validate="1:1")
+    assert len(found) == len(said) == len(expected)
+    assert (found.n_users == found.n_users_expected).all()
+    for side, share in (("champion_segment_id", "champion_share"), ("segment_id", "challenger_share")):
+        whole = found.groupby(side).n_users.transform("sum")
+        assert found[share].to_numpy() == pytest.approx((found.n_users / whole).to_numpy())
+    named = said[said.segment_id > 0].merge(names, on="segment_id", suffixes=("", "_expected"))
+    assert len(named) and (named.segment_name == named.segment_name_expected).all()
+    assert said.champion_model_version.notna().all() and (said.model_version == "20200201-00000000").all()
 
 
 def test_the_summary_counts_the_whole_shop(exact, customers):

@@ -1,5 +1,6 @@
 """Segment names: true, readable, unique, stable, and from a dictionary that covers every feature."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from clientele.personas import name_segments, profile
+from clientele.personas.cohorts import cohorts, name_cohorts
 
 ROOT = Path(__file__).parents[2]
 DICTIONARY = pd.read_csv(ROOT / "seeds" / "segment_names.csv")
@@ -295,3 +297,44 @@ def test_a_profile_needs_the_same_users():
     features, labels, catalog = little_table()
     with pytest.raises(ValueError, match="different users"):
         profile(features, labels.head(8), catalog)
+
+
+# --- personas of one week's newcomers
+
+
+def arrivals(*segments: tuple[int, int, int]) -> tuple[pd.DataFrame, pd.Series]:
+    """Users who come evenly over days: (how many, from day, up to day) for segments 1, 2, …"""
+    days = [np.linspace(first, last, count).astype(int) for count, first, last in segments]
+    ids = np.repeat(range(1, len(segments) + 1), [count for count, *_ in segments])
+    labels = pd.DataFrame({"segment_id": ids}, index=np.arange(len(ids)) * 7 + 3)
+    return labels, pd.Series(
+        pd.Timestamp("2021-01-01") + pd.to_timedelta(np.concatenate(days), "D"), labels.index
+    )
+
+
+@pytest.mark.parametrize(
+    ("segments", "found"),
+    [
+        ([(100, 0, 80), (50, 40, 46)], {2: date(2021, 2, 10)}),
+        # eight days: seven of them hold most
+        ([(100, 0, 80), (80, 40, 47)], {2: date(2021, 2, 10)}),
+        ([(100, 0, 80), (50, 40, 60)], {}),
+        # there when the data begin: nobody knows since when
+        ([(100, 0, 80), (50, 0, 6)], {}),
+        # everybody came then
+        ([(100, 40, 46), (50, 40, 46)], {}),
+        ([(100, 40, 46)], {1: date(2021, 2, 10)}),
+    ],
+)
+def test_a_persona_of_one_week_s_newcomers_is_found(segments, found):
+    labels, days = arrivals(*segments)
+    shuffled = days.sample(frac=1, random_state=1)
+    assert cohorts(labels, shuffled, date(2021, 1, 1)) == found
+
+
+def test_a_persona_of_one_week_is_called_so():
+    named = name_segments(profiles(EVENING, {}), DICTIONARY)
+    told = name_cohorts(named, {1: date(2021, 2, 10)})
+    assert told["segment_name_en"][0] == "First seen in the week of 2021-02-10: premium evening shoppers"
+    assert told["segment_name_fr"][0].startswith("Arrivés dans la semaine du 2021-02-10 : ")
+    assert told["segment_name_en"][1] == named["segment_name_en"][1]

@@ -12,9 +12,7 @@ from support import FIRST_USER, MATERIAL, WITHOUT_TESTS, House, assert_same, lit
 
 from clientele.privacy import keys
 from clientele.value.model import ValueModel
-from clientele.value.orders import BetaBinomial
-from clientele.value.spending import GammaGamma
-from clientele.value.visits import BetaGeometric
+from clientele.value.rows import model_of
 
 PAPERS = False
 VALUE = ("--select", "+customer_values", "+value_calibration", *WITHOUT_TESTS)
@@ -64,14 +62,7 @@ def statistics(house: House) -> pd.DataFrame:
 
 def fitted(house: House) -> ValueModel:
     """Return the model whose constants score, from its rows alone."""
-    row = frame(house, "from core.value_fits where is_current").iloc[0]
-    model = ValueModel()
-    model.visits_ = BetaGeometric.of(r=row.visit_r, alpha=row.visit_alpha, a=row.visit_a, b=row.visit_b)
-    model.orders_ = BetaBinomial.of(alpha=row.order_alpha, beta=row.order_beta)
-    model.spending_ = GammaGamma.of(p=row.spend_p, q=row.spend_q, v=row.spend_v)
-    model.orders_per_visit_, model.level_ = row.orders_per_visit, row.order_level
-    model.cut_points_ = np.array([row[f"cut_point_{place}"] for place in range(1, 5)])
-    return model
+    return model_of(frame(house, "from core.value_fits where is_current").iloc[0])
 
 
 def test_statistics_are_those_of_the_sessions_in_local_days(shop):

@@ -19,6 +19,7 @@ final as (
         feature_values.n_orders,
         feature_values.n_carts,
         feature_values.revenue,
+        cast(feature_values.first_event_at as date) as first_event_date,
         {% for feature in clientele.feature_names() %}
         feature_values.{{ feature }}{% if not loop.last %},{% endif %}
         {% endfor %}

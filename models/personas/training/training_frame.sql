@@ -13,6 +13,10 @@ outcomes as (
     select * from {{ ref('outcomes') }}
 ),
 
+origin_values as (
+    select user_sk, origin_date, value_score from {{ ref('origin_values') }}
+),
+
 final as (
     select
         subjects.user_sk,
@@ -22,6 +26,7 @@ final as (
         subjects.n_events,
         subjects.n_orders,
         subjects.revenue,
+        origin_values.value_score,
         {% for feature in clientele.feature_names() %}
         subjects.{{ feature }},
         {% endfor %}
@@ -38,6 +43,7 @@ final as (
     from subjects
     inner join outcomes
         on subjects.user_sk = outcomes.user_sk and cast(subjects.origin_at as date) = outcomes.origin_date
+    left join origin_values on outcomes.user_sk = origin_values.user_sk and outcomes.origin_date = origin_values.origin_date
 )
 
 select * from final

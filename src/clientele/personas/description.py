@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clientele.learning.fields import part_of
+from clientele.personas.cohorts import cohorts, name_cohorts
 from clientele.personas.naming import LANGUAGES, name_segments, profile
 from clientele.personas.rules import fit_rules
 
@@ -24,7 +25,7 @@ def description_parts(
     labels : DataFrame, one row per user of the fit
         ``user_sk``, ``segment_id``.
     frames : mapping of str to DataFrame
-        ``sample``, ``catalog``, ``names``, ``families``; see `clientele.personas.rows.fit_rows`.
+        ``sample``, ``catalog``, ``names``, ``families``, ``as_of``; see `clientele.personas.rows.fit_rows`.
     known : DataFrame
         The fields of earlier fits, from which names are kept; may be empty.
     before : str or None
@@ -33,17 +34,25 @@ def description_parts(
     Returns
     -------
     dict of str to DataFrame
-        ``name`` (a row per persona), ``rule`` (a row per rule and feature: above ``above``, up to ``up_to``),
+        ``name`` (a row per persona; ``first_seen_week`` is that within which most of its members came), ``rule`` (a row per rule and feature: above ``above``, up to ``up_to``),
         ``rule_words`` (a row per rule and language) and ``rule_fidelity`` (a row per metric).
     """
     families = _families(frames["families"])
     sample = frames["sample"][frames["sample"]["user_sk"].isin(labels["user_sk"])]
     profiles, summary = profile(sample, labels, frames["catalog"])
     names = name_segments(profiles, frames["names"], families, summary, earlier=_names_so_far(known, before))
+    weeks = {}
+    if "first_event_date" in sample.columns and len(sample):
+        by_user = labels.set_index("user_sk")[["segment_id"]]
+        first_day = pd.Timestamp(frames["as_of"]["first_date"].iloc[0]).date()
+        weeks = cohorts(by_user, sample.set_index("user_sk")["first_event_date"], first_day)
+        names = name_cohorts(names, weeks)
     rules = fit_rules(sample, labels, frames["catalog"], families)
     columns = ["segment_id", *(f"segment_name_{language}" for language in LANGUAGES), "named_after"]
     return {
-        "name": names[columns],
+        "name": names[columns].assign(
+            first_seen_week=[f"{weeks[id_]:%Y-%m-%d}" if id_ in weeks else None for id_ in names["segment_id"]]
+        ),
         "rule": rules.conditions,
         "rule_words": rules.words.rename(columns={"precision": "rule_precision"}),
         "rule_fidelity": rules.fidelity,

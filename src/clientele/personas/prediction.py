@@ -116,7 +116,7 @@ def cross_validate(
     frame : DataFrame, one row per user and origin
         ``user_sk``, ``origin_date``, ``lifecycle_state``, ``recency_days``, ``n_events``, ``n_orders``,
         ``revenue``, every feature of the catalog, and columns ``outcome_…`` (NaN: not seen), of which
-        ``outcome_purchase`` is 0 or 1; optionally ``value_score``.
+        ``outcome_purchase`` is 0 or 1; optionally ``value_score``, filled or wholly empty.
     catalog, replicates, settings
         As for `clientele.personas.fit_personas`.
     study : Study
@@ -142,6 +142,8 @@ def cross_validate(
     catalog = check_catalog(catalog)
     if frame.empty:
         return evaluation_rows([])
+    if VALUE_SCORE in frame.columns and frame[VALUE_SCORE].isna().all():
+        frame = frame.drop(columns=VALUE_SCORE)  # value has no model
     table = _check(frame, catalog)
     # An outcome that is never seen, or the same for all, can be predicted by nobody.
     outcomes = [name for name in table.columns if name.startswith("outcome_") and table[name].nunique() > 1]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from clientele.personas.fit import PersonaFit
     from clientele.personas.gate import Standing
 
+# The field of a fit, and the column of fit_request, that says what the features were made with (decision 0060).
+FEATURES_HASH = "features_hash"
+
 
 def fit_rows(
     frames: Mapping[str, pd.DataFrame],
@@ -41,9 +44,11 @@ def fit_rows(
     -------
     DataFrame
         Columns of `clientele.learning.fields.SCHEMA`; empty when no fit is due. A fit that gives a model
-        which there is already leaves the part ``unchanged``, the first time.
+        which there is already leaves the part ``unchanged``, the first time and whenever the features are made
+        otherwise.
     """
     request = frames["request"].iloc[0]
+    features_hash = str(request.get(FEATURES_HASH) or "")
     known = to_fields({}) if earlier is None else earlier
     weights = part_of(known, "weight")
     has_model = len(weights) > 0
@@ -57,14 +62,16 @@ def fit_rows(
     number = 1 if known.empty else int(known["fit_number"].max()) + 1
     if fit.model_version in set(known["model_version"]):
         same = known[known["model_version"] == fit.model_version]
-        if not fit.k or (same["part"] == "unchanged").any():
+        marks = same[same["field"] == FEATURES_HASH].sort_values("fit_number")["text_value"]
+        is_said = not fit.k or (same["part"] == "unchanged").any()
+        if is_said and marks.iloc[-1:].tolist() == [features_hash]:
             return to_fields({})
-        parts = {"unchanged": pd.DataFrame({"is_unchanged": [True]})}
+        parts = {"unchanged": pd.DataFrame({"is_unchanged": [True], FEATURES_HASH: [features_hash]})}
     else:
         evaluations = _evaluate(fit, frames, max_segments, before)
         settings = _settings(frames, max_segments)
         verdict = judge(fit.status, fit.evidence, evaluations, settings, fit.reason)
-        parts = _parts(fit, frames, known, evaluations, verdict, before)
+        parts = _parts(fit, frames, known, evaluations, verdict, before, features_hash)
     return to_fields(parts, number, fit.model_version)
 
 
@@ -183,9 +190,14 @@ def _parts(
     evaluations: pd.DataFrame,
     verdict: Standing,
     before: pd.DataFrame | None,
+    features_hash: str,
 ) -> dict[str, pd.DataFrame]:
     """Return all that a new model leaves; one without personas has no judgement and no words."""
-    judged = {"model_status": verdict.model_status, "sentence": verdict.sentence}
+    judged = {
+        "model_status": verdict.model_status,
+        "sentence": verdict.sentence,
+        FEATURES_HASH: features_hash,
+    }
     if fit.k:
         judged |= {"gate": verdict.outcome, "gate_reason": verdict.reason}
     diagnostics = fit.diagnostics.rename(columns={"k": "n_segments"})

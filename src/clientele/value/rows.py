@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from clientele.learning.fields import to_fields
@@ -107,6 +108,34 @@ def parameters(model: ValueModel) -> dict[str, float]:
         "spend_q": spending.q_,
         "spend_v": spending.v_,
     }
+
+
+def model_of(fit: pd.Series) -> ValueModel:
+    """Return the model that a row of ``core.value_fits`` holds, the other way round than `parameters`.
+
+    Parameters
+    ----------
+    fit : Series
+        Of a fit that has constants.
+
+    Returns
+    -------
+    ValueModel
+    """
+    from clientele.value.model import ValueModel
+    from clientele.value.orders import BetaBinomial
+    from clientele.value.spending import GammaGamma
+    from clientele.value.visits import BetaGeometric
+
+    model = ValueModel()
+    model.visits_ = BetaGeometric.of(
+        r=fit["visit_r"], alpha=fit["visit_alpha"], a=fit["visit_a"], b=fit["visit_b"]
+    )
+    model.orders_ = BetaBinomial.of(alpha=fit["order_alpha"], beta=fit["order_beta"])
+    model.spending_ = GammaGamma.of(p=fit["spend_p"], q=fit["spend_q"], v=fit["spend_v"])
+    model.orders_per_visit_, model.level_ = fit["orders_per_visit"], fit["order_level"]
+    model.cut_points_ = np.array([fit[f"cut_point_{place}"] for place in range(1, 5)])
+    return model
 
 
 def _cut_points(model: ValueModel) -> dict[str, float]:

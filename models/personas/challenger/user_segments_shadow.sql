@@ -3,18 +3,9 @@
 
 with
 
-{{ clientele.persona_threshold_ctes('is_challenger') }},
-
-features as (
-    select feature_values.*
-    from {{ ref('user_feature_values') }} as feature_values
-    cross join threshold
-    where
-        feature_values.n_events >= threshold.min_events
-        and {{ clientele.may_be_profiled('feature_values.user_sk') }}
+persona_scores as (
+    select user_sk, segment_id, runner_up_segment_id, margin from {{ ref('challenger_scores') }}
 ),
-
-{{ clientele.persona_score_ctes('features', 'challenger_weights') }},
 
 users as (
     select user_sk, user_key from {{ ref('users') }}
