@@ -1,0 +1,73 @@
+{#- What a published row may say of one customer: weeks instead of times, bands instead of sums, and a habit only where
+    enough customers share it. Exact values stay in core. docs/decisions/0056-weeks-and-bands.md -#}
+
+{% macro week_of(moment) -%}
+    {#- The Monday of the week, as a date. -#}
+    cast({{ dbt.date_trunc('week', moment) }} as date)
+{%- endmacro %}
+
+
+{% macro weeks_of_days(days) -%}
+    {#- A number of days in whole weeks, still as days: 0, 7, 14 … -#}
+    cast(floor({{ clientele.double(days) }} / 7) * 7 as bigint)
+{%- endmacro %}
+
+
+{% macro revenue_bands() %}
+    {#- The bands of a customer's revenue: where each begins, in usual orders of the shop, and its name. -#}
+    {{ return([(10, 'over 10 orders'), (3, '3 to 10 orders'), (1, '1 to 3 orders'), (0, 'under 1 order')]) }}
+{% endmacro %}
+
+
+{% macro revenue_band(revenue, usual_order) -%}
+    {#- The band of an amount. `usual_order`: what an order is worth in this shop, order_value of core.shop_priors, which is
+        pinned: a band moves when the customer buys, never because others did. -#}
+    cast(case
+        when {{ revenue }} is null or {{ revenue }} <= 0 then 'none'
+        {% for begins, name in clientele.revenue_bands() if begins > 0 -%}
+        when {{ clientele.double(revenue) }} >= {{ begins }} * {{ clientele.double(usual_order) }} then '{{ name }}'
+        {% endfor -%}
+        else '{{ clientele.revenue_bands()[-1][1] }}'
+    end as varchar(16))
+{%- endmacro %}
+
+
+{% macro significant(count) -%}
+    {#- A count with two significant digits: up to 99 as it is, then 100, 110 … 990, 1000, 1100 … -#}
+    cast(case
+        when {{ count }} < 100 then {{ count }}
+        else round({{ clientele.double(count) }} / power(10, floor(ln({{ clientele.double(count) }} + 0.5) / ln(10)) - 1))
+            * power(10, floor(ln({{ clientele.double(count) }} + 0.5) / ln(10)) - 1)
+    end as bigint)
+{%- endmacro %}
+
+
+{% macro shared_only(rows, columns, together, hidden, at_least=5) %}
+    {#- The rows of `rows`, a CTE with `columns`, in which a habit that would single a customer out is empty. `together`:
+        what somebody may know of a customer at once. `hidden`: those of it that may be emptied, the first one first: a
+        value stays where at least `at_least` rows agree in all of `together`, after what was emptied before. -#}
+    {%- set inner = namespace(query=rows) -%}
+    {%- for emptied in hidden -%}
+        {%- set query %}
+    (
+        select
+            {% for column in columns -%}
+            {% if column == emptied -%}
+            case when n_alike_{{ emptied }} >= {{ at_least }} then {{ column }} end as {{ column }}
+            {%- else -%}
+            {{ column }}
+            {%- endif -%}
+            {{ ',' if not loop.last }}
+            {% endfor %}
+        from (
+            select
+                {{ columns | join(', ') }},
+                count(*) over (partition by {{ together | join(', ') }}) as n_alike_{{ emptied }}
+            from {{ inner.query }} as rows_{{ emptied }}
+        ) as counted_{{ emptied }}
+    )
+        {%- endset -%}
+        {%- set inner.query = query -%}
+    {%- endfor %}
+    select {{ columns | join(', ') }} from {{ inner.query }} as shared
+{% endmacro %}
