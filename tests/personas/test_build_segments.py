@@ -22,6 +22,10 @@ from clientele.privacy import keys
 
 REAL = ROOT.parent / "shared" / "data"
 MARTS = (
+    "cohorts",
+    "customer_facts",
+    "monthly_personas",
+    "persona_history",
     "reason_texts",
     "segment_lineage",
     "segment_profiles",
