@@ -7,7 +7,7 @@
         which are published beside it and have to add to it. -#}
     {{ return([
         ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training'], ['registry'], ['personas'], ['customer_view'],
-        ['drift']
+        ['drift'], ['report']
     ]) }}
 {% endmacro %}
 
