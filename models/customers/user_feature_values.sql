@@ -23,22 +23,7 @@ with
 
 {% if is_incremental() %}
 touched_users as (
-    select user_sk from {{ ref('users') }} where last_load_id > {{ clientele.taken_in() }}
-    union
-    select events.user_sk
-    from {{ ref('events') }} as events
-    inner join {{ ref('product_taxonomy') }} as product_taxonomy on events.product_id = product_taxonomy.product_id
-    where product_taxonomy.changed_load_id > {{ clientele.taken_in() }}
-    union
-    select users.user_sk
-    from {{ ref('users') }} as users
-    cross join {{ ref('shop_priors') }} as shop_priors
-    where shop_priors.load_id > {{ clientele.taken_in() }}
-    union
-    select users.user_sk
-    from {{ ref('users') }} as users
-    cross join (select max(load_id) as load_id from {{ ref('feature_priors') }}) as feature_priors
-    where feature_priors.load_id > {{ clientele.taken_in() }}
+    {{ clientele.users_with_other_features() }}
 ),
 
 {% endif %}

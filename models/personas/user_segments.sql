@@ -78,6 +78,8 @@ judged as (
         greatest(threshold.min_events - feature_values.n_events, 0) as events_missing,
         confidence.confidence,
         {{ clientele.round_to_step('persona_scores.margin', 0.1) }} as margin,
+        case when stays.entered_by = 'customer' then stays.previous_segment_id end as previous_persona,
+        stays.entered_date as persona_since,
         persona_scores.scored_by,
         persona_scores.runner_up_segment_id,
         {% for place in [1, 2, 3] -%}
@@ -95,6 +97,7 @@ judged as (
     cross join champion
     left join {{ ref('customer_values') }} as customer_values on feature_values.user_sk = customer_values.user_sk
     left join persona_scores on feature_values.user_sk = persona_scores.user_sk
+    left join {{ ref('persona_stays') }} as stays on feature_values.user_sk = stays.user_sk and stays.left_date is null
     left join labels on persona_scores.segment_id = labels.segment_id
     left join confidence_ranges as confidence
         on

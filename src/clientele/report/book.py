@@ -1,0 +1,138 @@
+"""What a page may say: queries to published tables, written down beside their answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_decimal, format_percent
+from markupsafe import Markup, escape
+
+from clientele.errors import ClienteleError
+
+__all__ = ["Book", "ReportError"]
+
+
+class ReportError(ClienteleError):
+    """A page that cannot be made; the message says why and what to do."""
+
+
+# Tables with a row per customer: a page reads cells, never people.
+_OF_CUSTOMERS = {
+    "user_features",
+    "user_segments",
+    "user_segments_shadow",
+    "customer_facts",
+    "persona_history",
+}
+
+
+class Book:
+    """The published tables about groups, and the figures that a page takes from them.
+
+    Parameters
+    ----------
+    folder : Path
+        With the Parquet files of one publication.
+    language : str
+        `en` or `fr`; numbers and dates are written its way.
+    translate : callable
+        Gives a text in that language.
+    """
+
+    def __init__(self, folder: Path, language: str, translate: Callable[[str], str]):
+        self.language = language
+        self._locale = Locale.parse(language)
+        self._translate = translate
+        self._connection = duckdb.connect()
+        self._connection.execute("set threads = 1")
+        self.tables: set[str] = set()
+        for path in sorted(folder.glob("*.parquet")):
+            if path.stem not in _OF_CUSTOMERS:
+                file = str(path).replace("'", "''")
+                self._connection.execute(f"create table \"{path.stem}\" as from read_parquet('{file}')")
+                self.tables.add(path.stem)
+        if "segment_summary" not in self.tables:
+            raise ReportError(f"{folder} holds no published tables: a report is made of what a build has published")
+
+    def close(self) -> None:
+        """Let go of the tables."""
+        self._connection.close()
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a query, for texts and for the shape of tables."""
+        answer = self._connection.execute(query)
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def value(self, mart: str, column: str, row: str = "true") -> Any:
+        """Return the answer of `select column from mart where row`; None where that is no row."""
+        found = self._connection.execute(f"select {column} from {mart} where {row}").fetchall()
+        if len(found) > 1:
+            raise ReportError(f"{mart}: {column} where {row} is {len(found)} figures, not one")
+        value = found[0][0] if found else None
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    def figure(self, mart: str, column: str, row: str = "true", form: str = "number") -> Markup:
+        """Return a figure with the query that it answers.
+
+        Parameters
+        ----------
+        mart : str
+            The published table.
+        column : str
+            A column, or an expression of columns.
+        row : str
+            The condition of the row, or of the rows that are summed.
+        form : str
+            number, money, share, points, times, decimal or month.
+        """
+        value = self.value(mart, column, row)
+        if value is None:
+            return Markup('<span class="none">{}</span>').format(self._translate("not shown"))
+        return Markup('<data value="{}" data-mart="{}" data-column="{}" data-row="{}">{}</data>').format(
+            self.plain(value), mart, column, row, self.written(value, form)
+        )
+
+    @staticmethod
+    def plain(value: Any) -> str:
+        """Return a value as data: a number with a point, a day as ISO."""
+        return value.isoformat() if isinstance(value, date) else str(float(value))
+
+    def written(self, value: Any, form: str) -> str:
+        """Return a value in the page's language."""
+        if form == "month":
+            return format_date(value, "LLLL y", locale=self._locale)
+        if form == "short month":
+            return format_date(value, "MMM yy", locale=self._locale)
+        if form == "day":
+            day = value if isinstance(value, date) else datetime.fromisoformat(str(value)).date()
+            return format_date(day, "long", locale=self._locale)
+        number = Decimal(str(value))
+        if form == "share":
+            return format_percent(number, "#,##0.#\u202f%" if self.language == "fr" else "#,##0.#%", locale=self._locale)
+        if form == "points":
+            return format_decimal(number * 100, "#,##0.##", locale=self._locale)
+        if form in ("times", "decimal"):
+            return format_decimal(number, "#,##0.##", locale=self._locale)
+        return format_decimal(number, "#,##0", locale=self._locale)
+
+    def say(self, text: str, **parts: Any) -> Markup:
+        """Return a text in the page's language with its figures in place."""
+        return Markup(escape(self._translate(text))).format(**parts)
+
+    def name(self, row: dict[str, Any]) -> str:
+        """Return the name of a persona in the page's language."""
+        name = row["segment_name_fr" if self.language == "fr" else "segment_name"]
+        return name or self._translate("an earlier persona")
+
+    def each(self, query: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a query."""
+        yield from self.rows(query)

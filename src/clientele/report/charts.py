@@ -1,0 +1,87 @@
+"""Charts as SVG texts that take their colours from the page; none without the extra `report`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["bars", "is_available", "lines"]
+
+# Colours that a chart is drawn with, and what the page has in their place: light, dark and print are the page's.
+_INK, _RULE, _FIRST, _SECOND = "#010203", "#040506", "#0a0b0c", "#0d0e0f"
+_COLOURS = {_INK: "currentColor", _RULE: "var(--rule)", _FIRST: "var(--first)", _SECOND: "var(--second)"}
+_WIDTH = 330
+
+
+def is_available() -> bool:
+    """Return whether charts can be drawn."""
+    try:
+        import altair  # noqa: F401
+        import vl_convert  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def bars(rows: list[dict[str, Any]], language: str, form: str) -> str | None:
+    """Return horizontal bars, `name`, `value` and `kind` of each row; kinds stand beside each other."""
+    if not rows or not is_available():
+        return None
+    import altair as alt
+
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=130, ticks=False)),
+            yOffset=alt.YOffset("kind:N", sort=kinds),
+            x=alt.X("value:Q", title=None, axis=alt.Axis(format=form, tickCount=4)),
+            color=_colour(alt, kinds),
+        )
+        .properties(width=_WIDTH - 110, height=alt.Step(15 if len(kinds) > 1 else 20))
+    )
+    return _svg(chart, language)
+
+
+def lines(rows: list[dict[str, Any]], language: str, form: str) -> str | None:
+    """Return lines over steps, `name` (of the step), `value` and `kind` of each row."""
+    if not rows or not is_available():
+        return None
+    import altair as alt
+
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(point=True, strokeWidth=2)
+        .encode(
+            x=alt.X("name:O", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(format=form, tickCount=4), scale=alt.Scale(zero=True)),
+            color=_colour(alt, kinds),
+            strokeDash=alt.StrokeDash("kind:N", sort=kinds, legend=None),
+        )
+        .properties(width=_WIDTH, height=150)
+    )
+    return _svg(chart, language)
+
+
+def _colour(alt: Any, kinds: list[str]) -> Any:
+    legend = alt.Legend(orient="top", title=None) if len(kinds) > 1 else None
+    return alt.Color(
+        "kind:N", sort=kinds, legend=legend, scale=alt.Scale(domain=kinds, range=[_FIRST, _SECOND][: len(kinds)])
+    )
+
+
+def _svg(chart: Any, language: str) -> str:
+    import vl_convert
+
+    spec = chart.configure(
+        background="transparent",
+        font="sans-serif",
+        axis={"labelColor": _INK, "gridColor": _RULE, "domainColor": _RULE, "tickColor": _RULE, "labelFontSize": 11},
+        legend={"labelColor": _INK, "labelFontSize": 11},
+        view={"stroke": None},
+    ).to_dict()
+    drawn = vl_convert.vegalite_to_svg(spec, format_locale="fr-FR" if language == "fr" else "en-US")
+    for ours, colour in _COLOURS.items():
+        drawn = drawn.replace(ours, colour)
+    return drawn.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)

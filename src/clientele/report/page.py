@@ -1,0 +1,114 @@
+"""The page: what a shop's customers are, what to do with them, and how far that can be trusted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from clientele.report import charts
+from clientele.report.book import Book
+from clientele.report.words import CODES, translation
+
+__all__ = ["LANGUAGES", "render", "write"]
+
+LANGUAGES = {"en": "index.html", "fr": "index.fr.html"}
+
+
+def render(folder: Path, language: str) -> str:
+    """Return the page of a publication in a language, one self-contained HTML text.
+
+    Parameters
+    ----------
+    folder : Path
+        With its Parquet files.
+    language : str
+        One of `LANGUAGES`.
+
+    Raises
+    ------
+    ReportError
+        If the folder holds no publication.
+    """
+    translate = translation(language)
+    book = Book(folder, language, translate)
+    try:
+        environment = Environment(
+            loader=PackageLoader("clientele.report"),
+            autoescape=select_autoescape(),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= _points(book, translate)
+        environment.globals |= {
+            "_": translate,
+            "say": book.say,
+            "fig": book.figure,
+            "val": book.value,
+            "rows": book.rows,
+            "has": lambda mart: mart in book.tables,
+            "name": book.name,
+            "word": lambda code: translate(CODES[code]) if code in CODES else code.replace("_", " "),
+            "written": book.written,
+            "bars": lambda *given: _drawn(charts.bars, book, language, *given),
+            "lines": lambda *given: _drawn(charts.lines, book, language, *given),
+            "has_charts": charts.is_available(),
+            "language": language,
+            "other": next(other for other in LANGUAGES if other != language),
+            "files": LANGUAGES,
+        }
+        return environment.get_template("page.html.j2").render()
+    finally:
+        book.close()
+
+
+def write(folder: Path) -> list[Path]:
+    """Write both pages into `report/` of a folder with published files; returns where they are.
+
+    Each is written beside its place and then takes it: a reader sees the old page or the new one.
+    """
+    target = folder / "report"
+    target.mkdir(exist_ok=True)
+    written = []
+    for language, file in LANGUAGES.items():
+        draft = target / f".{file}"
+        draft.write_text(render(folder, language), encoding="utf-8")
+        os.replace(draft, target / file)
+        written.append(target / file)
+    return written
+
+
+def _points(book: Book, translate: Callable[[str], str]) -> dict[str, Callable[..., dict[str, Any]]]:
+    """Return filters that make points of a chart, `name`, `value` and `kind`, out of rows."""
+
+    def grouped(row: dict[str, Any], tier: str, kind: str) -> dict[str, Any]:
+        code = row["group_code"]
+        name = f"{tier} {code}" if code.isdecimal() else translate(CODES.get(code, code))
+        return {"name": name, "value": row["value"], "kind": kind}
+
+    def by_column(step: str, column: str) -> Callable[..., dict[str, Any]]:
+        return lambda row, kind: {"name": str(row[step]), "value": row[column], "kind": kind}
+
+    return {
+        "step": lambda row, column, kind: {
+            "name": book.written(row[column], "short month"),
+            "value": row["value"],
+            "kind": kind,
+        },
+        "pick": lambda row, column, kind: {"name": book.name(row), "value": row[column], "kind": kind},
+        "labelled": grouped,
+        "point": by_column("item_position", "value"),
+        "bar": by_column("item_position", "bar"),
+        "kept": by_column("item_position", "figure"),
+        "told": by_column("item_position", "low"),
+    }
+
+
+def _drawn(draw: Any, book: Book, language: str, rows: list[dict[str, Any]], form: str) -> Markup | None:
+    drawn = draw([row for row in rows if row["value"] is not None], language, form)
+    return None if drawn is None else Markup(drawn)
