@@ -5,6 +5,9 @@
     {{ return({
         'on_refused_file': ['fail', 'skip'],
         'rehash': 'boolean',
+        'user_id_kind': ['integer', 'text'],
+        'product_id_kind': ['integer', 'text'],
+        'category_id_kind': ['integer', 'text'],
         'earliest_event_date': 'date',
         'latest_event_date': 'date or none',
         'session_gap_minutes': [1, 1440],

@@ -26,6 +26,8 @@
 
 {% macro default__new_key_ring() %}{{ clientele._only_on_an_engine('new_key_ring') }}{% endmacro %}
 
+{% macro default__normal_text(text) %}{{ clientele._only_on_an_engine('normal_text') }}{% endmacro %}
+
 {% macro default__pseudonym_key_problem() %}{{ clientele._only_on_an_engine('pseudonym_key_problem') }}{% endmacro %}
 
 {% macro default__rotate_key() %}{{ clientele._only_on_an_engine('rotate_key') }}{% endmacro %}

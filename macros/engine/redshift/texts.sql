@@ -11,7 +11,25 @@
 
 
 {% macro redshift__whole_number(text) -%}
-    case when regexp_count({{ text }}, '^[+-]?[0-9]{1,19}$') > 0 then try_cast({{ text }} as bigint) end
+    {%- set normal = "replace(" ~ clientele.redshift__normal_text(text) ~ ", '−', '-')" -%}
+    case
+        when regexp_count({{ text }}, '^-?[1-9][0-9]{0,17}$') > 0 then try_cast({{ text }} as bigint)
+        when regexp_count({{ normal }}, '^[+-]?[0-9]{1,64}([.]0+)?$') > 0
+            then try_cast(split_part({{ normal }}, '.', 1) as bigint)
+    end
+{%- endmacro %}
+
+
+{% macro redshift__normal_text(text) -%}
+    {#- Redshift has no Unicode forms. What data sets have of them is here: characters of full width, blanks of other kinds,
+        and those without width, which TRANSLATE removes because nothing stands for them
+        (docs/decisions/0050-one-spelling-for-an-id.md). -#}
+    {%- set wide = "！＂＃＄％＆（）＊＋，－．／０１２３４５６７８９：；＜＝＞？＠ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ［］＾＿｀ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ｛｜｝～" -%}
+    {%- set thin = "!\"#$%&()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~" -%}
+    btrim(
+        translate({{ text }}, '{{ wide }}{{ "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u202f\u205f\u3000" }}{{ "\u200b\u200c\u200d\u2060\ufeff\u00ad" }}', '{{ thin }}              '),
+        ' ' || chr(9)
+    )
 {%- endmacro %}
 
 

@@ -26,6 +26,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from clientele.intake import lake
+from clientele.intake.ids import normal_text
 from clientele.privacy import keys, rights
 from clientele.runtime import publishing, rewriting
 
@@ -79,6 +80,7 @@ class Plugin(BasePlugin):
         )  # else the interpreter ends with a page of leak warnings from the bindings
         text = "VARCHAR"
         conn.create_function("clientele_next_user_key", _next_user_key(), [text], text)
+        conn.create_function("clientele_normal_text", normal_text, [text], text)
         for name, function, arguments in (
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text]),

@@ -1,0 +1,32 @@
+{#- One spelling for an id, whatever a tool made of it. The twin in Python is clientele.intake.ids; tests/intake/test_ids.py
+    holds both against the same texts. -#}
+
+{% macro id_kind(of) %}
+    {#- 'integer' or 'text', for 'user', 'product' or 'category'. -#}
+    {{ return(clientele.setting(of ~ '_id_kind')) }}
+{% endmacro %}
+
+
+{% macro id_type(kind) -%}
+    {{ 'bigint' if kind == 'integer' else 'varchar(256)' }}
+{%- endmacro %}
+
+
+{% macro normal_id(expression, kind) %}
+    {#- An id as the warehouse keeps it (id_type), NULL when the text is none of this kind. integer: without blanks and
+        characters of no width, NFKC, without a plus, leading zeros and a fraction of zeros; anything else that is no plain
+        number of 64 bits is none. text: without blanks and characters of no width, NFKC, case kept, up to 256 characters. -#}
+    {%- if kind == 'integer' -%}
+        {{- return(clientele.whole_number(expression)) -}}
+    {%- elif kind == 'text' -%}
+        {%- set normal = clientele.normal_text(expression) -%}
+        {{- return("case when length(" ~ normal ~ ") between 1 and 256 then " ~ normal ~ " end") -}}
+    {%- endif -%}
+    {{ exceptions.raise_compiler_error("normal_id: an id is of the kind integer or text, not '" ~ kind ~ "'") }}
+{% endmacro %}
+
+
+{% macro normal_text(text) %}
+    {#- A text in Unicode's form NFKC, without characters of no width and without blanks around it. -#}
+    {{- return(adapter.dispatch('normal_text', 'clientele')(text)) -}}
+{% endmacro %}
