@@ -3,7 +3,7 @@
 -- depends_on: {{ ref('stg_lake__files') }}
 -- depends_on: {{ ref('event_type_map') }}
 -- depends_on: {{ ref('column_map') }}
-{{ config(materialized='by_file', post_hook='{{ clientele.mark_load() }}') }}
+{{ config(materialized='by_file', post_hook=['{{ clientele.tell_about_lines() }}', '{{ clientele.mark_load() }}']) }}
 
 with
 

@@ -155,7 +155,9 @@ def test_ids_that_are_text_have_a_build_of_their_own(tmp_path):
     house.build(*UP_TO_EVENTS)
     accounts = house.accounts()
     for name in names:
-        assert (accounts[name].loaded, accounts[name].headers) == (CASES[name].read, CASES[name].headers), name
+        assert (accounts[name].loaded, accounts[name].headers) == (CASES[name].read, CASES[name].headers), (
+            name
+        )
     for name in ("40_user_uuid.csv", "42_user_65bit.csv"):
         assert house.value(of(name, "count(distinct user_sk)")) == 1
     assert house.value(of("45_product_sku.csv", "count(distinct product_id)")) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
 import lzma
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["Refusal", "packing", "refuse_foreign", "unpack", "unpacked"]
+__all__ = ["Refusal", "lines", "packing", "refuse_foreign", "unpack", "unpacked"]
 
 _PACKINGS = {
     b"\x1f\x8b": "gzip",
@@ -133,3 +134,30 @@ def unpack(path: str, packed: str, target: Path) -> None:
     with io.FileIO(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         for block in unpacked(path, packed, 4 * 2**20):
             file.write(block)
+
+
+def lines(path: str, packed: str) -> Iterator[bytes]:
+    """Yield the lines of a text, with their ends."""
+    opened = open(path, "rb") if packed == "none" else gzip.open(path) if packed == "gzip" else None
+    if opened is None:
+        opened = io.BufferedReader(_Blocks(unpacked(path, packed, 1 << 20)))
+    with opened as file:
+        yield from file
+
+
+class _Blocks(io.RawIOBase):
+    """Blocks of bytes as a file that can be read."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._held = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        if not self._held:
+            self._held = next(self._blocks, b"")
+        n_bytes = min(len(buffer), len(self._held))
+        buffer[:n_bytes], self._held = self._held[:n_bytes], self._held[n_bytes:]
+        return n_bytes

@@ -38,7 +38,16 @@ from clientele.intake import formats
 from clientele.intake.formats import Refusal as _Refusal
 from clientele.intake.header import COLUMNS, QUANTITY, Header, Reading
 
-__all__ = ["COLUMNS", "MAX_LINE_BYTES", "FileFacts", "LakeError", "Reading", "inventory", "known_from_json"]
+__all__ = [
+    "COLUMNS",
+    "MAX_LINE_BYTES",
+    "FileFacts",
+    "LakeError",
+    "Reading",
+    "find",
+    "inventory",
+    "known_from_json",
+]
 
 MAX_LINE_BYTES = 16 * 2**20
 
@@ -213,7 +222,7 @@ def inventory(
         If `patterns` is empty or one of them matches no file.
     """
     say = progress or _to_stderr
-    paths = _find(patterns, say)
+    paths = find(patterns, say)
     earlier = {facts.file_path: facts for facts in known if facts.sha256 is not None}
     reporter = _Progress(len(paths), say)
     header = Header(reading or Reading())
@@ -259,7 +268,7 @@ def _printable(path: str) -> str:
 # --- which files
 
 
-def _find(patterns: str, say: Callable[[str], None]) -> list[str]:
+def find(patterns: str, say: Callable[[str], None]) -> list[str]:
     """Return the absolute paths that the patterns name, sorted, one for each file."""
     found: list[str] = []
     named = False

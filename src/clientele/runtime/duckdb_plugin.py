@@ -85,10 +85,19 @@ class Plugin(BasePlugin):
         text = "VARCHAR"
         conn.create_function("clientele_next_user_key", _next_user_key(), [text], text)
         conn.create_function("clientele_normal_text", normal_text, [text], text)
-        conn.create_function("clientele_utc_time", times.utc_time, [text, text], "TIMESTAMP", null_handling="special")
-        conn.create_function("clientele_fraction_ns", times.fraction_ns, [text], "INTEGER", null_handling="special")
         conn.create_function(
-            "clientele_unpacked", self._unpacked, [text, text], text, null_handling="special", side_effects=True
+            "clientele_utc_time", times.utc_time, [text, text], "TIMESTAMP", null_handling="special"
+        )
+        conn.create_function(
+            "clientele_fraction_ns", times.fraction_ns, [text], "INTEGER", null_handling="special"
+        )
+        conn.create_function(
+            "clientele_unpacked",
+            self._unpacked,
+            [text, text],
+            text,
+            null_handling="special",
+            side_effects=True,
         )
         for name, function, arguments in (
             ("clientele_key_problem", _key_problem, []),
