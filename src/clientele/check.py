@@ -1,7 +1,7 @@
 """What a build would make of event files: the intake is run on a sample, in a warehouse that is thrown away.
 
-``clientele check`` does it, and ``make check EVENTS=…`` calls that. It has no rules of its own: what it says is
-what the models of the intake find.
+``clientele check`` does it, and ``make check EVENTS=…`` calls that. It has no rules of its own: what it says
+is what the models of the intake find.
 """
 
 from __future__ import annotations

@@ -138,11 +138,16 @@ def unpack(path: str, packed: str, target: Path) -> None:
 
 def lines(path: str, packed: str) -> Iterator[bytes]:
     """Yield the lines of a text, with their ends."""
-    opened = open(path, "rb") if packed == "none" else gzip.open(path) if packed == "gzip" else None
-    if opened is None:
-        opened = io.BufferedReader(_Blocks(unpacked(path, packed, 1 << 20)))
-    with opened as file:
+    with _as_file(path, packed) as file:
         yield from file
+
+
+def _as_file(path: str, packed: str) -> BinaryIO:
+    if packed == "none":
+        return Path(path).open("rb")
+    if packed == "gzip":
+        return gzip.open(path)
+    return io.BufferedReader(_Blocks(unpacked(path, packed, 1 << 20)))
 
 
 class _Blocks(io.RawIOBase):

@@ -52,9 +52,9 @@ __all__ = [
 MAX_LINE_BYTES = 16 * 2**20
 
 # What a named folder is searched for. Files of table formats begin with a dot or a line: _SUCCESS.
-_SUFFIXES = tuple(
-    f"{kind}{packing}" for kind in (".csv", ".tsv") for packing in ("", ".gz", ".zst", ".bz2", ".xz", ".zip")
-) + (".parquet", ".zip")
+_PACKED = ("", ".gz", ".zst", ".bz2", ".xz", ".zip")
+_TEXTS = tuple(f"{kind}{packed}" for kind in (".csv", ".tsv") for packed in _PACKED)
+_SUFFIXES = (*_TEXTS, ".parquet", ".zip")
 _HIVE_FOLDER = re.compile(r"([A-Za-z_]\w*)=(.*)")
 _MAX_NAMED = 5
 _BLOCK_BYTES = 4 * 2**20

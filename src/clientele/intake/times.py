@@ -1,7 +1,7 @@
 """Times as people write them: ISO 8601 and its relatives, offsets, named zones, and numbers since 1970.
 
-SQL reads the forms of nearly all files by itself (macros/engine); what is left comes here, text by text. A date
-whose day and month could be taken for each other is none.
+SQL reads the forms of nearly all files by itself (macros/engine); what is left comes here, text by text. A
+date whose day and month could be taken for each other is none.
 """
 
 from __future__ import annotations

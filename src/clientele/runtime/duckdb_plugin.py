@@ -91,17 +91,10 @@ class Plugin(BasePlugin):
         conn.create_function(
             "clientele_fraction_ns", times.fraction_ns, [text], "INTEGER", null_handling="special"
         )
-        conn.create_function(
-            "clientele_unpacked",
-            self._unpacked,
-            [text, text],
-            text,
-            null_handling="special",
-            side_effects=True,
-        )
         for name, function, arguments in (
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text, text]),
+            ("clientele_unpacked", self._unpacked, [text, text]),
             ("clientele_publication_start", self._start_publication, [text]),
             ("clientele_publication_take_over", _take_over_publication, [text, text, text]),
             ("clientele_publication_finish", _finish_publication, [text]),
