@@ -15,7 +15,7 @@ RIGHTS := erase readmit object withdraw-objection restrict unrestrict export-sub
 
 # A path may hold blanks, quotes or dollars: it goes through the environment, never into a command's text.
 ifdef EVENTS
-build: export CLIENTELE_EVENTS := $(value EVENTS)
+build check: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
 build docs evaluate rollback $(RIGHTS) rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
@@ -64,6 +64,12 @@ check-build:
 	    echo "secret and use the same one in every build, or every customer gets a new pseudonym:" >&2; \
 	    echo "  export CLIENTELE_PSEUDONYM_KEY=\$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(32))')" >&2; \
 	    exit 2; fi
+
+.PHONY: check
+check: $(RUN) ## Say what a build would make of event files, and change nothing: make check EVENTS='path/*.csv.gz'
+	@if [ -z "$${CLIENTELE_EVENTS:-}" ]; then \
+	    echo "make check: which event files? For example: make check EVENTS='path/*.csv.gz'" >&2; exit 2; fi
+	@clientele check
 
 # Who is meant: SUBJECT=<user_id>, or SUBJECTS_FILE=<path> with an id per line (keeps ids out of the shell's history).
 .PHONY: erase

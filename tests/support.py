@@ -98,6 +98,8 @@ class Event:
             int(self.product_id),
             *(getattr(self, name) or None for name in ("category_id", "category_code", "brand")),
             Decimal(self.price).quantize(Decimal("0.0001")),
+            None,
+            None,
         )
 
 

@@ -1,7 +1,7 @@
 {#- The columns of an event, once: what makes two lines the same event, and what core.events keeps. -#}
 
 {% macro raw_event_columns() %}
-    {{ return(['event_at', 'event_type', 'product_id', 'category_id', 'category_code', 'brand', 'price', 'user_id', 'session_sk']) }}
+    {{ return(['event_at', 'event_type', 'product_id', 'category_id', 'category_code', 'brand', 'price', 'quantity', 'fraction_ns', 'user_id', 'session_sk']) }}
 {% endmacro %}
 
 
@@ -16,11 +16,14 @@
         'category_code': 'varchar(256)',
         'brand': 'varchar(256)',
         'price': 'decimal(14, 4)',
+        'quantity': 'decimal(12, 3)',
+        'fraction_ns': 'integer',
     }) }}
 {% endmacro %}
 
 
 {% macro event_types() %}
+    {#- What a shop's own words become (seeds/event_type_map.csv). -#}
     {{ return(['view', 'cart', 'remove_from_cart', 'purchase']) }}
 {% endmacro %}
 
@@ -37,6 +40,8 @@
         lines.category_code,
         lines.brand,
         lines.price,
+        lines.quantity,
+        lines.fraction_ns,
         lines.file_id,
         lines.load_id,
         {{ clientele.line_id('lines') }} as line_id
@@ -68,5 +73,5 @@
     where
         lines.line_kind = 'event'
         and {{ events }}.session_sk = lines.session_sk
-        and {{ clientele.same(events, 'lines', ['category_id', 'category_code', 'brand', 'price']) }}
+        and {{ clientele.same(events, 'lines', ['category_id', 'category_code', 'brand', 'price', 'quantity', 'fraction_ns']) }}
 {% endmacro %}

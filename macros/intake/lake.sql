@@ -13,10 +13,13 @@
         'file_format': 'varchar(16)',
         'file_compression': 'varchar(16)',
         'column_positions': 'varchar(64)',
+        'column_constants': 'varchar(512)',
+        'n_columns': 'bigint',
         'n_lines': 'bigint',
         'longest_line_bytes': 'bigint',
         'has_quotes': 'boolean',
         'has_nul': 'boolean',
+        'has_invalid_utf8': 'boolean',
         'reader_path': 'varchar(4096)',
         'reader_delimiter': 'varchar(8)',
         'reader_new_line': 'varchar(4)',
@@ -64,18 +67,27 @@
     {%- set columns = {'file_id': 'bigint', 'load_id': 'bigint', 'line_kind': 'varchar(8)', 'reason': 'varchar(32)'} -%}
     {%- do columns.update(clientele.event_columns()) -%}
     {%- do columns.pop('user_sk') -%}
-    {%- do columns.update({'user_id': 'bigint', 'line_text': 'varchar(65535)'}) -%}
+    {%- do columns.update({
+        'user_id': clientele.id_type(clientele.id_kind('user')), 'product_code': 'varchar(256)', 'is_respelled': 'boolean',
+        'line_text': 'varchar(65535)',
+    }) -%}
     {{ return(columns) }}
 {% endmacro %}
 
 
 {% macro lake_columns() %}
-    {{ return(['event_time', 'event_type', 'product_id', 'category_id', 'category_code', 'brand', 'price', 'user_id', 'user_session']) }}
+    {#- The nine of the input format, in its order, and the quantity. -#}
+    {{ return(['event_time', 'event_type', 'product_id', 'category_id', 'category_code', 'brand', 'price', 'user_id', 'user_session', 'quantity']) }}
 {% endmacro %}
 
 
+{% macro delimiter() -%}
+    {{ {'comma': "','", 'semicolon': "';'", 'tab': 'chr(9)', 'pipe': "'|'"}[clientele.setting('delimiter')] }}
+{%- endmacro %}
+
+
 {% macro lake_lines() %}
-    {#- A relation with every physical line of the files to be read, split into nine texts. On DuckDB it is a view of
+    {#- A relation with every physical line of the files to be read, split into ten texts. On DuckDB it is a view of
         one file that the by_file materialization sets up, file after file. -#}
     {{- return(adapter.dispatch('lake_lines', 'clientele')()) -}}
 {% endmacro %}

@@ -6,27 +6,30 @@
         'line_too_long': 'the line is longer than 16 MiB',
         'bad_quoting': 'a quote is opened and not closed on the line, or stands inside an unquoted field',
         'wrong_number_of_fields': 'the line has more or fewer fields than the header',
-        'repeated_header': 'the header stands again in the middle of the file',
         'control_character': 'a field holds a NUL character',
         'missing_event_time': 'event_time is empty',
-        'bad_event_time': "event_time is not a time in UTC like '2019-10-01 00:00:00 UTC'",
+        'bad_event_time': "event_time is no time like '2019-10-01 00:00:00 UTC', ISO 8601, or seconds since 1970 (or thousandths of them)",
         'event_time_too_early': 'event_time is before the var earliest_event_date',
-        'event_time_in_future': 'event_time is more than a day after the file was delivered, or after the var latest_event_date',
-        'unknown_event_type': 'event_type is not one of view, cart, remove_from_cart, purchase',
+        'event_time_in_future': 'event_time is more than a day after the build that first saw the file, or after the var latest_event_date',
+        'refund': 'the event gives money back, which is not read',
+        'unknown_event_type': 'event_type is no word of seeds/event_type_map.csv',
         'missing_user_id': 'user_id is empty',
-        'bad_user_id': 'user_id is not a whole number',
+        'sentinel_user_id': 'user_id stands for nobody: the vars sentinel_user_ids and null_words',
+        'bad_user_id': 'user_id is not a whole number, or longer than 256 characters where ids are text (the var user_id_kind)',
         'missing_product_id': 'product_id is empty',
-        'bad_product_id': 'product_id is not a whole number',
+        'bad_product_id': 'product_id is not a whole number, or longer than 256 characters where ids are text (the var product_id_kind)',
         'missing_price': 'price is empty',
-        'bad_price': 'price is not a number',
+        'bad_price': 'price is not a number (with the var decimal as its decimal mark, and without a currency or thousands)',
         'negative_price': 'price is below zero (a price of zero is kept)',
+        'bad_quantity': 'quantity is not a number above zero',
+        'bad_category_id': 'category_id is not a whole number (the var category_id_kind)',
         'field_too_long': 'category_id has more than 32 characters, or category_code, brand or user_session more than 256',
     }) }}
 {% endmacro %}
 
 
 {% macro judged_lines(rows) %}
-    {#- Typed columns and the reason against each line. `rows`: nine texts per line, with file_id, load_id,
+    {#- Typed columns and the reason against each line. `rows`: ten texts per line, with file_id, load_id,
         delivered_at, line_kind ('event', 'blank'), line_fault, has_nul, may_be_long and line_text. Good lines leave
         the chain of reasons at its first branch; the others find theirs. -#}
     {%- set latest = clientele.setting('latest_event_date') -%}
@@ -39,54 +42,82 @@
     {%- endset -%}
     {%- set first_moment = "cast('" ~ clientele.setting('earliest_event_date') ~ "' as timestamp)" -%}
     {%- set known_types = "('" ~ clientele.event_types() | join("', '") ~ "')" -%}
+    {%- set nobody = clientele.sentinel_list() -%}
+    {%- set kinds = {'user': clientele.id_kind('user'), 'product': clientele.id_kind('product'), 'category': clientele.id_kind('category')} -%}
     {%- set is_too_long -%}
         (length(typed.category_id) > 32 or (typed.may_be_long and (
             length(typed.category_code) > 256 or length(typed.brand) > 256 or length(typed.user_session) > 256
         )))
-    {%- endset %}
+    {%- endset -%}
+    {%- set is_bad_quantity = "(typed.quantity_text is not null and trim(typed.quantity_text) != '' and coalesce(typed.quantity, 0) <= 0)" %}
     select
         judged.file_id,
         judged.load_id,
-        case when judged.fault is null then judged.line_kind else 'faulty' end as line_kind,
-        judged.fault as reason,
+        case when judged.fault is null then judged.line_kind when judged.fault = 'header' then 'header' else 'faulty' end as line_kind,
+        nullif(judged.fault, 'header') as reason,
         judged.event_at,
-        judged.event_type,
+        cast(left(judged.event_type, 16) as varchar(16)) as event_type,
         judged.product_id,
         judged.category_id,
         judged.category_code,
         judged.brand,
         judged.price,
+        judged.quantity,
+        judged.fraction_ns,
         case
             when judged.fault is null then judged.user_id
             when judged.line_fault is null then {{ clientele.readable_id('judged.user_id_text', clientele.id_kind('user')) }}
         end as user_id,
+        {{ 'judged.product_code' if kinds['product'] == 'text' else 'cast(null as varchar(256)) as product_code' }},
+        judged.is_respelled,
         case when judged.line_fault is null then judged.session_sk else 0 end as session_sk,
         case when judged.fault is not null then judged.line_text end as line_text
     from (
         select
             typed.*,
+            {{ clientele.hex_to_integer('md5(typed.product_code)') ~ ' as product_id,' if kinds['product'] == 'text' }}
+            {% if kinds['user'] == 'integer' -%}
+            {#- '007' beside '7': told once per file -#}
+            typed.user_id_text != cast(typed.user_id as varchar(20)) as is_respelled,
+            {%- else -%}
+            false as is_respelled,
+            {%- endif %}
+            case
+                when typed.user_session is null then 0
+                else {{ clientele.session_sk('typed.user_session') }}
+            end as session_sk,
             case
                 when
                     typed.event_at >= {{ first_moment }} and {{ is_in_time }}
                     and typed.event_type in {{ known_types }}
-                    and typed.user_id is not null and typed.product_id is not null and typed.price >= 0
-                    and typed.line_fault is null and not typed.has_nul and not coalesce({{ is_too_long }}, false) then null
+                    and typed.user_id not in {{ nobody }}
+                    and typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is not null and typed.price >= 0
+                    and typed.line_fault is null and not typed.has_nul and not coalesce({{ is_too_long }}, false)
+                    and not {{ is_bad_quantity }}
+                    {{ "and (typed.category_id is null or typed.category_number is not null)" if kinds['category'] == 'integer' }} then null
                 when typed.line_kind = 'blank' then null
+                when {{ clientele.is_header_line('typed') }} then 'header'
                 when typed.line_fault is not null then typed.line_fault
-                when lower(trim(typed.event_time_text)) = 'event_time' then 'repeated_header'
                 when typed.has_nul then 'control_character'
                 when trim(typed.event_time_text) = '' or typed.event_time_text is null then 'missing_event_time'
                 when typed.event_at is null then 'bad_event_time'
                 when typed.event_at < {{ first_moment }} then 'event_time_too_early'
                 when not ({{ is_in_time }}) then 'event_time_in_future'
+                when typed.event_type = 'refund' then 'refund'
                 when typed.event_type is null or typed.event_type not in {{ known_types }} then 'unknown_event_type'
                 when trim(typed.user_id_text) = '' or typed.user_id_text is null then 'missing_user_id'
+                when typed.user_id in {{ nobody }} then 'sentinel_user_id'
+                when {{ clientele.is_null_word(clientele.normal_text('typed.user_id_text')) }} then 'sentinel_user_id'
                 when typed.user_id is null then 'bad_user_id'
                 when trim(typed.product_id_text) = '' or typed.product_id_text is null then 'missing_product_id'
-                when typed.product_id is null then 'bad_product_id'
+                when typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is null then 'bad_product_id'
                 when trim(typed.price_text) = '' or typed.price_text is null then 'missing_price'
                 when typed.price is null then 'bad_price'
                 when typed.price < 0 then 'negative_price'
+                when {{ is_bad_quantity }} then 'bad_quantity'
+                {% if kinds['category'] == 'integer' -%}
+                when typed.category_id is not null and typed.category_number is null then 'bad_category_id'
+                {% endif -%}
                 else 'field_too_long'
             end as fault
         from (
@@ -103,18 +134,34 @@
                 texts.user_id_text,
                 texts.product_id_text,
                 texts.price_text,
-                texts.event_type,
+                texts.quantity_text,
+                {{ clientele.event_type_word('texts.event_type') }} as event_type,
                 {{ clientele.utc_timestamp('texts.event_time_text') }} as event_at,
+                {{ clientele.fraction_of_second('texts.event_time_text') }} as fraction_ns,
+                {% if kinds['product'] == 'text' -%}
+                {{ clientele.present('texts.product_id_text', clientele.normal_id('texts.product_id_text', 'text')) }} as product_code,
+                {%- else -%}
                 {{ clientele.whole_number('texts.product_id_text') }} as product_id,
+                {%- endif %}
+                {% if kinds['user'] == 'text' -%}
+                {{ clientele.present('texts.user_id_text', clientele.normal_id('texts.user_id_text', 'text')) }} as user_id,
+                {%- else -%}
                 {{ clientele.whole_number('texts.user_id_text') }} as user_id,
+                {%- endif %}
                 {{ clientele.decimal_number('texts.price_text') }} as price,
-                {% for column in ['category_id', 'category_code', 'brand', 'user_session'] -%}
-                nullif(texts.{{ column }}, '') as {{ column }},
-                {% endfor %}
-                case
-                    when texts.user_session is null or texts.user_session = '' then 0
-                    else {{ clientele.session_sk('texts.user_session') }}
-                end as session_sk
+                cast({{ clientele.decimal_number('texts.quantity_text') }} as decimal(12, 3)) as quantity,
+                {% if kinds['category'] == 'integer' -%}
+                {{ clientele.whole_number('texts.category_id') }} as category_number,
+                coalesce(
+                    cast({{ clientele.whole_number('texts.category_id') }} as varchar(32)), {{ clientele.present('texts.category_id') }}
+                ) as category_id,
+                {%- else -%}
+                {{ clientele.present('texts.category_id') }} as category_id,
+                {%- endif %}
+                {% for column in ['category_code', 'brand'] -%}
+                {{ clientele.present('texts.' ~ column, 'lower(' ~ clientele.normal_text('texts.' ~ column) ~ ')') }} as {{ column }},
+                {% endfor -%}
+                {{ clientele.present('texts.user_session') }} as user_session
             from {{ rows }} as texts
         ) as typed
     ) as judged

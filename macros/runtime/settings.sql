@@ -5,6 +5,14 @@
     {{ return({
         'on_refused_file': ['fail', 'skip'],
         'rehash': 'boolean',
+        'quarantine_warn_share': [0, 1],
+        'quarantine_refuse_share': [0, 1],
+        'delimiter': ['comma', 'semicolon', 'tab', 'pipe'],
+        'decimal': ['point', 'comma'],
+        'input_time_zone': 'zone',
+        'null_words': 'words',
+        'sentinel_user_ids': 'words',
+        'repeated_purchase_lines': ['drop', 'keep'],
         'user_id_kind': ['integer', 'text'],
         'product_id_kind': ['integer', 'text'],
         'category_id_kind': ['integer', 'text'],
@@ -58,6 +66,16 @@
             {{ clientele._refuse_setting(name, value, 'auto, or a whole number from 1 to 999999') }}
         {%- endif -%}
         {{ return('auto' if text == 'auto' else text | int) }}
+    {%- elif form == 'words' -%}
+        {%- if not modules.re.fullmatch('[A-Za-z0-9_#/<>().@+\\\\ -]{1,64}(,[A-Za-z0-9_#/<>().@+\\\\ -]{1,64}){0,63}', text) -%}
+            {{ clientele._refuse_setting(name, value, 'words between commas, of letters, digits and _ # / \\ < > ( ) . @ + -') }}
+        {%- endif -%}
+        {{ return(text) }}
+    {%- elif form == 'zone' -%}
+        {%- if not modules.re.fullmatch('UTC|[A-Za-z]{2,32}(/[A-Za-z0-9_+-]{1,32}){1,2}', text) -%}
+            {{ clientele._refuse_setting(name, value, "UTC, or a time zone like 'Europe/Berlin'") }}
+        {%- endif -%}
+        {{ return(text) }}
     {%- elif form == 's3 or none' -%}
         {%- if text != 'none' and not modules.re.fullmatch('s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9_.=-]+)*', text) -%}
             {{ clientele._refuse_setting(name, value, "a place in S3 without a slash at its end, like 's3://bucket/folder', or none") }}

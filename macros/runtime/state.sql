@@ -108,7 +108,12 @@
         {% endfor %}
         where 1 = 0
     {%- else -%}
-        select {{ columns.keys() | join(', ') }} from {{ relation }}
+        {#- a column that an earlier version did not have is empty -#}
+        {%- set held = clientele.column_names(relation) %}
+        select
+        {% for name, type in columns.items() %}    {{ name if name in held else 'cast(null as ' ~ type ~ ') as ' ~ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+        from {{ relation }}
     {%- endif -%}
 {% endmacro %}
 

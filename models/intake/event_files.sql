@@ -1,6 +1,7 @@
 {#- Grain: one content of one file path, for ever: the ledger. A content already held (same sha256) is skipped under
     any name; a path with new content replaces its rows. Rebuilt each run from its own earlier rows and a look at
     the lake, so it never shrinks; file and load numbers are never used twice, not even by a full refresh. -#}
+-- depends_on: {{ ref('column_map') }}
 {{ config(post_hook="{{ clientele.stop_on_refused_files(this) }}") }}
 {% set facts = clientele.file_facts().keys() | list + ['delivered_at'] %}
 

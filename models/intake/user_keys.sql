@@ -29,7 +29,7 @@ welcome as (
 ),
 
 keyed as (
-    select user_id, {{ clientele.user_key('cast(user_id as varchar(32))') }} as user_key from welcome
+    select user_id, {{ clientele.user_key('cast(user_id as varchar(256))') }} as user_key from welcome
 ),
 
 numbered as (

@@ -75,6 +75,25 @@ def demo(home: Path, users: int, months: int) -> None:
     sys.exit(run(home, users, months))
 
 
+@main.command()
+@click.option(
+    "--events",
+    envvar="CLIENTELE_EVENTS",
+    required=True,
+    show_default="CLIENTELE_EVENTS",
+    help="Paths, folders and patterns.",
+)
+@click.option("--vars", "settings", default="{}", help="Settings to try, as dbt takes them.")
+def check(events: str, settings: str) -> None:
+    """Say what a build would make of event files, and change nothing.
+
+    Large files are tried by their first lines.
+    """
+    from clientele.check import run
+
+    sys.exit(run(events, settings))
+
+
 # --- the rights of customers
 
 

@@ -12,7 +12,13 @@
 
 {% macro default__erased_hash(user_id) %}{{ clientele._only_on_an_engine('erased_hash') }}{% endmacro %}
 
+{% macro default__event_type_word(text) %}{{ clientele._only_on_an_engine('event_type_word') }}{% endmacro %}
+
+{% macro default__fraction_of_second(text) %}{{ clientele._only_on_an_engine('fraction_of_second') }}{% endmacro %}
+
 {% macro default__hex_to_integer(hex) %}{{ clientele._only_on_an_engine('hex_to_integer') }}{% endmacro %}
+
+{% macro default__is_header_line(lines) %}{{ clientele._only_on_an_engine('is_header_line') }}{% endmacro %}
 
 {% macro default__key_ring_opens(sealed) %}{{ clientele._only_on_an_engine('key_ring_opens') }}{% endmacro %}
 

@@ -1,8 +1,9 @@
-{#- A table filled file by file from stg_lake__files, in the order of the lines: progress can be shown, memory is
-    bounded by one file's buffers, and a row's place in the table is its line's place in the file. After each file
-    rows + rejected lines must equal the lines counted by clientele.intake.lake; a reader that loses a line is used again
-    without parallelism, and if that does not mend it the build stops. Each file is a transaction of its own: DuckDB 2.0
-    loses every row of a large insert that follows a large and an empty one in the same transaction. -#}
+{#- A table filled from stg_lake__files, in the order of files and lines: progress can be shown, memory is bounded by one
+    file's buffers, and a row's place in the table is its line's place in the file. Small files that are read in the same way
+    are read together (reader_groups). After each step rows + rejected lines must equal the lines counted by
+    clientele.intake.lake; files of which the reader loses a line are read again one by one, then without parallelism, and if
+    that does not mend it the build stops. Each step is a transaction of its own: DuckDB 2.0 loses every row of a large insert
+    that follows a large and an empty one in the same transaction. -#}
 
 {% materialization by_file, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -10,36 +11,35 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {%- set files = run_query(
-        "select file_id, file_name, file_format, n_lines, column_positions from " ~ ref('stg_lake__files') ~ " order by file_id"
-    ).rows -%}
-    {%- set serial = [] -%}
+    {%- set files = run_query(clientele._files_to_read()).rows -%}
+    {%- set alone, serial = [], [] -%}
     {%- set done = namespace(value=false) -%}
-    {%- for attempt in range(files | length + 1) if not done.value -%}
+    {%- do clientele._tell_reader_of_words() -%}
+    {%- for attempt in range(2 * files | length + 1) if not done.value -%}
         {%- set lossy = [] -%}
         {%- do run_query(clientele._create_lines_table(target_relation)) -%}
-        {%- for file in files if not lossy -%}
-            {{ print('reading ' ~ loop.index ~ ' of ' ~ files | length ~ ': ' ~ file['file_name'] ~ ' (' ~ '{:,}'.format(file['n_lines']) ~ ' lines)') }}
-            {%- do clientele._point_reader_at(file, is_parallel=(file['file_id'] not in serial)) -%}
+        {%- for group in clientele._reader_groups(files, alone) if not lossy -%}
+            {{ print(clientele._progress(group, files | length)) }}
+            {%- do clientele._point_reader_at(group, is_parallel=(group[0]['file_id'] not in serial)) -%}
             {%- do run_query(
                 'insert into ' ~ target_relation ~ ' (' ~ clientele.line_columns().keys() | join(', ') ~ ') ' ~ compiled_code
             ) -%}
-            {%- if file['file_format'] == 'csv' -%}
-                {%- do run_query(clientele._insert_rejected_lines(target_relation)) -%}
-                {%- do run_query(clientele._mark_header(target_relation, file['file_id'])) -%}
+            {%- if group[0]['file_format'] == 'csv' -%}
+                {%- if group | length == 1 -%}{%- do run_query(clientele._insert_rejected_lines(target_relation)) -%}{%- endif -%}
+                {%- do run_query(clientele._mark_headers(target_relation, group)) -%}
             {%- endif -%}
-            {%- set n_read = run_query('select count(*) from ' ~ target_relation ~ ' where file_id = ' ~ file['file_id']).columns[0].values()[0] -%}
-            {%- if n_read != file['n_lines'] -%}
-                {%- if file['file_id'] in serial -%}
-                    {{ exceptions.raise_compiler_error(
-                        file['file_name'] ~ ' has ' ~ file['n_lines'] ~ ' lines and ' ~ n_read ~ ' were read. Nothing was loaded. '
-                        ~ 'Was the file still being written? Build again when it is complete.'
-                    ) }}
-                {%- endif -%}
-                {%- do lossy.append(file['file_id']) -%}
-            {%- endif -%}
+            {%- do lossy.extend(clientele._lossy(target_relation, group)) -%}
         {%- endfor -%}
-        {%- do serial.extend(lossy) -%}
+        {%- for file in lossy -%}
+            {%- if file['file_id'] in serial -%}
+                {{ exceptions.raise_compiler_error(
+                    file['file_name'] ~ ' has ' ~ file['n_lines'] ~ ' lines and not all of them were read. Nothing was loaded. '
+                    ~ 'Was the file still being written? Build again when it is complete.'
+                ) }}
+            {%- endif -%}
+            {%- do (serial if file['file_id'] in alone or file['is_single'] else alone).append(file['file_id']) -%}
+            {%- if file['is_single'] -%}{%- do alone.append(file['file_id']) -%}{%- endif -%}
+        {%- endfor -%}
         {%- if not lossy -%}{%- set done.value = true -%}{%- endif -%}
     {%- endfor -%}
     {%- call statement('main') -%} select 1 {%- endcall -%}
@@ -52,6 +52,61 @@
 {% endmaterialization %}
 
 
+{% macro _files_to_read() %}
+    {#- `alike`: files of which this is the same are read in the same way. Only small ones of which no line can be rejected. -#}
+    select
+        file_id, file_name, file_format, file_compression, n_lines, column_positions, column_constants,
+        case
+            when file_format = 'csv' and file_compression in ('none', 'gzip', 'zstd') and reader_is_parallel and not coalesce(has_invalid_utf8, true)
+                and file_bytes < 4194304 and longest_line_bytes < 65536
+                then concat_ws('|', load_id, delivered_at, file_compression, column_positions, coalesce(column_constants, ''), n_columns,
+                    reader_delimiter, reader_new_line)
+        end as alike
+    from {{ ref('stg_lake__files') }}
+    order by file_id
+{% endmacro %}
+
+
+{% macro _reader_groups(files, alone) %}
+    {#- Lists of files that follow each other and are read in one step, at most 200 in one. -#}
+    {%- set groups = [] -%}
+    {%- for file in files -%}
+        {%- set before = groups[-1] if groups else none -%}
+        {%- if before and file['alike'] and before[0]['alike'] == file['alike'] and before | length < 200
+            and file['file_id'] not in alone and before[0]['file_id'] not in alone -%}
+            {%- do before.append(file) -%}
+        {%- else -%}
+            {%- do groups.append([file]) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(groups) }}
+{% endmacro %}
+
+
+{% macro _progress(group, n_files) %}
+    {%- set n_lines = group | map(attribute='n_lines') | sum -%}
+    {{ return(
+        'reading ' ~ (group | length ~ ' of ' ~ n_files ~ ' files' if group | length > 1 else 'file')
+        ~ ': ' ~ group[0]['file_name'] ~ (' to ' ~ group[-1]['file_name'] if group | length > 1 else '')
+        ~ ' (' ~ '{:,}'.format(n_lines) ~ ' lines)'
+    ) }}
+{% endmacro %}
+
+
+{% macro _lossy(relation, group) %}
+    {#- The files of a group of which not every line is there. -#}
+    {%- set found = {} -%}
+    {%- for row in run_query(
+        'select file_id, count(*) from ' ~ relation ~ ' where file_id between ' ~ group[0]['file_id'] ~ ' and ' ~ group[-1]['file_id'] ~ ' group by file_id'
+    ).rows -%}{%- do found.update({row[0]: row[1]}) -%}{%- endfor -%}
+    {%- set lossy = [] -%}
+    {%- for file in group if found.get(file['file_id'], 0) != file['n_lines'] -%}
+        {%- do lossy.append({'file_id': file['file_id'], 'file_name': file['file_name'], 'n_lines': file['n_lines'], 'is_single': group | length == 1}) -%}
+    {%- endfor -%}
+    {{ return(lossy) }}
+{% endmacro %}
+
+
 {% macro _create_lines_table(relation) %}
     create or replace table {{ relation }} (
         {% for name, type in clientele.line_columns().items() %}{{ name }} {{ type }},
@@ -61,35 +116,12 @@
 {% endmacro %}
 
 
-{% macro _point_reader_at(file, is_parallel) %}
-    {#- Only numbers from the ledger become SQL text here; names stay values. -#}
-    {%- set files = ref('stg_lake__files') -%}
-    {%- for variable, expression in {
-        'file_id': 'file_id', 'load_id': 'load_id', 'delivered_at': 'delivered_at', 'path': 'reader_path', 'compression': 'file_compression',
-        'delimiter': 'reader_delimiter', 'new_line': 'reader_new_line', 'max_line_size': 'reader_max_line_size',
-        'has_quotes': 'has_quotes', 'has_nul': 'has_nul', 'may_be_long': 'coalesce(longest_line_bytes, 65535) > 256',
-        'is_parallel': ('reader_is_parallel' if is_parallel else 'false'),
-    }.items() -%}
-        {%- do run_query('set variable clientele_' ~ variable ~ ' = (select ' ~ expression ~ ' from ' ~ files ~ ' where file_id = ' ~ file['file_id'] ~ ')') -%}
-    {%- endfor -%}
-    {%- if file['file_format'] == 'csv' -%}
-        {%- for column in clientele.lake_columns() -%}
-            {%- do run_query('set variable clientele_position_' ~ column ~ ' = ' ~ (file['column_positions'].split(',')[loop.index0] | int + 1)) -%}
-        {%- endfor -%}
-        {%- do run_query('drop table if exists reject_errors') -%}
-        {%- do run_query('drop table if exists reject_scans') -%}
-    {%- endif -%}
-    {%- set lines = clientele.duckdb__csv_lines() if file['file_format'] == 'csv' else clientele.duckdb__parquet_lines() -%}
-    {%- do run_query('create or replace temp view clientele_lake_lines as ' ~ lines) -%}
-{% endmacro %}
-
-
 {% macro _insert_rejected_lines(relation) %}
     {#- Lines that the reader cannot hand over as text: not UTF-8, or over the longest size. -#}
     insert into {{ relation }} (file_id, load_id, line_kind, reason, line_text, rejected_line_number)
     select
-        getvariable('clientele_file_id'),
-        getvariable('clientele_load_id'),
+        getvariable('clientele_reader').file_id,
+        getvariable('clientele_reader').load_id,
         'faulty',
         case when min(cast(error_type as varchar)) = 'INVALID ENCODING' then 'invalid_encoding' else 'line_too_long' end,
         min(csv_line),
@@ -100,8 +132,11 @@
 {% endmacro %}
 
 
-{% macro _mark_header(relation, file_id) %}
+{% macro _mark_headers(relation, group) %}
     {#- The first line is the header: clientele.intake.lake refuses a file in which it is not. -#}
     update {{ relation }} set line_kind = 'header', reason = null
-    where file_id = {{ file_id }} and rowid = (select min(rowid) from {{ relation }} where file_id = {{ file_id }})
+    where rowid in (
+        select min(rowid) from {{ relation }}
+        where file_id between {{ group[0]['file_id'] }} and {{ group[-1]['file_id'] }} group by file_id
+    )
 {% endmacro %}

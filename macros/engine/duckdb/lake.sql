@@ -5,7 +5,8 @@
     select
         {% for fact in facts %}looked_at.{{ fact }},
         {% endfor %}
-        make_timestamp(looked_at.modified_ns // 1000) as delivered_at,
+        -- when a build first saw the file: what a file says of its own time decides nothing
+        cast(now() at time zone 'UTC' as timestamp) as delivered_at,
         looked_at.status,
         looked_at.reason
     from (
@@ -14,6 +15,12 @@
                 select to_json(list(struct_pack({% for fact in facts %}{{ fact }} := {{ fact }}{{ ', ' if not loop.last }}{% endfor %})))
                 from {{ earlier }}
                 where status in ('accepted', 'same_content') and not {{ clientele.setting('rehash') | lower }}
+            ), (
+                select cast(to_json(struct_pack(
+                    delimiter := {{ clientele.delimiter() }},
+                    columns := list(struct_pack(column_name := lower(column_name), input_column := input_column, event_type := event_type))
+                )) as varchar)
+                from {{ ref('column_map') }}
             )),
             '[{ {%- for fact, type in facts.items() %}"{{ fact }}": "{{ type.split('(')[0] }}", {% endfor %}"status": "varchar", "reason": "varchar"}]'
         )) as looked_at
@@ -26,45 +33,60 @@
 {%- endmacro %}
 
 
-{% macro duckdb__csv_lines() %}
-    {#- A line is one text, so that none can be lost to quoting or types, and is split here: by commas, or as RFC 4180
-        says where it has a quote. -#}
-    {%- set columns = clientele.lake_columns() %}
+{% macro duckdb__column(column) -%}
+    {#- The text of a column: a constant of the whole file, or a field; nothing for a column that the file does not have. -#}
+    {%- set name = column ~ ('_text' if column in ['event_time', 'product_id', 'price', 'user_id', 'quantity'] else '') -%}
+    coalesce(getvariable('clientele_reader').constant_{{ column }}, fields[getvariable('clientele_reader').position_{{ column }}]) as {{ name }}
+{%- endmacro %}
+
+
+{% macro duckdb__csv_lines(is_group=false) %}
+    {#- A line is one text, so that none can be lost to quoting or types, and is split here: at its delimiters, or as RFC 4180
+        says where it has a quote. is_group: several files that are read in the same way, one after the other. -#}
+    {%- set columns = clientele.lake_columns() -%}
+    {%- set delimiter = clientele.delimiter() -%}
+    {%- set mark = {'comma': ',', 'semicolon': ';', 'tab': '\\t', 'pipe': '|'}[clientele.setting('delimiter')] -%}
+    {%- set class = {'pipe': '[|]'}.get(clientele.setting('delimiter'), mark) -%}
+    {%- set field = '(?: *"(?:[^"]|"")*" *|[^"' ~ mark ~ ']*)' %}
     select
-        getvariable('clientele_file_id') as file_id,
-        getvariable('clientele_load_id') as load_id,
-        getvariable('clientele_delivered_at') as delivered_at,
+        {{ "getvariable('clientele_reader').file_ids[cast(split_lines.file_index as bigint) + 1]" if is_group else "getvariable('clientele_reader').file_id" }} as file_id,
+        getvariable('clientele_reader').load_id as load_id,
+        getvariable('clientele_reader').delivered_at as delivered_at,
         case when split_lines.line is null then 'blank' else 'event' end as line_kind,
         case
-            when len(fields) = {{ columns | length }} or split_lines.line is null then null
+            when len(fields) = getvariable('clientele_reader').n_columns or split_lines.line is null then null
             when fields is null then 'bad_quoting'
             else 'wrong_number_of_fields'
         end as line_fault,
-        getvariable('clientele_has_nul') and contains(split_lines.line, chr(0)) as has_nul,
-        getvariable('clientele_may_be_long') as may_be_long,
+        getvariable('clientele_reader').has_nul and contains(split_lines.line, chr(0)) as has_nul,
+        getvariable('clientele_reader').may_be_long as may_be_long,
         {% for column in columns -%}
-        fields[getvariable('clientele_position_{{ column }}')] as {{ column }}{{ '_text' if column in ['event_time', 'product_id', 'price', 'user_id'] }},
+        {{ clientele.duckdb__column(column) }},
         {% endfor -%}
         split_lines.line as line_text
     from (
         select
             line,
+            {{ 'file_index,' if is_group }}
             case
-                when not getvariable('clientele_has_quotes') or not contains(line, '"') then string_split(line, ',')
-                when regexp_full_match(line, '(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*')
+                when not getvariable('clientele_reader').has_quotes or not contains(line, '"') then string_split(line, {{ delimiter }})
+                when regexp_full_match(line, '{{ field }}(?:{{ class }}{{ field }})*')
                     then list_transform(
-                        regexp_extract_all(',' || line, ',("(?:[^"]|"")*"|[^",]*)', 1),
-                        lambda field: case when starts_with(field, '"') then replace(field[2:-2], '""', '"') else field end
+                        regexp_extract_all({{ delimiter }} || line, '{{ class }}({{ field }})', 1),
+                        lambda field: case
+                            when contains(field, '"') then replace(trim(field, ' ')[2:-2], '""', '"')
+                            else field
+                        end
                     )
             end as fields
         from read_csv(
-            getvariable('clientele_path'),
+            getvariable('clientele_reader').path,
             columns = {'line': 'VARCHAR'},
-            delim = getvariable('clientele_delimiter'),
-            compression = getvariable('clientele_compression'),
-            new_line = getvariable('clientele_new_line'),
-            parallel = getvariable('clientele_is_parallel'),
-            max_line_size = getvariable('clientele_max_line_size'),
+            delim = getvariable('clientele_reader').delimiter,
+            compression = getvariable('clientele_reader').compression,
+            new_line = getvariable('clientele_reader').new_line,
+            parallel = getvariable('clientele_reader').is_parallel,
+            max_line_size = getvariable('clientele_reader').max_line_size,
             quote = '', escape = '', header = false, strict_mode = false, auto_detect = false, hive_partitioning = false,
             store_rejects = true
         )
@@ -72,20 +94,47 @@
 {% endmacro %}
 
 
-{% macro duckdb__parquet_lines() %}
-    {#- A row of a Parquet file counts as a line; its text is the row as CSV. -#}
-    {%- set columns = clientele.lake_columns() %}
+{% macro duckdb__parquet_lines(file) %}
+    {#- A row of a Parquet file counts as a line; its text is the row as CSV. A column is found by its place. Whole numbers
+        that a tool has kept as floats are whole numbers. -#}
+    {%- set columns = clientele.lake_columns() -%}
+    {%- set names = run_query(
+        "select name from parquet_schema(getvariable('clientele_reader').path) where coalesce(num_children, 0) = 0"
+    ).columns[0].values() -%}
+    {%- set positions = file['column_positions'].split(',') -%}
+    {%- set texts = {} -%}
+    {%- for column in columns -%}
+        {%- set position = (positions[loop.index0] | int) if loop.index0 < positions | length else -1 -%}
+        {%- if position < 0 -%}
+            {%- do texts.update({column: "getvariable('clientele_reader').constant_" ~ column}) -%}
+        {%- else -%}
+            {%- set name = '"' ~ names[position] | replace('"', '""') ~ '"' -%}
+            {%- set text = 'cast(' ~ name ~ ' as varchar)' -%}
+            {%- if column == 'event_time' -%}
+                {%- set text = text ~ " || case when typeof(" ~ name ~ ") = 'DATE' then ' 00:00:00' else '' end" -%}
+            {%- elif column in ['user_id', 'product_id', 'category_id'] -%}
+                {%- set text = "case when typeof(" ~ name ~ ") in ('DOUBLE', 'FLOAT') and try_cast(" ~ name ~ " as double) = floor(try_cast(" ~ name
+                    ~ " as double)) then cast(try_cast(" ~ name ~ " as hugeint) as varchar) else " ~ text ~ " end" -%}
+            {%- endif -%}
+            {%- do texts.update({column: text}) -%}
+        {%- endif -%}
+    {%- endfor %}
     select
-        getvariable('clientele_file_id') as file_id,
-        getvariable('clientele_load_id') as load_id,
-        getvariable('clientele_delivered_at') as delivered_at,
+        getvariable('clientele_reader').file_id as file_id,
+        getvariable('clientele_reader').load_id as load_id,
+        getvariable('clientele_reader').delivered_at as delivered_at,
         'event' as line_kind,
         cast(null as varchar) as line_fault,
-        contains(concat_ws(',', {{ columns | join(', ') }}), chr(0)) as has_nul,
+        contains(concat_ws(',', {{ columns | join('_field, ') }}_field), chr(0)) as has_nul,
         true as may_be_long,
         {% for column in columns -%}
-        cast({{ column }} as varchar) as {{ column }}{{ '_text' if column in ['event_time', 'product_id', 'price', 'user_id'] }},
+        {{ column }}_field as {{ column }}{{ '_text' if column in ['event_time', 'product_id', 'price', 'user_id', 'quantity'] }},
         {% endfor -%}
-        concat_ws(',', {% for column in columns %}coalesce(cast({{ column }} as varchar), ''){{ ', ' if not loop.last }}{% endfor %}) as line_text
-    from read_parquet(getvariable('clientele_path'))
+        concat_ws(',', {% for column in columns if column != 'quantity' %}coalesce({{ column }}_field, ''){{ ', ' if not loop.last }}{% endfor %}) as line_text
+    from (
+        select
+            {% for column, text in texts.items() %}{{ text }} as {{ column }}_field,
+            {% endfor %}
+        from read_parquet(getvariable('clientele_reader').path, hive_partitioning = false)
+    ) as fields
 {% endmacro %}

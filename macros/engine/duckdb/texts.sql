@@ -4,9 +4,41 @@
     coalesce(
         case when {{ text }} like '____-__-__ __:__:__ UTC' then try_strptime({{ text }}, '%Y-%m-%d %H:%M:%S UTC') end,
         case
-            when {{ text }} is not null and regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z| UTC|[+]00(:?00)?)?')
+            when {{ text }} is not null and regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z| UTC|[+]00(:?00)?)')
                 then try_cast(left({{ text }}, 19) as timestamp)
+            when {{ text }} is not null and regexp_full_match({{ text }}, '[0-9]{10}|[0-9]{13}')
+                then make_timestamp(cast(left({{ text }}, 10) as bigint) * 1000000)
+            when {{ text }} is not null then clientele_utc_time({{ text }}, '{{ clientele.setting('input_time_zone') }}')
         end
+    )
+{%- endmacro %}
+
+
+{% macro duckdb__fraction_of_second(text) -%}
+    case
+        when {{ text }} like '____-__-__ __:__:__ UTC' then null
+        when contains({{ text }}, '.') or contains({{ text }}, ',') or (strlen({{ text }}) > 11 and not contains({{ text }}, '-'))
+            then clientele_fraction_ns({{ text }})
+    end
+{%- endmacro %}
+
+
+{% macro duckdb__event_type_word(text) -%}
+    case
+        when {{ text }} in ('{{ clientele.event_types() | join("', '") }}') then {{ text }}
+        else coalesce(
+            getvariable('clientele_event_types')[lower({{ clientele.normal_text(text) }})],
+            left({{ clientele.normal_text(text) }}, 16)
+        )
+    end
+{%- endmacro %}
+
+
+{% macro duckdb__is_header_line(lines) -%}
+    (
+        lower(trim({{ lines }}.event_time_text)) = 'event_time'
+        or list_contains(getvariable('clientele_time_names'), lower(trim({{ lines }}.event_time_text)))
+        or regexp_full_match({{ lines }}.line_text, '"?sep=."?')
     )
 {%- endmacro %}
 
@@ -33,9 +65,10 @@
 
 
 {% macro duckdb__decimal_number(text) -%}
-    {#- digits and a point: no exponents, no separators -#}
-    case
-        when not contains({{ text }}, 'e') and not contains({{ text }}, 'E') and not contains({{ text }}, '_')
-            then try_cast({{ text }} as decimal(14, 4))
-    end
+    {#- Exact, with an exponent if there is one; without separators. -#}
+    {%- if clientele.setting('decimal') == 'comma' -%}
+    case when not contains({{ text }}, '_') and not contains({{ text }}, '.') then try_cast(replace({{ text }}, ',', '.') as decimal(14, 4)) end
+    {%- else -%}
+    case when not contains({{ text }}, '_') then try_cast({{ text }} as decimal(14, 4)) end
+    {%- endif -%}
 {%- endmacro %}

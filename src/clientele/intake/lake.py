@@ -13,7 +13,6 @@ characters.
 from __future__ import annotations
 
 import codecs
-import csv
 import glob
 import json
 import os
@@ -27,29 +26,37 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
+from itertools import chain
 from time import monotonic
 from typing import BinaryIO
+from urllib.parse import unquote
 
 import numpy as np
 
 from clientele.errors import ClienteleError
+from clientele.intake import formats
+from clientele.intake.formats import Refusal as _Refusal
+from clientele.intake.header import COLUMNS, QUANTITY, Header, Reading
 
-__all__ = ["COLUMNS", "MAX_LINE_BYTES", "FileFacts", "LakeError", "inventory", "known_from_json"]
+__all__ = [
+    "COLUMNS",
+    "MAX_LINE_BYTES",
+    "FileFacts",
+    "LakeError",
+    "Reading",
+    "find",
+    "inventory",
+    "known_from_json",
+]
 
-COLUMNS = (
-    "event_time",
-    "event_type",
-    "product_id",
-    "category_id",
-    "category_code",
-    "brand",
-    "price",
-    "user_id",
-    "user_session",
-)
 MAX_LINE_BYTES = 16 * 2**20
 
-_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+# What a named folder is searched for. Files of table formats begin with a dot or a line: _SUCCESS.
+_PACKED = ("", ".gz", ".zst", ".bz2", ".xz", ".zip")
+_TEXTS = tuple(f"{kind}{packed}" for kind in (".csv", ".tsv") for packed in _PACKED)
+_SUFFIXES = (*_TEXTS, ".parquet", ".zip")
+_HIVE_FOLDER = re.compile(r"([A-Za-z_]\w*)=(.*)")
+_MAX_NAMED = 5
 _BLOCK_BYTES = 4 * 2**20
 _HEAD_BYTES = 64 * 2**10
 _WORKERS = 2
@@ -60,21 +67,7 @@ _DEFAULT_LINE_BYTES = 2_000_000
 # A scan of whole lines needs a delimiter that is in no line: a control character, or else a code point that
 # Unicode bars from text.
 _DELIMITERS = ("\x01", "\U0010ffff")
-_FOREIGN_MAGIC = {
-    b"PK\x03\x04": "a zip archive (or a spreadsheet)",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"BZh": "compressed with bzip2",
-    b"\xfd7zXZ\x00": "compressed with xz",
-    b"PARE": "an encrypted Parquet file",
-    b"ORC": "an ORC file",
-    b"Obj\x01": "an Avro file",
-    b"\xff\xfe": "text in UTF-16",
-    b"\xfe\xff": "text in UTF-16",
-}
 _BYTE_MARK = codecs.BOM_UTF8
-_DATE = re.compile(r"\s*\"?\d{4}-\d\d-\d\d")
-# What may be shown of a header that is not one: words, but nothing with so many digits that it may be an id.
-_COLUMN_NAME = re.compile(r"(?!(?:\D*\d){4})[^\W\d][\w .-]{0,39}")
 
 
 class LakeError(ClienteleError, ValueError):
@@ -100,9 +93,17 @@ class FileFacts:
     file_format : str or None
         `csv` or `parquet`, by content.
     file_compression : str or None
-        `none` or `gzip`, by content.
+        `none`, `gzip`, `zstd`, `bzip2`, `xz` or `zip`, by content.
     column_positions : tuple of int
-        Zero-based place in the file of each of `COLUMNS`, in the order of `COLUMNS`.
+        Zero-based place in the file of each of `COLUMNS`, in their order, and of `quantity`; -1 for a column
+        that the file does not have.
+    column_constants : str
+        Values that hold for the whole file, as `column=value`, joined by semicolons: from the name of a hive
+        folder, or an event type that a column of the file implies.
+    n_columns : int or None
+        Fields of a line.
+    passed_over : tuple of str
+        Columns of the file that are not read.
     column_types : tuple of str
         Parquet only: Arrow types of the nine columns, in the order of `COLUMNS`.
     n_lines : int or None
@@ -137,6 +138,9 @@ class FileFacts:
     file_format: str | None = None
     file_compression: str | None = None
     column_positions: tuple[int, ...] = ()
+    column_constants: str = ""
+    n_columns: int | None = None
+    passed_over: tuple[str, ...] = ()
     column_types: tuple[str, ...] = ()
     n_lines: int | None = None
     n_blank: int | None = None
@@ -164,6 +168,7 @@ class FileFacts:
             "file_name": self.file_name,
             "column_positions": ",".join(map(str, self.column_positions)),
             "column_types": ";".join(self.column_types),
+            "passed_over": ";".join(self.passed_over),
         }
 
 
@@ -173,20 +178,21 @@ def known_from_json(text: str | None) -> list[FileFacts]:
     found = []
     for row in json.loads(text or "null") or []:
         values = {name: value for name, value in row.items() if name in names and value is not None}
-        for name, separator, kind in (("column_positions", ",", int), ("column_types", ";", str)):
+        for name, separator, kind in (
+            ("column_positions", ",", int),
+            ("column_types", ";", str),
+            ("passed_over", ";", str),
+        ):
             values[name] = tuple(map(kind, filter(None, values.get(name, "").split(separator))))
         found.append(FileFacts(**values))
     return found
-
-
-class _Refusal(Exception):
-    """A file that must not be loaded; the message is the reason."""
 
 
 def inventory(
     patterns: str,
     known: Iterable[FileFacts] = (),
     progress: Callable[[str], None] | None = None,
+    reading: Reading | None = None,
 ) -> list[FileFacts]:
     """Find the files that `patterns` names and look at each that is new or has changed.
 
@@ -200,7 +206,10 @@ def inventory(
         Facts of earlier looks. Where path, size and time of modification are unchanged, they are returned
         again with `is_known` set, and the file is not read.
     progress : callable, optional
-        Receives a line of text now and then while large files are read. Not given: they go to standard error.
+        Receives a line of text now and then while large files are read, and what is passed over. Not given:
+        they go to standard error.
+    reading : Reading, optional
+        How the files are written: the character between columns, and other names for them.
 
     Returns
     -------
@@ -212,19 +221,39 @@ def inventory(
     LakeError
         If `patterns` is empty or one of them matches no file.
     """
-    paths = _find(patterns)
+    say = progress or _to_stderr
+    paths = find(patterns, say)
     earlier = {facts.file_path: facts for facts in known if facts.sha256 is not None}
-    reporter = _Progress(len(paths), progress or _to_stderr)
+    reporter = _Progress(len(paths), say)
+    header = Header(reading or Reading())
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="clientele-lake") as pool:
         looks = [
-            pool.submit(_look, path, earlier.get(_printable(path)), reporter, number)
+            pool.submit(_look, path, earlier.get(_printable(path)), reporter, number, header)
             for number, path in enumerate(paths, start=1)
         ]
         try:
-            return [look.result() for look in looks]
+            found = [look.result() for look in looks]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    _tell_what_is_passed_over(found, say)
+    return found
+
+
+def _tell_what_is_passed_over(found: list[FileFacts], say: Callable[[str], None]) -> None:
+    """Say once, for all files that are new, which of their columns are not read."""
+    by_columns: dict[tuple[str, ...], list[str]] = {}
+    for facts in found:
+        if facts.passed_over and not facts.is_known and facts.status != "refused":
+            by_columns.setdefault(facts.passed_over, []).append(facts.file_name)
+    for columns, names in by_columns.items():
+        what = "column" if len(columns) == 1 else "columns"
+        say(f"clientele: {what} {', '.join(columns)} passed over in {_listed(names)}")
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _to_stderr(line: str) -> None:
@@ -239,16 +268,16 @@ def _printable(path: str) -> str:
 # --- which files
 
 
-def _find(patterns: str) -> list[str]:
+def find(patterns: str, say: Callable[[str], None]) -> list[str]:
     """Return the absolute paths that the patterns name, sorted, one for each file."""
     found: list[str] = []
     named = False
     for line in filter(None, map(str.strip, patterns.splitlines())):
-        whole = _match(line)
+        whole = _match(line, say)
         parts = [line] if whole else list(filter(None, map(str.strip, line.split(","))))
         named = named or bool(parts)
         for pattern in parts:
-            matched = whole or _match(pattern)
+            matched = whole or _match(pattern, say)
             if not matched:
                 raise LakeError(
                     f"No event file matches {pattern!r} (looked in {os.getcwd()}). Correct CLIENTELE_EVENTS: "
@@ -266,28 +295,47 @@ def _find(patterns: str) -> list[str]:
     return list(by_file.values())
 
 
-def _match(pattern: str) -> list[str]:
+def _match(pattern: str, say: Callable[[str], None]) -> list[str]:
     pattern = os.path.expanduser(pattern)
     if os.path.isdir(pattern):
-        return [
-            os.path.join(pattern, name)
-            for name in os.listdir(pattern)
-            if name.lower().endswith(_SUFFIXES) and not name.startswith(".")
-        ]
+        return _in_folder(pattern, say)
     if os.path.lexists(pattern):
         return [pattern]
-    # A wildcard reaches directories too. Those named like an event file are kept, to be refused aloud.
-    return [
-        path
-        for path in glob.glob(pattern, recursive=True)
-        if not os.path.isdir(path) or path.lower().endswith(_SUFFIXES)
-    ]
+    # A wildcard reaches directories too. Those named like an event file are kept, to be refused aloud; hive
+    # folders are read.
+    found = []
+    for path in glob.glob(pattern, recursive=True):
+        if os.path.isdir(path) and _HIVE_FOLDER.fullmatch(os.path.basename(path)):
+            found += [] if "**" in pattern else _in_folder(path, say)
+        elif not os.path.isdir(path) or path.lower().endswith(_SUFFIXES):
+            found.append(path)
+    return found
+
+
+def _in_folder(folder: str, say: Callable[[str], None]) -> list[str]:
+    """Return the event files in a folder and in its hive folders; say what else stands there."""
+    found, others = [], []
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if name.startswith((".", "_")):
+            continue
+        if os.path.isdir(path) and _HIVE_FOLDER.fullmatch(name):
+            found += _in_folder(path, say)
+        elif name.lower().endswith(_SUFFIXES):
+            found.append(path)
+        else:
+            others.append(f"{name}/" if os.path.isdir(path) else name)
+    if others:
+        say(f"clientele: not read in {_printable(folder)}: {_printable(_listed(others))}")
+    return found
 
 
 # --- one file
 
 
-def _look(path: str, earlier: FileFacts | None, reporter: _Progress, number: int) -> FileFacts:
+def _look(
+    path: str, earlier: FileFacts | None, reporter: _Progress, number: int, header: Header
+) -> FileFacts:
     facts = FileFacts(_printable(path))
     try:
         status = os.stat(path)
@@ -298,7 +346,7 @@ def _look(path: str, earlier: FileFacts | None, reporter: _Progress, number: int
         with open(path, "rb") as file:
             source = _Hashed(file, lambda done: reporter.report(number, facts, done))
             try:
-                return _read(facts, source)
+                return _read(facts, source, header)
             except _Refusal as refusal:
                 # The ledger knows a refused file by its bytes too: read on to the end for the hash.
                 source.drain()
@@ -361,30 +409,51 @@ class _Hashed:
         return self._hash.hexdigest()
 
 
-def _read(facts: FileFacts, source: _Hashed) -> FileFacts:
+def _read(facts: FileFacts, source: _Hashed, header: Header) -> FileFacts:
     first = source.read()
-    for magic, kind in _FOREIGN_MAGIC.items():
-        if first.startswith(magic):
-            raise _Refusal(f"is {kind}: deliver CSV in UTF-8, plain or gzip, or Parquet")
     if first.startswith(_PARQUET_MAGIC):
         source.drain()
-        return replace(_parquet(facts), sha256=source.digest())
-    is_gzip = first.startswith(_GZIP_MAGIC)
+        return replace(_parquet(facts, header), sha256=source.digest())
+    packing = formats.packing(first)
+    if packing == "gzip":
+        blocks = _gunzip(first, source)
+    elif packing == "none":
+        blocks = _blocks(first, source)
+    else:
+        source.drain()
+        blocks = formats.unpacked(facts.file_path, packing, _BLOCK_BYTES)
+    # What a file is shows in its first block; a web page that was saved as an event file is named as one.
+    head = next(blocks, b"")
+    formats.refuse_foreign(head, packing)
     text = _Text()
-    for block in _gunzip(first, source) if is_gzip else _blocks(first, source):
+    for block in chain([head], blocks):
         text.add(block)
     seen = replace(
         text.facts(facts),
         sha256=source.digest(),
-        file_compression="gzip" if is_gzip else "none",
+        file_compression=packing,
         reader_path=glob.escape(facts.file_path),
     )
     if seen.reader_delimiter is None:
         raise _Refusal("holds both U+0001 and U+10FFFF, which belong in no text")
     if not seen.n_lines:
         return _empty(replace(seen, column_positions=tuple(range(len(COLUMNS)))), "holds no line")
-    seen = replace(seen, column_positions=_positions(text.first_line(seen.reader_new_line)))
-    return _empty(seen, "holds a header and no event") if seen.n_lines - seen.n_blank == 1 else seen
+    columns = header.of_text(text.first_lines(seen.reader_new_line), _hive_values(facts.file_path))
+    seen = replace(
+        seen,
+        column_positions=columns.positions,
+        column_constants=columns.constants,
+        n_columns=columns.n_columns,
+        passed_over=columns.passed_over,
+    )
+    is_empty = seen.n_lines - seen.n_blank == columns.n_header_lines
+    return _empty(seen, "holds a header and no event") if is_empty else seen
+
+
+def _hive_values(path: str) -> dict[str, str]:
+    """Return what the folders above a file say of it: key=value."""
+    found = (_HIVE_FOLDER.fullmatch(part) for part in os.path.dirname(path).split(os.sep))
+    return {part[1].lower(): unquote(part[2]) for part in found if part}
 
 
 def _empty(facts: FileFacts, what: str) -> FileFacts:
@@ -563,80 +632,44 @@ class _Text:
             has_invalid_utf8=self._decoder is None,
         )
 
-    def first_line(self, new_line: str | None) -> bytes:
-        """Return the first line, cut after 64 KiB."""
-        return re.split(rb"\r\n|\n" if new_line == r"\r\n" else rb"\r|\n", self._head, maxsplit=1)[0]
-
-
-def _positions(first_line: bytes) -> tuple[int, ...]:
-    """Return the place of each of `COLUMNS` in a header line."""
-    wanted = f"expected the header {','.join(COLUMNS)}, in any order"
-    if not first_line.strip():
-        raise _Refusal(f"starts with a blank line: {wanted}")
-    try:
-        text = first_line.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _Refusal(f"has a first line that is not UTF-8: {wanted}") from None
-    names = _names(text, ",")
-    for delimiter in ";\t|":
-        if len(set(COLUMNS).intersection(_names(text, delimiter))) > len(set(COLUMNS).intersection(names)):
-            shown = "a tab" if delimiter == "\t" else repr(delimiter)
-            raise _Refusal(f"has {shown} between its columns: {wanted}, with commas")
-    if not set(COLUMNS).intersection(names):
-        # The line may be an event, and events are not quoted in messages.
-        looks = "looks like an event" if _DATE.match(text) else f"has {len(names)} fields, none of them known"
-        raise _Refusal(f"has no header, the first line {looks}: {wanted}")
-    return _places(names, wanted)
-
-
-def _places(names: list[str], wanted: str) -> tuple[int, ...]:
-    faults = {
-        "lacks column": [name for name in COLUMNS if name not in names],
-        "has unknown column": [_shown(name) for name in dict.fromkeys(names) if name not in COLUMNS],
-        "has more than one column": [name for name in COLUMNS if names.count(name) > 1],
-    }
-    if any(faults.values()):
-        listed = "; ".join(f"{fault} {', '.join(found)}" for fault, found in faults.items() if found)
-        raise _Refusal(f"{listed}: {wanted}")
-    return tuple(map(names.index, COLUMNS))
-
-
-def _names(text: str, delimiter: str) -> list[str]:
-    fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
-    return [field.strip().strip('"').strip().lower() for field in fields]
-
-
-def _shown(name: str) -> str:
-    return name if _COLUMN_NAME.fullmatch(name) else "(not a name)"
+    def first_lines(self, new_line: str | None) -> list[bytes]:
+        """Return the first two lines, cut after 64 KiB."""
+        return re.split(rb"\r\n|\n" if new_line == r"\r\n" else rb"\r|\n", self._head, maxsplit=2)[:2]
 
 
 # --- Parquet
 
 
-def _parquet(facts: FileFacts) -> FileFacts:
+def _parquet(facts: FileFacts, header: Header) -> FileFacts:
     """Read rows and columns from the footer. Its pages carry no checksum that could be verified here."""
     # Imported late: most deliveries are text, and the import takes longer than a look at a small file.
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    wanted = f"expected the columns {', '.join(COLUMNS)}, in any order"
     try:
         with pq.ParquetFile(facts.file_path) as file:
             schema, n_rows = file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
         raise _Refusal("is a damaged or incomplete Parquet file: deliver it again") from error
-    positions = _places([name.lower() for name in schema.names], wanted)
-    types = [schema.types[position] for position in positions]
-    for name, kind in zip(COLUMNS, types, strict=True):
+    columns = header.of_names([name.lower() for name in schema.names], _hive_values(facts.file_path))
+    types = []
+    for name, position in zip((*COLUMNS, QUANTITY), columns.positions, strict=True):
+        if position < 0:
+            continue
+        kind = schema.types[position]
         if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             raise _Refusal(f"has column {name} of type {kind}: write it as text, a number or a timestamp")
+        types.append(kind)
     seen = replace(
         facts,
         file_format="parquet",
         file_compression="none",
         n_lines=n_rows,
         n_blank=0,
-        column_positions=positions,
+        column_positions=columns.positions,
+        column_constants=columns.constants,
+        n_columns=columns.n_columns,
+        passed_over=columns.passed_over,
         column_types=tuple(map(str, types)),
         reader_path=glob.escape(facts.file_path),
     )

@@ -3,7 +3,7 @@
 dbt-duckdb loads :class:`Plugin` because the profile names this module. SQL reaches it in two ways only:
 
 * a session variable with the derived keys, so that no statement, log or artefact carries them;
-* functions: ``clientele_key_problem()``, ``clientele_inventory(known)``,
+* functions: ``clientele_key_problem()``, ``clientele_inventory(known, reading)``,
   ``clientele_publication_start(facts)``, ``clientele_publication_take_over(folder, file, contents)`` and
   ``clientele_publication_finish(folder)``; for erasure and key rotation (macros/privacy/rights.sql) those on
   the ring, the subjects, the rewritten files and the next key.
@@ -15,9 +15,11 @@ import atexit
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from clientele.intake import lake
+from clientele.intake import formats, lake, times
 from clientele.intake.ids import normal_text
 from clientele.privacy import keys, rights
 from clientele.runtime import locking, publishing, rewriting
@@ -58,6 +60,8 @@ class Plugin(BasePlugin):
             # Files that an erasure or a rotation has written anew take their place while nothing is open.
             rewriting.finish(home)
             atexit.register(rewriting.finish, home)
+            shutil.rmtree(home / "unpacked", ignore_errors=True)
+            atexit.register(shutil.rmtree, home / "unpacked", ignore_errors=True)
             # What is registered last runs first: by then the connection is closed (below).
             atexit.register(rewriting.give_back, home / "batch.duckdb")
 
@@ -85,9 +89,16 @@ class Plugin(BasePlugin):
         text = "VARCHAR"
         conn.create_function("clientele_next_user_key", _next_user_key(), [text], text)
         conn.create_function("clientele_normal_text", normal_text, [text], text)
+        conn.create_function(
+            "clientele_utc_time", times.utc_time, [text, text], "TIMESTAMP", null_handling="special"
+        )
+        conn.create_function(
+            "clientele_fraction_ns", times.fraction_ns, [text], "INTEGER", null_handling="special"
+        )
         for name, function, arguments in (
             ("clientele_key_problem", _key_problem, []),
-            ("clientele_inventory", _inventory, [text]),
+            ("clientele_inventory", _inventory, [text, text]),
+            ("clientele_unpacked", self._unpacked, [text, text]),
             ("clientele_publication_start", self._start_publication, [text]),
             ("clientele_publication_take_over", _take_over_publication, [text, text, text]),
             ("clientele_publication_finish", _finish_publication, [text]),
@@ -132,6 +143,12 @@ class Plugin(BasePlugin):
     @property
     def _home(self) -> Path:
         return Path(self.creds.path).parent
+
+    def _unpacked(self, path: str, packed: str) -> str:
+        """Write a packed file's text beside the databases, for DuckDB, which does not know this packing."""
+        target = self._home / "unpacked" / f"{sha256(path.encode()).hexdigest()[:32]}.csv"
+        formats.unpack(path, packed, target)
+        return str(target)
 
     def _start_republication(self) -> str:
         return json.dumps(rewriting.start_publications(self._home))
@@ -248,11 +265,18 @@ def _subjects() -> str:
     return json.dumps(rights.subjects(os.environ))
 
 
-def _inventory(known: str) -> str:
+def _inventory(known: str, reading: str) -> str:
     """Look at the files of CLIENTELE_EVENTS; ledger rows in and out, as JSON (macros/intake/lake.sql)."""
+    said = json.loads(reading)
+    rows = said["columns"] or []
+    how = lake.Reading(
+        delimiter=said["delimiter"],
+        names={row["column_name"]: row["input_column"] for row in reversed(rows) if row["input_column"]},
+        implied={row["column_name"]: row["event_type"] for row in rows if row["event_type"]},
+    )
     patterns = os.environ.get(EVENTS_VARIABLE, "")
     try:
-        found = lake.inventory(patterns, lake.known_from_json(known))
+        found = lake.inventory(patterns, lake.known_from_json(known), reading=how)
     except lake.LakeError as problem:
         found = [lake.FileFacts(file_path=patterns, status="refused", reason=f"{EVENTS_VARIABLE}: {problem}")]
     return json.dumps([facts.as_row() for facts in found])

@@ -1,0 +1,170 @@
+"""What a build would make of event files: the intake is run on a sample, in a warehouse that is thrown away.
+
+``clientele check`` does it, and ``make check EVENTS=…`` calls that. It has no rules of its own: what it says
+is what the models of the intake find.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import yaml
+
+from clientele.errors import ClienteleError
+from clientele.intake import formats, lake
+from clientele.privacy import keys
+from clientele.runtime import dbt
+
+__all__ = ["run"]
+
+_WHOLE_BYTES = 8 * 2**20
+_SAMPLE_LINES = 20_000
+_STOPS = "read all the same: "
+_SKIPPED = ("reading ", "published", "not published")
+
+_FILES = """
+    select
+        event_files.file_path, event_files.status, event_files.reason,
+        books.n_loaded, books.n_duplicates, books.n_quarantined
+    from vault.vault.event_files
+    left join monitor.reconciliation as books on event_files.file_id = books.file_id
+    order by event_files.file_path
+"""
+_REASONS = """
+    select event_files.file_path, lines.reason, count(*)
+    from vault.vault.quarantined_lines as lines
+    inner join vault.vault.event_files on lines.file_id = event_files.file_id
+    group by all
+    order by all
+"""
+
+
+class CheckError(ClienteleError):
+    """The files cannot be tried; the message says why."""
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """A file as it is tried."""
+
+    path: str
+    of: str
+    is_part: bool
+
+
+def run(events: str, settings: str) -> int:
+    """Try the files and print, for each, what would come of it.
+
+    Parameters
+    ----------
+    events : str
+        As the variable CLIENTELE_EVENTS has them.
+    settings : str
+        Vars, in JSON or YAML.
+
+    Returns
+    -------
+    int
+        0 when a build would take every file, 1 when it would stop.
+    """
+    given = yaml.safe_load(settings) or {}
+    if not isinstance(given, dict):
+        raise CheckError("--vars: a mapping is wanted, like '{delimiter: semicolon}'")
+    paths = lake.find(events, lambda line: print(line, file=sys.stderr))
+    with TemporaryDirectory(prefix="clientele-check-") as folder:
+        samples = {
+            sample.path: sample
+            for sample in (_sample(path, Path(folder) / "sample", n) for n, path in enumerate(paths))
+        }
+        said = _build(Path(folder), samples, given)
+        return _report(Path(folder) / "home", samples, said)
+
+
+def _sample(path: str, folder: Path, number: int) -> _Sample:
+    """Return the file itself, or its first lines where it is large."""
+    try:
+        with open(path, "rb") as file:
+            first = file.read(8)
+            is_small = file.seek(0, 2) <= _WHOLE_BYTES
+        packed = formats.packing(first)
+        if is_small or first.startswith(b"PAR1"):
+            return _Sample(path, path, is_part=False)
+        (folder / str(number)).mkdir(parents=True)
+        target = folder / str(number) / Path(path).name
+        with open(target, "wb") as out:
+            out.writelines(islice(formats.lines(path, packed), _SAMPLE_LINES))
+    except (OSError, formats.Refusal):
+        return _Sample(path, path, is_part=False)  # the intake says what is wrong with it
+    return _Sample(str(target), path, is_part=True)
+
+
+def _build(folder: Path, samples: dict[str, _Sample], given: dict) -> list[str]:
+    home = folder / "home"
+    command = dbt.command(
+        "--quiet",
+        "build",
+        "--select",
+        "+reconciliation",
+        "--exclude-resource-type",
+        "test",
+        "unit_test",
+        "--vars",
+        json.dumps(given | {"on_refused_file": "skip"}),
+        "--target",
+        "duckdb",
+    )
+    environment = dbt.environment(
+        CLIENTELE_EVENTS="\n".join(samples),
+        CLIENTELE_HOME=str(home),
+        DBT_TARGET_PATH=str(folder / "target"),
+        DBT_LOG_PATH=str(folder / "logs"),
+        DBT_USE_COLORS="false",
+        **{keys.ENVIRONMENT_VARIABLE: secrets.token_hex(keys.MINIMUM_BYTES)},
+    )
+    ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if ran.returncode:
+        raise CheckError(f"The files could not be tried:\n{ran.stdout.strip()}")
+    return [line for line in ran.stdout.splitlines() if line.strip() and not line.startswith(_SKIPPED)]
+
+
+def _report(home: Path, samples: dict[str, _Sample], said: list[str]) -> int:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        vault = str(home / "vault.duckdb").replace("'", "''")
+        connection.execute(f"attach '{vault}' as vault (read_only)")
+        files = connection.execute(_FILES).fetchall()
+        reasons: dict[str, list[str]] = {}
+        for path, reason, n_lines in connection.execute(_REASONS).fetchall():
+            reasons.setdefault(path, []).append(f"{reason} {n_lines:,}")
+    n_refused = 0
+    for path, status, why, n_loaded, n_duplicates, n_quarantined in files:
+        sample = samples.get(path) or _Sample(path, path, is_part=False)
+        if status == "refused":
+            n_refused += 1
+            print(f"{sample.of}: refused. It {str(why).removeprefix(path).strip()}")
+        elif status == "same_content":
+            print(f"{sample.of}: passed over, {why}")
+        else:
+            which = f" of its first {_SAMPLE_LINES:,} lines" if sample.is_part else ""
+            left = f" ({', '.join(reasons[path])})" if path in reasons else ""
+            print(
+                f"{sample.of}: {n_loaded:,} events, {n_duplicates:,} duplicates, "
+                f"{n_quarantined:,} lines left out{left}{which}"
+            )
+    stopping = [line.removeprefix(_STOPS) for line in said if line.startswith(_STOPS)]
+    for line in said:
+        if line.startswith(_STOPS):
+            print(f"would stop the build: {line.removeprefix(_STOPS)}")
+        elif ": refused (" not in line and ": same content (" not in line:
+            print(f"would be told: {line}")
+    if n_refused:
+        print(f"would stop the build: {n_refused} file(s) that are refused")
+    print("Nothing was changed.")
+    return 1 if n_refused or stopping else 0

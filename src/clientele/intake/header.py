@@ -1,0 +1,153 @@
+"""Which column of a file is which: by the names of the input format or those of other systems."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from clientele.intake.formats import Refusal
+
+__all__ = ["COLUMNS", "QUANTITY", "Columns", "Header", "Reading"]
+
+COLUMNS = (
+    "event_time",
+    "event_type",
+    "product_id",
+    "category_id",
+    "category_code",
+    "brand",
+    "price",
+    "user_id",
+    "user_session",
+)
+QUANTITY = "quantity"
+_NEEDED = ("event_time", "event_type", "product_id", "price", "user_id")
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_SHOWN = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
+_DATE = re.compile(r"\s*\"?(\d{4}-\d\d-\d\d|\d{9,19}\b)")
+# What may be shown of a header that is not one: words, but nothing with so many digits that it may be an id.
+_COLUMN_NAME = re.compile(r"(?!(?:\D*\d){4})[^\W\d][\w .:/-]{0,39}")
+_SEPARATOR_LINE = re.compile(r"\"?sep=(.)\"?\s*")
+_CONSTANT = re.compile(r"[\w .:@+-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are written: what the vars and seeds of a build say.
+
+    Attributes
+    ----------
+    delimiter : str
+        Between the columns of a line.
+    names : mapping
+        The column of the input format that each further name stands for, in lower case.
+    implied : mapping
+        An event type that a column's presence implies, in a file without the column `event_type`.
+    """
+
+    delimiter: str = ","
+    names: Mapping[str, str] = field(default_factory=dict)
+    implied: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a file has its columns; see `FileFacts` for the fields."""
+
+    positions: tuple[int, ...]
+    constants: str
+    n_columns: int
+    passed_over: tuple[str, ...]
+    n_header_lines: int = 1
+
+
+class Header:
+    """Finds the columns of files that are written in one way."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._known = {*COLUMNS, QUANTITY, *reading.names}
+        between = "commas" if reading.delimiter == "," else _SHOWN[reading.delimiter]
+        self._wanted = f"expected the header {','.join(COLUMNS)}, in any order"
+        self._between = between
+
+    def of_text(self, first_lines: Sequence[bytes], folders: Mapping[str, str]) -> Columns:
+        """Return the columns by the first lines of a text; raise :class:`Refusal` when they are no header."""
+        line, n_header_lines = first_lines[0], 1
+        if not line.strip():
+            raise Refusal(f"starts with a blank line: {self._wanted}")
+        try:
+            # Excel writes sep=, in a line of its own.
+            if len(first_lines) > 1 and _SEPARATOR_LINE.fullmatch(line.decode()):
+                line, n_header_lines = first_lines[1], 2
+            text = line.decode()
+        except UnicodeDecodeError:
+            raise Refusal(f"has a first line that is not UTF-8: {self._wanted}") from None
+        delimiter = self._reading.delimiter
+        names = _names(text, delimiter)
+        n_known = len(self._known.intersection(names))
+        for other in _DELIMITERS:
+            if len(self._known.intersection(_names(text, other))) > n_known:
+                comma = ", and decimal: comma if prices are written 12,30" if delimiter == "," else ""
+                raise Refusal(
+                    f"has {_SHOWN[other]} between its columns: {self._wanted}, with {self._between}. "
+                    f"To read such files, set the var delimiter: {_DELIMITERS[other]}{comma}"
+                )
+        if not n_known:
+            # The line may be an event, and events are not quoted in messages.
+            looks = (
+                "looks like an event" if _DATE.match(text) else f"has {len(names)} fields, none of them known"
+            )
+            raise Refusal(f"has no header, the first line {looks}: {self._wanted}")
+        return self.of_names(names, folders, n_header_lines)
+
+    def of_names(self, names: list[str], folders: Mapping[str, str], n_header_lines: int = 1) -> Columns:
+        """Return the columns by their names."""
+        by_column = {column: column for column in (*COLUMNS, QUANTITY) if column in names}
+        for name, column in self._reading.names.items():
+            if name in names:
+                by_column.setdefault(column, name)
+        constants = {}
+        for name, value in folders.items():
+            column = name if name in COLUMNS else self._reading.names.get(name)
+            if column is not None and column not in by_column and _CONSTANT.fullmatch(value):
+                constants.setdefault(column, value)
+        if "event_type" not in by_column:
+            for name, event_type in self._reading.implied.items():
+                if name in names:
+                    constants.setdefault("event_type", event_type)
+        faults = {
+            "lacks column": [
+                column for column in _NEEDED if column not in by_column and column not in constants
+            ],
+            "has more than one column": [
+                _shown(name) for name in dict.fromkeys(by_column.values()) if names.count(name) > 1
+            ],
+        }
+        if any(faults.values()):
+            listed = "; ".join(f"{fault} {', '.join(found)}" for fault, found in faults.items() if found)
+            raise Refusal(f"{listed}: {self._wanted}")
+        read = set(by_column.values())
+        return Columns(
+            positions=tuple(
+                names.index(by_column[column]) if column in by_column else -1
+                for column in (*COLUMNS, QUANTITY)
+            ),
+            constants=";".join(f"{column}={value}" for column, value in constants.items()),
+            n_columns=len(names),
+            passed_over=tuple(_shown(name) for name in names if name not in read),
+            n_header_lines=n_header_lines,
+        )
+
+
+def _names(text: str, delimiter: str) -> list[str]:
+    fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    return [part.strip().strip('"').strip().lower() for part in fields]
+
+
+def _shown(name: str) -> str:
+    if not name:
+        return "(without a name)"
+    return name if _COLUMN_NAME.fullmatch(name) else "(not a name)"
