@@ -1,5 +1,11 @@
 {#- Small differences between the engines, and arithmetic that gives the same digits in any order of rows. -#}
 
+{% macro utc_now() %}
+    {#- The moment of the statement. For the ledger alone: no model reads the clock. -#}
+    {{- return(adapter.dispatch('utc_now', 'clientele')()) -}}
+{% endmacro %}
+
+
 {% macro median(value) -%}
     cast(percentile_cont(0.5) within group (order by {{ value }}) as double precision)
 {%- endmacro %}

@@ -34,6 +34,7 @@
 {% macro lake_inventory(earlier) %}
     {#- One row per file in the lake now. `earlier`: name of a CTE with the ledger so far, so that a file whose
         size and time have not changed is not read again. -#}
+    {%- if clientele.events_relation() -%}{{ return(clientele.relation_inventory()) }}{%- endif -%}
     {{ return(adapter.dispatch('lake_inventory', 'clientele')(earlier)) }}
 {% endmacro %}
 

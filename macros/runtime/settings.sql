@@ -5,6 +5,7 @@
     {{ return({
         'on_refused_file': ['fail', 'skip'],
         'rehash': 'boolean',
+        'events_relation': 'relation or none',
         'quarantine_warn_share': [0, 1],
         'quarantine_refuse_share': [0, 1],
         'delimiter': ['comma', 'semicolon', 'tab', 'pipe'],
@@ -74,6 +75,11 @@
     {%- elif form == 'zone' -%}
         {%- if not modules.re.fullmatch('UTC|[A-Za-z]{2,32}(/[A-Za-z0-9_+-]{1,32}){1,2}', text) -%}
             {{ clientele._refuse_setting(name, value, "UTC, or a time zone like 'Europe/Berlin'") }}
+        {%- endif -%}
+        {{ return(text) }}
+    {%- elif form == 'relation or none' -%}
+        {%- if not modules.re.fullmatch('none|ref:[A-Za-z_][A-Za-z0-9_]*|([A-Za-z_][A-Za-z0-9_]*[.]){1,2}[A-Za-z_][A-Za-z0-9_]*', text) -%}
+            {{ clientele._refuse_setting(name, value, "schema.table, database.schema.table, ref:model, or none") }}
         {%- endif -%}
         {{ return(text) }}
     {%- elif form == 's3 or none' -%}

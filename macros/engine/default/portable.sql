@@ -3,3 +3,8 @@
 {% macro default__quartile(number, value) -%}
     cast(percentile_cont({{ number / 4 }}) within group (order by {{ value }}) as double precision)
 {%- endmacro %}
+
+
+{% macro default__utc_now() -%}
+    cast(current_timestamp as timestamp)
+{%- endmacro %}

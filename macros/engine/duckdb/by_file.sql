@@ -61,6 +61,7 @@
                 and file_bytes < 4194304 and longest_line_bytes < 65536
                 then concat_ws('|', load_id, delivered_at, file_compression, column_positions, coalesce(column_constants, ''), n_columns,
                     reader_delimiter, reader_new_line)
+            when file_format = 'relation' then concat_ws('|', 'relation', load_id)
         end as alike
     from {{ ref('stg_lake__files') }}
     order by file_id

@@ -6,7 +6,7 @@
         {% for fact in facts %}looked_at.{{ fact }},
         {% endfor %}
         -- when a build first saw the file: what a file says of its own time decides nothing
-        cast(now() at time zone 'UTC' as timestamp) as delivered_at,
+        {{ clientele.utc_now() }} as delivered_at,
         looked_at.status,
         looked_at.reason
     from (

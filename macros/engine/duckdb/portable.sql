@@ -9,3 +9,8 @@
 {% macro duckdb__row_hash(columns) -%}
     cast(hash({{ columns | join(', ') }}) >> 1 as bigint)
 {%- endmacro %}
+
+
+{% macro duckdb__utc_now() -%}
+    cast(now() at time zone 'UTC' as timestamp)
+{%- endmacro %}

@@ -47,6 +47,12 @@
     {%- if first['file_format'] == 'csv' -%}
         {%- do run_query('drop table if exists reject_errors; drop table if exists reject_scans') -%}
     {%- endif -%}
-    {%- set lines = clientele.duckdb__csv_lines(is_group) if first['file_format'] == 'csv' else clientele.duckdb__parquet_lines(first) -%}
+    {%- if first['file_format'] == 'relation' -%}
+        {%- set lines = clientele.relation_lines('files.file_id between ' ~ first['file_id'] ~ ' and ' ~ group[-1]['file_id']) -%}
+    {%- elif first['file_format'] == 'csv' -%}
+        {%- set lines = clientele.duckdb__csv_lines(is_group) -%}
+    {%- else -%}
+        {%- set lines = clientele.duckdb__parquet_lines(first) -%}
+    {%- endif -%}
     {%- do run_query('create or replace temp view clientele_lake_lines as ' ~ lines) -%}
 {% endmacro %}

@@ -114,7 +114,7 @@
             true as reader_is_parallel,
             65535 as reader_max_line_size,
             -- when a build first saw the file: S3 tells SQL nothing else. Kept in the ledger from then on.
-            getdate() as delivered_at,
+            {{ clientele.utc_now() }} as delivered_at,
             case when n_headers = 1 then 'readable' else 'refused' end as status,
             case
                 when n_headers = 0
@@ -151,6 +151,7 @@
 {% macro redshift__lake_lines() %}
     {#- Fields as RFC 4180 has them: a line without a quote is cut at its commas; in one with quotes the n-th field is
         the n-th match of a pattern, and the whole line must be a row of such fields. -#}
+    {%- if clientele.events_relation() -%}{{ return('(' ~ clientele.relation_lines() ~ ')') }}{%- endif -%}
     {%- set columns = clientele.lake_columns() -%}
     {%- set field = '("([^"]|"")*"|[^",]*)' %}
     (

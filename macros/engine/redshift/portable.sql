@@ -1,0 +1,5 @@
+{#- The clock. -#}
+
+{% macro redshift__utc_now() -%}
+    getdate()
+{%- endmacro %}
