@@ -34,10 +34,8 @@
         'n_columns': 'coalesce(min(n_columns), 9)',
         'is_parallel': ('bool_and(reader_is_parallel)' if is_parallel else 'false'),
     } -%}
-    {%- set positions = first['column_positions'].split(',') -%}
     {%- for column in clientele.lake_columns() -%}
         {%- do facts.update({
-            'position_' ~ column: (positions[loop.index0] | int + 1) if loop.index0 < positions | length else 0,
             'constant_' ~ column: "nullif(regexp_extract(min(column_constants), '(^|;)" ~ column ~ "=([^;]*)', 2), '')",
         }) -%}
     {%- endfor -%}
@@ -47,6 +45,16 @@
     {%- if first['file_format'] == 'csv' -%}
         {%- do run_query('drop table if exists reject_errors; drop table if exists reject_scans') -%}
     {%- endif -%}
-    {%- set lines = clientele.duckdb__csv_lines(is_group) if first['file_format'] == 'csv' else clientele.duckdb__parquet_lines(first) -%}
+    {%- set lines = clientele.duckdb__csv_lines(first, is_group) if first['file_format'] == 'csv' else clientele.duckdb__parquet_lines(first) -%}
     {%- do run_query('create or replace temp view clientele_lake_lines as ' ~ lines) -%}
+{% endmacro %}
+
+
+{% macro _positions(file) %}
+    {#- {column: its place in a line, from 1}; 0 for a column that the file does not have. -#}
+    {%- set places, positions = file['column_positions'].split(','), {} -%}
+    {%- for column in clientele.lake_columns() -%}
+        {%- do positions.update({column: (places[loop.index0] | int + 1) if loop.index0 < places | length else 0}) -%}
+    {%- endfor -%}
+    {{ return(positions) }}
 {% endmacro %}

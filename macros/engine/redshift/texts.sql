@@ -20,6 +20,16 @@
 {%- endmacro %}
 
 
+{% macro redshift__is_respelled(text, id) -%}
+    ({{ id }} > 0 and {{ text }} != cast({{ id }} as varchar(20)))
+{%- endmacro %}
+
+
+{% macro redshift__plain_text(lines, column) -%}
+    {{ clientele.redshift__normal_text(lines ~ '.' ~ column) }}
+{%- endmacro %}
+
+
 {% macro redshift__normal_text(text) -%}
     {#- Redshift has no Unicode forms. What data sets have of them is here: characters of full width, blanks of other kinds,
         and those without width, which TRANSLATE removes because nothing stands for them
