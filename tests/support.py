@@ -31,6 +31,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
+from clientele.intake.ids import normal_id
 from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
 from clientele.runtime import locking, rewriting
@@ -91,12 +92,13 @@ class Event:
     def row(self) -> tuple:
         """Return the row of core.events that this event must become, pseudonyms by Python."""
         return (
-            keys.user_sk(keys.user_key(str(int(self.user_id)), MATERIAL)),
-            keys.session_sk(self.user_session, MATERIAL) if self.user_session else 0,
-            datetime.fromisoformat(self.event_time[:19]),
+            keys.user_sk(keys.user_key(str(normal_id(self.user_id, "integer")), MATERIAL)),
+            keys.session_sk(self.user_session.strip(), MATERIAL) if self.user_session.strip() else 0,
+            datetime.fromisoformat(self.event_time.strip()[:19]),
             self.event_type,
             int(self.product_id),
-            *(getattr(self, name) or None for name in ("category_id", "category_code", "brand")),
+            self.category_id or None,
+            *(getattr(self, name).strip().lower() or None for name in ("category_code", "brand")),
             Decimal(self.price).quantize(Decimal("0.0001")),
             None,
             None,

@@ -30,7 +30,7 @@
 
 {% macro judged_lines(rows) %}
     {#- Typed columns and the reason against each line. `rows`: ten texts per line, with file_id, load_id,
-        delivered_at, line_kind ('event', 'blank'), line_fault, has_nul, may_be_long and line_text. Good lines leave
+        delivered_at, line_kind ('event', 'blank'), line_fault, has_nul, is_plain, may_be_long and line_text. Good lines leave
         the chain of reasons at its first branch; the others find theirs. -#}
     {%- set latest = clientele.setting('latest_event_date') -%}
     {%- set is_in_time -%}
@@ -56,7 +56,7 @@
         case when judged.fault is null then judged.line_kind when judged.fault = 'header' then 'header' else 'faulty' end as line_kind,
         nullif(judged.fault, 'header') as reason,
         judged.event_at,
-        cast(left(judged.event_type, 16) as varchar(16)) as event_type,
+        judged.event_type,
         judged.product_id,
         judged.category_id,
         judged.category_code,
@@ -78,7 +78,7 @@
             {{ clientele.hex_to_integer('md5(typed.product_code)') ~ ' as product_id,' if kinds['product'] == 'text' }}
             {% if kinds['user'] == 'integer' -%}
             {#- '007' beside '7': told once per file -#}
-            typed.user_id_text != cast(typed.user_id as varchar(20)) as is_respelled,
+            {{ clientele.is_respelled('typed.user_id_text', 'typed.user_id') }} as is_respelled,
             {%- else -%}
             false as is_respelled,
             {%- endif %}
@@ -139,12 +139,12 @@
                 {{ clientele.utc_timestamp('texts.event_time_text') }} as event_at,
                 {{ clientele.fraction_of_second('texts.event_time_text') }} as fraction_ns,
                 {% if kinds['product'] == 'text' -%}
-                {{ clientele.present('texts.product_id_text', clientele.normal_id('texts.product_id_text', 'text')) }} as product_code,
+                {{ clientele.present(clientele.normal_id('texts.product_id_text', 'text')) }} as product_code,
                 {%- else -%}
                 {{ clientele.whole_number('texts.product_id_text') }} as product_id,
                 {%- endif %}
                 {% if kinds['user'] == 'text' -%}
-                {{ clientele.present('texts.user_id_text', clientele.normal_id('texts.user_id_text', 'text')) }} as user_id,
+                {{ clientele.present(clientele.normal_id('texts.user_id_text', 'text')) }} as user_id,
                 {%- else -%}
                 {{ clientele.whole_number('texts.user_id_text') }} as user_id,
                 {%- endif %}
@@ -158,11 +158,22 @@
                 {%- else -%}
                 {{ clientele.present('texts.category_id') }} as category_id,
                 {%- endif %}
-                {% for column in ['category_code', 'brand'] -%}
-                {{ clientele.present('texts.' ~ column, 'lower(' ~ clientele.normal_text('texts.' ~ column) ~ ')') }} as {{ column }},
-                {% endfor -%}
+                {{ clientele.present('texts.category_code') }} as category_code,
+                {{ clientele.present('texts.brand') }} as brand,
                 {{ clientele.present('texts.user_session') }} as user_session
-            from {{ rows }} as texts
+            from (
+                -- a step of its own: what follows asks for these more than once
+                select
+                    {% for column in ['file_id', 'load_id', 'delivered_at', 'line_kind', 'line_fault', 'has_nul', 'may_be_long', 'line_text',
+                        'event_time_text', 'user_id_text', 'product_id_text', 'price_text', 'quantity_text', 'event_type'] -%}
+                    rows_read.{{ column }},
+                    {% endfor -%}
+                    {{ clientele.plain_text('rows_read', 'category_id') }} as category_id,
+                    lower({{ clientele.plain_text('rows_read', 'category_code') }}) as category_code,
+                    lower({{ clientele.plain_text('rows_read', 'brand') }}) as brand,
+                    {{ clientele.plain_text('rows_read', 'user_session') }} as user_session
+                from {{ rows }} as rows_read
+            ) as texts
         ) as typed
     ) as judged
 {% endmacro %}

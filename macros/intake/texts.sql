@@ -34,22 +34,41 @@
 {% endmacro %}
 
 
-{% macro present(text, value=none) -%}
-    {#- A text, or a value made of it, and NULL for an empty one and for a word that tools write for nothing. -#}
-    {%- set shown = value or clientele.normal_text(text) -%}
-    case when {{ shown }} = '' or {{ clientele.is_null_word(shown) }} then null else {{ shown }} end
+{% macro present(text) -%}
+    {#- A text, and NULL for an empty one and for a word that tools write for nothing. -#}
+    case when {{ text }} in ('', {{ clientele.literals(clientele.null_words_in_any_case()) }}) then null else {{ text }} end
 {%- endmacro %}
 
 
+{% macro plain_text(lines, column) %}
+    {#- A column of lake_lines as normal_text has it: lines that are plain throughout are told from others once. -#}
+    {{- return(adapter.dispatch('plain_text', 'clientele')(lines, column)) -}}
+{% endmacro %}
+
+
+{% macro is_respelled(text, id) %}
+    {#- Whether a number is written in another way than it is kept. -#}
+    {{- return(adapter.dispatch('is_respelled', 'clientele')(text, id)) -}}
+{% endmacro %}
+
+
 {% macro is_null_word(text) -%}
-    {#- Words are short: most texts are told from them by their length. -#}
-    {%- set words = clientele.null_words() -%}
-    (length({{ text }}) <= {{ words | map('length') | max }} and lower({{ text }}) in ({{ clientele.literals(words) }}))
+    lower({{ text }}) in ({{ clientele.literals(clientele.null_words()) }})
 {%- endmacro %}
 
 
 {% macro null_words() %}
     {{ return(clientele.setting('null_words').lower().split(',') | map('trim') | list) }}
+{% endmacro %}
+
+
+{% macro null_words_in_any_case() %}
+    {#- As people and tools write them: comparing is cheaper than lower(). -#}
+    {%- set words = [] -%}
+    {%- for word in clientele.null_words() -%}
+        {%- for form in [word, word | upper, word | capitalize] if form not in words -%}{%- do words.append(form) -%}{%- endfor -%}
+    {%- endfor -%}
+    {{ return(words + ['NaN', 'NaT', '#N/A'] if 'nan' in words else words) }}
 {% endmacro %}
 
 

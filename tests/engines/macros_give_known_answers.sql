@@ -24,17 +24,26 @@
 ] %}
 {% do answers.append(('whole_number of ' ~ text, clientele.whole_number("'" ~ text ~ "'"), number)) %}
 {% endfor %}
-{% for text, number in [('0', 0), ('1.50', 1.5), ('-0.01', -0.01), ('1e3', none), ('1,50', none), ('1_0', none)] %}
+{% for text, number in [('0', 0), ('1.50', 1.5), ('-0.01', -0.01), ('1e3', 1000), ('1.23e+01', 12.3), ('1,50', none), ('1_0', none)] %}
 {% do answers.append(('decimal_number of ' ~ text, clientele.decimal_number("'" ~ text ~ "'"), number)) %}
 {% endfor %}
 {% for text, second in [
     ('2019-10-01 00:00:01 UTC', 1), ('2019-10-01T00:00:02Z', 2), ('2019-10-01 00:00:03.999', 3),
-    ('2019-10-01 00:00:04+00:00', 4), ('2019-10-01 00:00:05+02:00', none), ('2019-02-30 00:00:00 UTC', none),
-    ('2019-10-01', none), ('01/10/2019 00:00:00', none), ('1569888000', none)
+    ('2019-10-01 00:00:04+00:00', 4), ('2019-10-01 02:00:05+02:00', 5), ('2019-09-30 22:30:06 -0130', 6), ('2019-10-01 00:01', 60),
+    ('2019-10-01T00:00:07.123456789', 7), ('1569888008', 8), ('1569888009123', 9), ('1569888010123456', 10),
+    ('1569888011123456789', 11), ('1569888012.5', 12), ('2019-02-30 00:00:00 UTC', none), ('2019-10-01', none),
+    ('01/10/2019 00:00:00', none), ('2019-10-01 00:00:00 CET', none), ('2019-10-01 25:00:00', none)
 ] %}
 {% set found = clientele.utc_timestamp("'" ~ text ~ "'") %}
 {% set seconds = clientele.seconds_between("cast('2019-10-01 00:00:00' as timestamp)", found) %}
 {% do answers.append(('utc_timestamp of ' ~ text, seconds, second)) %}
+{% endfor %}
+{% for text, fraction in [
+    ('2019-10-01 00:00:01 UTC', none), ('2019-10-01 00:00:01.5', 500000000), ('2019-10-01T00:00:01,123456789Z', 123456789),
+    ('1569888009123', 123000000), ('1569888011123456789', 123456789), ('1569888012.25', 250000000), ('1569888012', none),
+    ('2019-10-01 00:00:01.000 UTC', none)
+] %}
+{% do answers.append(('fraction_of_second of ' ~ text, clientele.fraction_of_second("'" ~ text ~ "'"), fraction)) %}
 {% endfor %}
 
 with

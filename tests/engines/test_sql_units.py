@@ -111,16 +111,20 @@ class Ledger:
         self.connection.create_function(
             "clientele_inventory",
             self._look,
-            ["VARCHAR"],
+            ["VARCHAR", "VARCHAR"],
             "VARCHAR",
             null_handling="special",
             side_effects=True,
+        )
+        self.connection.execute(
+            "create table warehouse.core.column_map"
+            " (system varchar, column_name varchar, input_column varchar, event_type varchar)"
         )
 
     def close(self) -> None:
         self.connection.close()
 
-    def _look(self, known: str) -> str:
+    def _look(self, known: str, reading: str) -> str:
         return json.dumps(self.looked_at)
 
     def run(self, lake: dict[str, str | None], full_refresh: bool = False) -> list[tuple]:

@@ -20,6 +20,8 @@
 
 {% macro default__is_header_line(lines) %}{{ clientele._only_on_an_engine('is_header_line') }}{% endmacro %}
 
+{% macro default__is_respelled(text, id) %}{{ clientele._only_on_an_engine('is_respelled') }}{% endmacro %}
+
 {% macro default__key_ring_opens(sealed) %}{{ clientele._only_on_an_engine('key_ring_opens') }}{% endmacro %}
 
 {% macro default__lake_inventory(earlier) %}{{ clientele._only_on_an_engine('lake_inventory') }}{% endmacro %}
@@ -33,6 +35,8 @@
 {% macro default__new_key_ring() %}{{ clientele._only_on_an_engine('new_key_ring') }}{% endmacro %}
 
 {% macro default__normal_text(text) %}{{ clientele._only_on_an_engine('normal_text') }}{% endmacro %}
+
+{% macro default__plain_text(lines, column) %}{{ clientele._only_on_an_engine('plain_text') }}{% endmacro %}
 
 {% macro default__pseudonym_key_problem() %}{{ clientele._only_on_an_engine('pseudonym_key_problem') }}{% endmacro %}
 

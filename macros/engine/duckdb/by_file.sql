@@ -55,7 +55,7 @@
 {% macro _files_to_read() %}
     {#- `alike`: files of which this is the same are read in the same way. Only small ones of which no line can be rejected. -#}
     select
-        file_id, file_name, file_format, file_compression, n_lines, column_positions, column_constants,
+        row_number() over (order by file_id) as place, file_id, file_name, file_format, file_compression, n_lines, column_positions, column_constants,
         case
             when file_format = 'csv' and file_compression in ('none', 'gzip', 'zstd') and reader_is_parallel and not coalesce(has_invalid_utf8, true)
                 and file_bytes < 4194304 and longest_line_bytes < 65536
@@ -87,8 +87,8 @@
 {% macro _progress(group, n_files) %}
     {%- set n_lines = group | map(attribute='n_lines') | sum -%}
     {{ return(
-        'reading ' ~ (group | length ~ ' of ' ~ n_files ~ ' files' if group | length > 1 else 'file')
-        ~ ': ' ~ group[0]['file_name'] ~ (' to ' ~ group[-1]['file_name'] if group | length > 1 else '')
+        'reading ' ~ group[0]['place'] ~ (' to ' ~ group[-1]['place'] if group | length > 1) ~ ' of ' ~ n_files
+        ~ ': ' ~ group[0]['file_name'] ~ (' to ' ~ group[-1]['file_name'] if group | length > 1)
         ~ ' (' ~ '{:,}'.format(n_lines) ~ ' lines)'
     ) }}
 {% endmacro %}

@@ -33,17 +33,19 @@
 {%- endmacro %}
 
 
-{% macro duckdb__column(column) -%}
-    {#- The text of a column: a constant of the whole file, or a field; nothing for a column that the file does not have. -#}
-    {%- set name = column ~ ('_text' if column in ['event_time', 'product_id', 'price', 'user_id', 'quantity'] else '') -%}
-    coalesce(getvariable('clientele_reader').constant_{{ column }}, fields[getvariable('clientele_reader').position_{{ column }}]) as {{ name }}
+{% macro duckdb__column(column, position, has_constant) -%}
+    {#- The text of a column: a field, a constant of the whole file, or nothing for a column that the file does not have. -#}
+    {{ 'fields[' ~ position ~ ']' if position > 0
+        else "getvariable('clientele_reader').constant_" ~ column if has_constant else 'cast(null as varchar)' }}
+    {{- ' as ' ~ column ~ ('_text' if column in ['event_time', 'product_id', 'price', 'user_id', 'quantity'] else '') }}
 {%- endmacro %}
 
 
-{% macro duckdb__csv_lines(is_group=false) %}
+{% macro duckdb__csv_lines(file, is_group=false) %}
     {#- A line is one text, so that none can be lost to quoting or types, and is split here: at its delimiters, or as RFC 4180
         says where it has a quote. is_group: several files that are read in the same way, one after the other. -#}
     {%- set columns = clientele.lake_columns() -%}
+    {%- set positions = clientele._positions(file) -%}
     {%- set delimiter = clientele.delimiter() -%}
     {%- set mark = {'comma': ',', 'semicolon': ';', 'tab': '\\t', 'pipe': '|'}[clientele.setting('delimiter')] -%}
     {%- set class = {'pipe': '[|]'}.get(clientele.setting('delimiter'), mark) -%}
@@ -59,9 +61,10 @@
             else 'wrong_number_of_fields'
         end as line_fault,
         getvariable('clientele_reader').has_nul and contains(split_lines.line, chr(0)) as has_nul,
+        strlen(split_lines.line) = length(split_lines.line) and not contains(split_lines.line, chr(9)) as is_plain,
         getvariable('clientele_reader').may_be_long as may_be_long,
         {% for column in columns -%}
-        {{ clientele.duckdb__column(column) }},
+        {{ clientele.duckdb__column(column, positions[column], file['column_constants']) }},
         {% endfor -%}
         split_lines.line as line_text
     from (
@@ -101,10 +104,10 @@
     {%- set names = run_query(
         "select name from parquet_schema(getvariable('clientele_reader').path) where coalesce(num_children, 0) = 0"
     ).columns[0].values() -%}
-    {%- set positions = file['column_positions'].split(',') -%}
+    {%- set positions = clientele._positions(file) -%}
     {%- set texts = {} -%}
     {%- for column in columns -%}
-        {%- set position = (positions[loop.index0] | int) if loop.index0 < positions | length else -1 -%}
+        {%- set position = positions[column] - 1 -%}
         {%- if position < 0 -%}
             {%- do texts.update({column: "getvariable('clientele_reader').constant_" ~ column}) -%}
         {%- else -%}
@@ -126,6 +129,7 @@
         'event' as line_kind,
         cast(null as varchar) as line_fault,
         contains(concat_ws(',', {{ columns | join('_field, ') }}_field), chr(0)) as has_nul,
+        false as is_plain,
         true as may_be_long,
         {% for column in columns -%}
         {{ column }}_field as {{ column }}{{ '_text' if column in ['event_time', 'product_id', 'price', 'user_id', 'quantity'] }},

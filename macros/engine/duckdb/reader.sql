@@ -34,10 +34,8 @@
         'n_columns': 'coalesce(min(n_columns), 9)',
         'is_parallel': ('bool_and(reader_is_parallel)' if is_parallel else 'false'),
     } -%}
-    {%- set positions = first['column_positions'].split(',') -%}
     {%- for column in clientele.lake_columns() -%}
         {%- do facts.update({
-            'position_' ~ column: (positions[loop.index0] | int + 1) if loop.index0 < positions | length else 0,
             'constant_' ~ column: "nullif(regexp_extract(min(column_constants), '(^|;)" ~ column ~ "=([^;]*)', 2), '')",
         }) -%}
     {%- endfor -%}
@@ -50,9 +48,19 @@
     {%- if first['file_format'] == 'relation' -%}
         {%- set lines = clientele.relation_lines('files.file_id between ' ~ first['file_id'] ~ ' and ' ~ group[-1]['file_id']) -%}
     {%- elif first['file_format'] == 'csv' -%}
-        {%- set lines = clientele.duckdb__csv_lines(is_group) -%}
+        {%- set lines = clientele.duckdb__csv_lines(first, is_group) -%}
     {%- else -%}
         {%- set lines = clientele.duckdb__parquet_lines(first) -%}
     {%- endif -%}
     {%- do run_query('create or replace temp view clientele_lake_lines as ' ~ lines) -%}
+{% endmacro %}
+
+
+{% macro _positions(file) %}
+    {#- {column: its place in a line, from 1}; 0 for a column that the file does not have. -#}
+    {%- set places, positions = file['column_positions'].split(','), {} -%}
+    {%- for column in clientele.lake_columns() -%}
+        {%- do positions.update({column: (places[loop.index0] | int + 1) if loop.index0 < places | length else 0}) -%}
+    {%- endfor -%}
+    {{ return(positions) }}
 {% endmacro %}

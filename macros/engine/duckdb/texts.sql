@@ -16,7 +16,7 @@
 
 {% macro duckdb__fraction_of_second(text) -%}
     case
-        when {{ text }} like '____-__-__ __:__:__ UTC' then null
+        when strlen({{ text }}) = 23 and ends_with({{ text }}, ' UTC') then null
         when contains({{ text }}, '.') or contains({{ text }}, ',') or (strlen({{ text }}) > 11 and not contains({{ text }}, '-'))
             then clientele_fraction_ns({{ text }})
     end
@@ -52,6 +52,20 @@
         when {{ text }} is not null and regexp_full_match({{ normal }}, '[+-]?[0-9]{1,64}([.]0+)?')
             then try_cast(split_part({{ normal }}, '.', 1) as bigint)
     end
+{%- endmacro %}
+
+
+{% macro duckdb__is_respelled(text, id) -%}
+    {#- A number of n digits is not below 10^(n - 1); this is four times as quick as writing it out. -#}
+    {%- set powers = [] -%}
+    {%- for n in range(19) -%}{%- do powers.append('1' ~ '0' * n) -%}{%- endfor -%}
+    ({{ id }} > 0 and {{ id }} < [{{ powers | join(', ') }}][strlen({{ text }})])
+{%- endmacro %}
+
+
+{% macro duckdb__plain_text(lines, column) -%}
+    {%- set text = lines ~ '.' ~ column -%}
+    case when {{ lines }}.is_plain and not contains({{ text }}, ' ') then {{ text }} else {{ clientele.duckdb__normal_text(text) }} end
 {%- endmacro %}
 
 

@@ -23,10 +23,6 @@
         insert into {{ target_relation }} ({{ columns.keys() | join(', ') }})
         {{ compiled_code }}
     {%- endcall %}
-    {% call statement('mark_headers') -%}
-        update {{ target_relation }} set line_kind = 'header', reason = null
-        where line_sk in (select min(line_sk) from {{ target_relation }} where reason = 'repeated_header' group by file_id)
-    {%- endcall %}
     {%- set lost = run_query(
         "select files.file_name, files.n_lines, count(lines.line_sk) as n_read from " ~ ref('stg_lake__files') ~ " as files"
         ~ " left join " ~ target_relation ~ " as lines on files.file_id = lines.file_id"

@@ -15,7 +15,7 @@
 
 {% macro redshift__header_text(line) -%}
     {#- The names of a header between commas, without quotes and blanks: ',event_time,event_type,…,'. -#}
-    ',' || replace(replace(lower({{ clientele.redshift__clean_line(line) }}), '"', ''), ' ', '') || ','
+    ',' || replace(replace(replace(lower({{ clientele.redshift__clean_line(line) }}), '"', ''), ' ', ''), {{ clientele.delimiter() }}, ',') || ','
 {%- endmacro %}
 
 
@@ -62,9 +62,9 @@
         select
             new_lines.*,
             case
-                when {{ clientele.redshift__n_commas('header_text') }} = {{ clientele.lake_columns() | length + 1 }}
-                    {% for column in clientele.lake_columns() -%}
-                    and header_text like '%,{{ column }},%'
+                when
+                    {% for column in ['event_time', 'event_type', 'product_id', 'price', 'user_id'] -%}
+                    {{ 'and ' if not loop.first }}header_text like '%,{{ column }},%'
                     {% endfor -%}
                     then header_text
             end as header
@@ -101,13 +101,17 @@
             case when file_path like '%.gz' then 'gzip' else 'none' end as file_compression,
             {% for column in clientele.lake_columns() -%}
             {%- set before = "left(header, position('," ~ column ~ ",' in header))" -%}
-            cast({{ clientele.redshift__n_commas(before) }} - 1 as varchar(2)){{ " || ',' ||" if not loop.last }}
+            {#- without the column nothing stands before it, and -1 is its place -#}
+            cast({{ clientele.redshift__n_commas(before) }} - 1 as varchar(4)){{ " || ',' ||" if not loop.last }}
             {% endfor -%}
             as column_positions,
+            cast(null as varchar(512)) as column_constants,
+            cast({{ clientele.redshift__n_commas('header') }} - 1 as bigint) as n_columns,
             n_lines,
             longest_line_bytes,
             has_quotes,
             false as has_nul,
+            false as has_invalid_utf8,
             file_path as reader_path,
             cast(null as varchar(8)) as reader_delimiter,
             cast(null as varchar(4)) as reader_new_line,
@@ -153,7 +157,10 @@
         the n-th match of a pattern, and the whole line must be a row of such fields. -#}
     {%- if clientele.events_relation() -%}{{ return('(' ~ clientele.relation_lines() ~ ')') }}{%- endif -%}
     {%- set columns = clientele.lake_columns() -%}
-    {%- set field = '("([^"]|"")*"|[^",]*)' %}
+    {%- set delimiter = clientele.delimiter() -%}
+    {%- set mark = {'comma': ',', 'semicolon': ';', 'tab': '\t', 'pipe': '|'}[clientele.setting('delimiter')] -%}
+    {%- set class = '[' ~ mark ~ ']' -%}
+    {%- set field = '( *"([^"]|"")*" *|[^"' ~ mark ~ ']*)' %}
     (
         select
             file_id,
@@ -166,22 +173,26 @@
                 when is_badly_quoted then 'bad_quoting'
                 when
                     case
-                        when is_quoted then regexp_count(',' || line, ',{{ field }}')
-                        else {{ clientele.redshift__n_commas('line') }} + 1
-                    end != {{ columns | length }} then 'wrong_number_of_fields'
+                        when is_quoted then regexp_count({{ delimiter }} || line, '{{ class }}{{ field }}')
+                        else length(line) - length(replace(line, {{ delimiter }}, '')) + 1
+                    end != n_columns then 'wrong_number_of_fields'
             end as line_fault,
             false as has_nul,
+            false as is_plain,
             true as may_be_long,
             {% for column in columns -%}
             {%- set place = "cast(split_part(column_positions, ',', " ~ loop.index ~ ") as integer) + 1" -%}
-            {%- set quoted = "substring(regexp_substr(',' || line, '," ~ field ~ "', 1, " ~ place ~ "), 2)" -%}
+            {%- set quoted = "btrim(substring(regexp_substr(" ~ delimiter ~ " || line, '" ~ class ~ field ~ "', 1, " ~ place ~ "), 2), ' ')" -%}
             case
-                when is_badly_quoted then null
-                when not is_quoted then split_part(line, ',', {{ place }})
+                {% if column == 'quantity' -%}
+                when split_part(column_positions, ',', {{ loop.index }}) = '' then null
+                {% endif -%}
+                when is_badly_quoted or {{ place }} < 1 then null
+                when not is_quoted then split_part(line, {{ delimiter }}, {{ place }})
                 when {{ quoted }} like '"%'
                     then replace(substring({{ quoted }}, 2, length({{ quoted }}) - 2), '""', '"')
                 else {{ quoted }}
-            end as {{ column }}{{ '_text' if column in ['event_time', 'product_id', 'price', 'user_id'] }},
+            end as {{ column }}{{ '_text' if column in ['event_time', 'product_id', 'price', 'user_id', 'quantity'] }},
             {% endfor -%}
             line as line_text
         from (
@@ -190,10 +201,11 @@
                 files.load_id,
                 files.delivered_at,
                 files.column_positions,
+                coalesce(files.n_columns, 9) as n_columns,
                 coalesce({{ clientele.redshift__clean_line('lines.line') }}, '') as line,
                 coalesce(lines.line, '') like '%"%' as is_quoted,
                 lines.line like '%"%'
-                and regexp_count({{ clientele.redshift__clean_line('lines.line') }}, '^{{ field }}(,{{ field }})*$') = 0
+                and regexp_count({{ clientele.redshift__clean_line('lines.line') }}, '^{{ field }}({{ class }}{{ field }})*$') = 0
                 as is_badly_quoted,
                 -- what Spectrum puts where a byte is no character (deploy/redshift/lake.sql)
                 position(chr(26) in coalesce(lines.line, '')) > 0 as has_control_character

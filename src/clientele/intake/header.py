@@ -126,6 +126,10 @@ class Header:
                 _shown(name) for name in dict.fromkeys(by_column.values()) if names.count(name) > 1
             ],
         }
+        if faults["lacks column"]:
+            # perhaps one of these is the one that is not found
+            others = [name for name in dict.fromkeys(names) if name and name not in self._known]
+            faults["has unknown column"] = [_shown(name) for name in others][:5]
         if any(faults.values()):
             listed = "; ".join(f"{fault} {', '.join(found)}" for fault, found in faults.items() if found)
             raise Refusal(f"{listed}: {self._wanted}")

@@ -58,7 +58,7 @@ MALFORMED: dict[str, Callable[[str], bytes]] = {
     "absurd_timestamp": _with(_TIME, "1970-01-01 00:00:00 UTC"),
     "negative_price": _with(_PRICE, "-19.90"),
     "non_numeric_price": _with(_PRICE, "n/a"),
-    "unknown_event_type": _with(_TYPE, "wishlist"),
+    "unknown_event_type": _with(_TYPE, "hover"),
     "missing_user": _with(_USER, ""),
     "non_numeric_user": _with(_USER, "guest"),
     "non_numeric_product": _with(_PRODUCT, "sku-12"),
