@@ -107,7 +107,19 @@ def _run(operation: str, **settings: str) -> None:
         sys.exit(status)
 
 
-_operation("erase", "Remove customers for good.", "erase_subjects")
+@main.command()
+@click.option("--unknown", is_flag=True, help="Leave a mark of those of whom nothing is held, too.")
+def erase(unknown: bool) -> None:
+    """Remove customers for good.
+
+    CLIENTELE_SUBJECT or CLIENTELE_SUBJECTS_FILE says who.
+    """
+    if unknown:
+        os.environ["CLIENTELE_ERASE_UNKNOWN"] = "true"
+    _name_subjects()
+    _run("erase_subjects")
+
+
 _operation("readmit", "Let new files bring erased customers back.", "readmit_subjects")
 _operation("object", "Note that customers object to profiling, and stop it at once.", "object_to_profiling")
 _operation("withdraw-objection", "Take such an objection back.", "withdraw_objection")
@@ -142,6 +154,18 @@ def export_subject(output: Path | None) -> None:
     else:
         rights.write_privately(output, text + "\n")
         click.echo(f"written to {output}", err=True)
+
+
+@main.command()
+@_HOME
+def requests(home: Path) -> None:
+    """List the requests of customers that were carried out: when, of how many, by which run; no id."""
+    from clientele.privacy import register
+    from clientele.runtime import locking
+
+    with locking.held(home):
+        for line in register.lines(home):
+            click.echo(line)
 
 
 @main.command("rotate-key")
