@@ -1,12 +1,12 @@
-{#- Grain: one persona, and 0 for customers without one: how many they are, what they bought, exact. Customers who
-    may not be profiled are counted in the row -1. Not published: segment_summary rounds it. Late data: built whole in
-    each run. -#}
+{#- Grain: one persona, and 0 for customers without one: how many they are, and what they bought, of each customer
+    no more than twenty-five usual orders: the greatest spender counts as any great one does. Customers who may not be
+    profiled are counted in the row -1. Not published: segment_summary rounds it. Late data: built whole in each run. -#}
 {#- squares of thousands: they fit a fixed-point number up to thirty millions a user -#}
 {% set squared_revenue = 'power(' ~ clientele.double('revenue') ~ ' / 1000, 2)' %}
 
 with
 
-members as (
+customers as (
     select
         feature_values.n_events,
         feature_values.n_orders,
@@ -28,6 +28,24 @@ members as (
     group by user_sessions.user_sk
 ),
 
+limits as (
+    select {{ clientele.most_revenue('order_value') }} as most_revenue from {{ ref('shop_priors') }}
+),
+
+members as (
+    select
+        customers.segment_id,
+        customers.n_events,
+        least(customers.n_orders, {{ clientele.most_orders() }}) as n_orders,
+        case
+            when customers.revenue > limits.most_revenue then limits.most_revenue
+            else customers.revenue
+        end as revenue,
+        limits.most_revenue
+    from customers
+    cross join limits
+),
+
 sizes as (
     select
         segment_id,
@@ -37,8 +55,8 @@ sizes as (
         {{ clientele.double('sum(' ~ clientele.exact(squared_revenue) ~ ')') }} as squared_revenue,
         cast(sum(case when n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
         cast(sum(case when n_orders > 1 then 1 else 0 end) as bigint) as n_repeat_buyers,
-        cast(max(n_orders) as bigint) as largest_orders,
-        cast(max(revenue) as decimal(18, 4)) as largest_revenue
+        cast({{ clientele.most_orders() }} as bigint) as largest_orders,
+        cast(coalesce(max(most_revenue), max(revenue)) as decimal(18, 4)) as largest_revenue
     from members
     group by segment_id
 ),
