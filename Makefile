@@ -18,7 +18,7 @@ ifdef EVENTS
 build check: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
-build docs evaluate rollback $(RIGHTS) rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
+build docs evaluate rollback $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
 endif
 # Ids of customers go through the environment too: dbt logs its commands.
 ifdef SUBJECT
@@ -99,6 +99,10 @@ unrestrict: $(RUN) ## Lift such a restriction
 .PHONY: export-subject
 export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
 	@clientele export-subject
+
+.PHONY: requests
+requests: $(RUN) ## List the requests of customers that were carried out [HOME_DIR=directory]
+	@clientele requests
 
 .PHONY: rotate-key
 rotate-key: $(RUN) ## Give everybody a new pseudonym: from CLIENTELE_PSEUDONYM_KEY to CLIENTELE_PSEUDONYM_KEY_NEW

@@ -4,7 +4,7 @@
     {#- CTEs that end in `persona_sizes`, exact. `scores`: the name of a model with user_sk and segment_id. -#}
     {#- squares of thousands: they fit a fixed-point number up to thirty millions a user -#}
     {%- set squared_revenue = 'power(' ~ clientele.double('revenue') ~ ' / 1000, 2)' -%}
-members as (
+all_customers as (
     select
         feature_values.n_events,
         feature_values.n_orders,
@@ -26,6 +26,24 @@ members as (
     group by user_sessions.user_sk
 ),
 
+limits as (
+    select {{ clientele.most_revenue('order_value') }} as most_revenue from {{ ref('shop_priors') }}
+),
+
+members as (
+    select
+        all_customers.segment_id,
+        all_customers.n_events,
+        least(all_customers.n_orders, {{ clientele.most_orders() }}) as n_orders,
+        case
+            when all_customers.revenue > limits.most_revenue then limits.most_revenue
+            else all_customers.revenue
+        end as revenue,
+        limits.most_revenue
+    from all_customers
+    cross join limits
+),
+
 member_sums as (
     select
         segment_id,
@@ -35,8 +53,8 @@ member_sums as (
         {{ clientele.double('sum(' ~ clientele.exact(squared_revenue) ~ ')') }} as squared_revenue,
         cast(sum(case when n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
         cast(sum(case when n_orders > 1 then 1 else 0 end) as bigint) as n_repeat_buyers,
-        cast(max(n_orders) as bigint) as largest_orders,
-        cast(max(revenue) as decimal(18, 4)) as largest_revenue
+        cast({{ clientele.most_orders() }} as bigint) as largest_orders,
+        cast(coalesce(max(most_revenue), max(revenue)) as decimal(18, 4)) as largest_revenue
     from members
     group by segment_id
 ),

@@ -32,6 +32,20 @@
 {%- endmacro %}
 
 
+{% macro most_orders() %}
+    {#- As many orders of a customer, and the worth of as many usual ones, are counted in published sums: what is above is left
+        out. So a sum moves by no more than that when the greatest spender comes or goes, and its rounding, which covers
+        just that, is the same for whoever it was. docs/decisions/0059-the-greatest-spender.md -#}
+    {{ return(25) }}
+{% endmacro %}
+
+
+{% macro most_revenue(usual_order) -%}
+    {#- The same in money; null for a shop whose first orders came after its reference days, and which has no usual order. -#}
+    case when {{ usual_order }} != 1 then {{ clientele.most_orders() }} * {{ usual_order }} end
+{%- endmacro %}
+
+
 {% macro significant(count) -%}
     {#- A count with two significant digits: up to 99 as it is, then 100, 110 … 990, 1000, 1100 … -#}
     cast(case

@@ -22,6 +22,13 @@
     {%- set ring = clientele.register('key_ring') -%}
     {%- set epochs = api.Relation.create(database=target.database, schema='core', identifier='key_epoch') -%}
     {%- if run_query('select count(*) from ' ~ ring).columns[0].values()[0] == 0 -%}
+        {%- if run_query('select count(*) from ' ~ epochs).columns[0].values()[0] > 0 -%}
+            {{ exceptions.raise_compiler_error(
+                'The vault is lost, or another one: the warehouse has a key epoch, and this vault has no key. Who was erased or has objected '
+                ~ 'would come back. Restore vault.duckdb. If it is lost, remove warehouse.duckdb and the folder publications, build anew, '
+                ~ 'and carry out all erasures and objections again.'
+            ) }}
+        {%- endif -%}
         {%- do run_query('insert into ' ~ ring ~ ' select 1, ' ~ clientele.new_key_ring()) -%}
     {%- endif -%}
     {%- if run_query('select count(*) from ' ~ epochs).columns[0].values()[0] == 0 -%}
@@ -40,6 +47,7 @@
             ~ 'Restore both from the same moment, or remove warehouse.duckdb and build anew.'
         ) }}
     {%- endif -%}
+    {{ clientele.require_both_halves() }}
     {%- if run_query('select count(*) from ' ~ clientele.register('erasure_requests')).columns[0].values()[0] > 0 -%}
         {{ exceptions.raise_compiler_error(
             'An erasure was interrupted. Finish it first: make erase (without a subject), or dbt run-operation erase_subjects.'

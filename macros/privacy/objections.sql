@@ -44,7 +44,9 @@
         {%- do clientele.take_build_lock(operation) -%}
         {%- do clientele.create_registers() -%}
         {%- do clientele._require_named(operation) -%}
-        {%- do clientele._begin_with_subjects(clientele.named_subjects()) -%}
+        {%- set number = clientele.begin_request(
+            operation.split('_')[0], clientele._begin_with_subjects(clientele.named_subjects())
+        ) -%}
         {%- set noted = clientele.register(register) -%}
         {%- do run_query(
             'insert into ' ~ noted ~ ' select user_id from clientele_subjects where user_id not in (select user_id from ' ~ noted ~ ')'
@@ -61,6 +63,7 @@
             {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ clientele._is_of_subjects(subject['keys'])) -%}
         {%- endfor -%}
         {{ clientele.withdraw_publications() }}
+        {%- do clientele.finish_request(number) -%}
         {%- do clientele._forget_named_subjects() -%}
         {%- do clientele.release_build_lock() -%}
         {{ print(done ~ ': no features, no persona, no row in any mart from now on; the next build fits nothing on them') }}
@@ -73,7 +76,9 @@
         {%- do clientele.take_build_lock(operation) -%}
         {%- do clientele.create_registers() -%}
         {%- do clientele._require_named(operation) -%}
-        {%- do clientele._begin_with_subjects(clientele.named_subjects()) -%}
+        {%- set number = clientele.begin_request(
+            operation.split('_')[0], clientele._begin_with_subjects(clientele.named_subjects())
+        ) -%}
         {%- do run_query('delete from ' ~ clientele.register(register) ~ ' where user_id in (select user_id from clientele_subjects)') -%}
         {%- set names = clientele._held_subject_models() | map(attribute='name') | list -%}
         {%- if 'profiling_objections' in names -%}
@@ -94,6 +99,7 @@
             ) -%}
             {%- do clientele._touch_days_of_subjects() -%}
         {%- endif -%}
+        {%- do clientele.finish_request(number) -%}
         {%- do clientele._forget_named_subjects() -%}
         {%- do clientele.release_build_lock() -%}
         {{ print(done ~ '; the next build works out features and a persona again, unless something else forbids it') }}

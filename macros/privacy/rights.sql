@@ -6,6 +6,10 @@
 {% macro registers() %}
     {#- Tables of the vault that outlive every build, with their columns. -#}
     {{ return({
+        'requests': {
+            'request_number': 'bigint', 'kind': 'varchar(32)', 'requested_at': 'timestamp', 'finished_at': 'timestamp',
+            'n_customers': 'bigint', 'n_rows': 'bigint', 'run_id': 'varchar(64)',
+        },
         'key_ring': {'key_epoch': 'integer', 'sealed': 'varchar(2048)'},
         'tombstones': {'erased_hash': 'varchar(32)'},
         'objections': {'user_id': 'bigint'},
@@ -26,6 +30,8 @@
     {%- do adapter.create_schema(clientele.register('tombstones').without_identifier()) -%}
     {%- do adapter.create_schema(clientele.built('core', 'key_epoch').without_identifier()) -%}
     {%- do clientele.create_if_missing(clientele.built('core', 'key_epoch'), {'key_epoch': 'integer'}) -%}
+    {%- do adapter.create_schema(clientele.requests_done().without_identifier()) -%}
+    {%- do clientele.create_if_missing(clientele.requests_done(), {'n_requests': 'bigint'}) -%}
     {%- for name, columns in clientele.registers().items() -%}
         {%- do clientele.create_if_missing(clientele.register(name), columns) -%}
     {%- endfor -%}
@@ -126,6 +132,12 @@
     {%- endfor -%}
     {%- set held = [] -%}
     {%- for subject in subjects if columns.get((subject.node.schema ~ '.' ~ subject.node.alias) | lower) -%}
+        {%- for key in subject['keys'] if key not in columns[(subject.node.schema ~ '.' ~ subject.node.alias) | lower] -%}
+            {{ exceptions.raise_compiler_error(
+                subject.node.schema ~ '.' ~ subject.node.alias ~ ' is of an earlier version and has no ' ~ key
+                ~ ', by which customers are found. Build once, then try again. Nothing was changed.'
+            ) }}
+        {%- endfor -%}
         {%- do held.append(dict(subject, columns=columns[(subject.node.schema ~ '.' ~ subject.node.alias) | lower])) -%}
     {%- endfor -%}
     {{ return(held) }}
@@ -154,6 +166,7 @@
     {%- if execute -%}
         {%- do clientele._require_warehouse() -%}
         {%- do clientele.create_registers() -%}
+        {%- do clientele.take_build_lock('erase') -%}
         {%- set requests = clientele.register('erasure_requests') -%}
         {%- if run_query('select count(*) from ' ~ requests).columns[0].values()[0] > 0 -%}
             {%- do clientele._erase_requested() -%}
@@ -167,24 +180,43 @@
         {%- endif -%}
         {%- do clientele._erase_requested() -%}
         {%- do clientele.finish_erasure() -%}
+        {%- do clientele.release_build_lock() -%}
     {%- endif -%}
 {% endmacro %}
 
 
 {% macro _erase_requested() %}
     {%- set n_subjects = clientele._begin_with_subjects(clientele.register('erasure_requests')) -%}
+    {%- set number = clientele.begin_request('erase', n_subjects) -%}
     {%- set tombstones = clientele.register('tombstones') -%}
     {%- set counts = clientele.register('erasure_counts') -%}
     {%- set held = clientele._held_subject_models() -%}
     {%- set names = held | map(attribute='name') | list -%}
     {%- set is_in_core = clientele._is_of_subjects({'user_sk': 'user_sk'}) -%}
 
-    {#- From here on no build lets them in. -#}
+    {#- From here on no build lets them in. Who is unknown leaves no mark unless that is asked for: it would say that a
+        request came, and block a customer whose id was typed wrongly. -#}
     {%- set hashed = clientele.erased_hash('cast(user_id as varchar(32))') -%}
+    {%- set known = [] -%}
+    {%- for name in ['user_keys', 'quarantined_lines'] if name in names -%}
+        {%- do known.append('user_id in (select user_id from ' ~ clientele.register(name) ~ ' where user_id is not null)') -%}
+    {%- endfor -%}
+    {%- set is_known = '(' ~ known | join(' or ') ~ ')' -%}
+    {%- set n_unknown = run_query(
+        'select count(*) from clientele_subjects where not ' ~ is_known ~ ' and ' ~ hashed ~ ' not in (select erased_hash from ' ~ tombstones ~ ')'
+    ).columns[0].values()[0] -%}
     {%- do run_query(
         'insert into ' ~ tombstones ~ ' select ' ~ hashed ~ ' from clientele_subjects'
         ~ ' where ' ~ hashed ~ ' not in (select erased_hash from ' ~ tombstones ~ ')'
+        ~ ('' if env_var('CLIENTELE_ERASE_UNKNOWN', '') else ' and ' ~ is_known)
     ) -%}
+    {%- if n_unknown > 0 -%}
+        {{ print(
+            'nothing is held on ' ~ n_unknown ~ ' of the customers who are named'
+            ~ ('; files that bring them later are left out' if env_var('CLIENTELE_ERASE_UNKNOWN', '')
+            else ', and no mark was left: clientele erase --unknown leaves one, so that no later file brings them')
+        ) }}
+    {%- endif -%}
 
     {#- The books, before anything goes; when an erasure is taken up again, as they were then. -#}
     {%- if run_query('select count(*) from ' ~ counts).columns[0].values()[0] == 0 -%}
@@ -224,6 +256,7 @@
         {%- do run_query('delete from ' ~ clientele.register(name) ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})) -%}
     {%- endfor -%}
 
+    {%- set n_rows = run_query('select coalesce(sum(n_lines), 0) from ' ~ counts).columns[0].values()[0] -%}
     {%- set file_days = clientele.register('file_days') -%}
     {%- set file_lines = clientele.register('file_lines') -%}
     {%- do run_query(
@@ -234,7 +267,8 @@
         ~ ' where file_lines.file_id = gone.file_id;'
         ~ ' delete from ' ~ counts ~ '; commit'
     ) -%}
-    {{ print('erased ' ~ n_subjects ~ ' customer(s) from ' ~ names | length ~ ' tables') }}
+    {%- do run_query('update ' ~ clientele.register('requests') ~ ' set n_rows = ' ~ n_rows ~ ' where request_number = ' ~ number) -%}
+    {{ print('erased ' ~ (n_subjects - n_unknown) ~ ' customer(s) from ' ~ names | length ~ ' tables: ' ~ n_rows ~ ' line(s) of files') }}
 {% endmacro %}
 
 
@@ -299,13 +333,16 @@
         on bring them back, their old events with them when an old file is delivered again or all is built anew. -#}
     {%- if execute -%}
         {%- do clientele.create_registers() -%}
+        {%- do clientele.take_build_lock('readmit') -%}
         {%- do clientele._require_named('readmit_subjects') -%}
-        {%- do clientele._begin_with_subjects(clientele.named_subjects()) -%}
+        {%- set number = clientele.begin_request('readmit', clientele._begin_with_subjects(clientele.named_subjects())) -%}
         {%- do run_query(
             'delete from ' ~ clientele.register('tombstones') ~ ' where erased_hash in (select '
             ~ clientele.erased_hash('cast(user_id as varchar(32))') ~ ' from clientele_subjects)'
         ) -%}
+        {%- do clientele.finish_request(number) -%}
         {%- do clientele._forget_named_subjects() -%}
+        {%- do clientele.release_build_lock() -%}
         {{ print('readmitted: the next files may bring them back') }}
     {%- endif -%}
 {% endmacro %}
@@ -322,6 +359,7 @@
         {%- if clientele._begin_with_subjects(clientele.named_subjects()) != 1 -%}
             {{ exceptions.raise_compiler_error('export_subject: name one customer in CLIENTELE_SUBJECT; a copy is for one person.') }}
         {%- endif -%}
+        {%- set number = clientele.begin_request('copy', 1) -%}
         {%- set files = clientele.register('event_files') -%}
         {%- for subject in clientele._held_subject_models() -%}
             {%- set condition = clientele._is_of_subjects(subject['keys']) -%}
@@ -339,6 +377,7 @@
                 'select user_id from ' ~ clientele.register(name) ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
             ).to_json(folder ~ '/register.' ~ name ~ '.json') -%}
         {%- endfor -%}
+        {%- do clientele.finish_request(number) -%}
         {%- do clientele._forget_named_subjects() -%}
     {%- endif -%}
 {% endmacro %}

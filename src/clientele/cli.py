@@ -126,7 +126,19 @@ def _run(operation: str, **settings: str) -> None:
         sys.exit(status)
 
 
-_operation("erase", "Remove customers for good.", "erase_subjects")
+@main.command()
+@click.option("--unknown", is_flag=True, help="Leave a mark of those of whom nothing is held, too.")
+def erase(unknown: bool) -> None:
+    """Remove customers for good.
+
+    CLIENTELE_SUBJECT or CLIENTELE_SUBJECTS_FILE says who.
+    """
+    if unknown:
+        os.environ["CLIENTELE_ERASE_UNKNOWN"] = "true"
+    _name_subjects()
+    _run("erase_subjects")
+
+
 _operation("readmit", "Let new files bring erased customers back.", "readmit_subjects")
 _operation("object", "Note that customers object to profiling, and stop it at once.", "object_to_profiling")
 _operation("withdraw-objection", "Take such an objection back.", "withdraw_objection")
@@ -171,10 +183,10 @@ def fit(home: Path) -> None:
     For builds that are SQL alone: dbt build --exclude path:python_models before and after. With
     DBT_TARGET=redshift it fits in Redshift.
     """
-    from clientele.runtime import fits
+    from clientele.runtime import fits, locking
 
     manifest = fits.manifest_of(Path(os.environ.get("DBT_TARGET_PATH") or "target"))
-    with fits.opened(home) as warehouse:
+    with locking.held(home), fits.opened(home) as warehouse:
         found = fits.fit(manifest, warehouse, Path())
     for fitted in found:
         version = f", model {fitted.model_version}" if fitted.model_version else ""
@@ -183,6 +195,18 @@ def fit(home: Path) -> None:
         click.echo(
             "No fit is due. To ask for one: dbt build --exclude path:python_models --vars 'refit: true'"
         )
+
+
+@main.command()
+@_HOME
+def requests(home: Path) -> None:
+    """List the requests of customers that were carried out: when, of how many, by which run; no id."""
+    from clientele.privacy import register
+    from clientele.runtime import locking
+
+    with locking.held(home):
+        for line in register.lines(home):
+            click.echo(line)
 
 
 @main.command("rotate-key")

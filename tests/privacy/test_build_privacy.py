@@ -141,6 +141,9 @@ def test_no_table_of_people_is_unknown_to_the_manifest(green):
         pytest.param(("docs", "generate", "--static"), id="docs generate"),
         pytest.param(("compile",), id="compile"),
         pytest.param(("show", "--select", "user_segments,resource_type:model"), id="show"),
+        pytest.param(
+            ("show", "--inline", "select cast(getvariable('clientele_keys') as varchar) as k"), id="key"
+        ),
         pytest.param(("ls", "--output", "json"), id="ls"),
     ],
 )
@@ -152,6 +155,15 @@ def test_other_commands_tell_nothing_either(green, command):
     if command[0] == "docs":
         page = house.target / "static_index.html"
         assert found({"user_segments"}, page) and not found(RAW_IDS | SECRETS | SECRET_BYTES, page)
+
+
+def test_nobody_else_may_open_what_may_hold_ids(green):
+    house, _ = green
+    databases = [house.home / f"{name}.duckdb" for name in ("vault", "batch", "warehouse")]
+    private = [*databases, house.logs, *house.logs.iterdir(), house.home / ".lock"]
+    assert {path for path in private if path.stat().st_mode & 0o077} == set()
+    published = [(house.home / "published").resolve(), *(house.home / "published").iterdir()]
+    assert len(published) > 5 and all(path.stat().st_mode & 0o044 == 0o044 for path in published)
 
 
 def test_a_failing_test_stores_no_id(green):

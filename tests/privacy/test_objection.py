@@ -66,9 +66,11 @@ def in_publications(house: House, user_id: int) -> tuple[int, int]:
 
 
 def chosen(house: House, table: str) -> int:
+    """Return the customer with most events among those in a table."""
     return house.value(
-        f"select user_id from core.{table} inner join vault.vault.user_keys using (user_sk) "
-        "order by n_events desc, user_id limit 1"
+        f"select user_id from core.{table} as held inner join vault.vault.user_keys using (user_sk) "
+        "inner join core.user_feature_values as counted using (user_sk) "
+        "order by counted.n_events desc, user_id limit 1"
     )
 
 

@@ -5,6 +5,7 @@ The statements are those that dbt renders; DuckDB runs them on customers that ea
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Callable
@@ -194,6 +195,7 @@ CUSTOMERS = """
 create schema warehouse.core;
 create schema warehouse.marts;
 create table warehouse.core.profiling_objections (user_sk bigint);
+create table warehouse.core.shop_priors as select 200.0 as order_value;
 create table warehouse.core.user_sessions
     (user_sk bigint, n_events bigint, n_purchases bigint, revenue decimal(18, 4), is_bot boolean);
 create table warehouse.core.persona_scores as
@@ -285,6 +287,41 @@ def test_one_customer_is_not_seen_between_two_publications(rendered, event):
     # The same attack on exact figures finds the customer.
     exact = [summary(rendered["segment_summary without protection"], people) for people in (before, after)]
     assert seen(*exact)
+
+
+def removals(everybody: pd.DataFrame) -> dict[str, list[int]]:
+    """Return of each persona that is published the greatest and the smallest spender, and ten others."""
+    chance = random.Random(5)
+    found: dict[str, list[int]] = {"greatest": [], "smallest": [], "random": []}
+    for segment in (1, 2, 3):
+        buyers = everybody[(everybody.segment_id == segment) & (everybody.revenue > 0)].sort_values("revenue")
+        found["smallest"].append(buyers.index[0])
+        found["greatest"].append(buyers.index[-1])
+        found["random"] += chance.sample(list(buyers.index[1:-1]), 10)
+    return found
+
+
+def test_the_greatest_spender_leaves_like_anybody_else(rendered):
+    """Over four publications: with the customer, without, with, and without, each some customers later.
+
+    Sums are multiples of a step that hangs on nobody, and never move by more than one of it.
+    """
+    everybody = customers()
+    everybody.loc[everybody[everybody.segment_id == 1].index[7], ["revenue", "n_orders"]] = [98_765.43, 300]
+    steps = {"revenue": 5000, "n_orders": 50}  # 25 orders of 200 each; 25 orders, in steps of 50
+    for kind, indices in removals(everybody).items():
+        for index in indices:
+            published = [
+                summary(rendered["segment_summary"], people)
+                for people in (everybody, everybody.drop(index=index), everybody, everybody.drop(index=index))
+            ]
+            for before, after in itertools.pairwise(published):
+                assert before.index.equals(after.index)
+                for column, step in steps.items():
+                    values = after[column].dropna().astype(float)
+                    assert len(values) and not (values % step).any(), (kind, column)
+                    changes = ((after[column] - before[column]).dropna().astype(float) / step).round(6)
+                    assert changes.abs().max() <= 1, (kind, column)
 
 
 def test_a_step_may_come_from_any_number_of_customers_below_the_smallest_cell(rendered):

@@ -38,12 +38,19 @@ SQL_READERS = {
     "session macro": "select {{ clientele.session_sk(\"'x'\") }} as key",
     "environment": "select '{{ env_var('CLIENTELE_PSEUDONYM_KEY') }}' as key",
     "process": "select content from read_text('/proc/self/environ')",
+    "file": "select content from read_text('/proc/self/cmdline')",
+    "bytes": "select content from READ_BLOB ('/proc/self/cmdline')",
+    "next key": "select clientele_next_user_key('1') as key",
+    "subjects": "select clientele_subjects() as key",
+    "vault by its name": "select sealed from vault.vault.key_ring",
 }
 PYTHON_READERS = {
     "environment": "import os\ndef model(dbt, session):\n    return session.sql(os.environ['X'])\n",
     "getenv": "from os import getenv\ndef model(dbt, session):\n    return session.sql(getenv('X'))\n",
     "package": "from clientele.privacy import keys\ndef model(dbt, session):\n    return keys.derive()\n",
     "module": "import clientele.privacy.keys as k\ndef model(dbt, session):\n    return k.derive()\n",
+    "shell": "import os\ndef model(dbt, session):\n    return session.sql(os.popen('env').read())\n",
+    "process": "import subprocess\ndef model(dbt, session):\n    return subprocess.getoutput('env')\n",
     "variable": "def model(dbt, session):\n    return session.sql('from duckdb_variables()')\n",
 }
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import os
 import random
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 
 import duckdb
 import pytest
-from support import MATERIAL
+from support import MATERIAL, UP_TO_EVENTS, Event, csv_text
 
 from clientele.intake.ids import normal_text
 from clientele.intake.lake import COLUMNS
@@ -225,3 +226,25 @@ def test_a_line_is_found_for_its_customer_and_for_nobody_else(sql):
             assert found == theirs, [shop.lines[number] for number in found ^ theirs][:3]
             n_theirs += len(theirs)
     assert n_theirs > 10 * N_SHOPS
+
+
+def test_lines_of_nobody_are_let_go_and_counted(house):
+    """90 days after their file came, reckoned to the newest delivery; lines that name somebody stay."""
+    good = Event(event_time="2019-01-01 12:00:00 UTC")
+    nobodys = ["view,cut off", Event(user_id="").line(), Event(user_id="?", user_session="").line()]
+    named = Event(user_id="7", price="-1").line()
+    for name, age in (("old.csv", 91), ("young.csv", 89)):
+        day = good if name == "old.csv" else Event()
+        path = house.deliver(name, csv_text([day]) + "\n".join([*nobodys, named, ""]).encode())
+        delivered = time.time() - age * 86400
+        os.utime(path, (delivered, delivered))
+    house.build(*UP_TO_EVENTS)
+    kept = [("old.csv", 6, "negative_price"), *[("young.csv", line) for line in (3, 4, 5, 6)]]
+    assert len(house.quarantine()) == 8  # the newest delivery is 89 days old, and the other two days older
+    house.deliver("new.csv", [Event(event_time="2019-11-01 12:00:00 UTC")])
+    for flags in ([], [], ["--full-refresh"]):
+        house.build(*UP_TO_EVENTS, *flags)
+        assert [row[:2] for row in house.quarantine()] == [row[:2] for row in kept]
+        accounts = house.accounts()
+        assert (accounts["old.csv"].expired, accounts["young.csv"].expired) == (3, 0)
+        assert {account.unaccounted for account in accounts.values()} == {0}

@@ -13,6 +13,11 @@
 
 {% macro default__finish_erasure() %}
     {%- do clientele._forget_named_subjects() -%}
+    {%- for row in run_query(
+        'select request_number from ' ~ clientele.register('requests') ~ " where kind = 'erase' and finished_at is null order by request_number"
+    ).rows -%}
+        {%- do clientele.finish_request(row['request_number']) -%}
+    {%- endfor -%}
     {%- do run_query('delete from ' ~ clientele.register('erasure_requests')) -%}
     {{ print(
         'what is counted per day, product or persona leaves them out from the next build on; until it has unloaded the marts anew and '

@@ -13,7 +13,7 @@
 
 {% macro duckdb__finish_erasure() %}
     {%- do clientele._republish("select published.* from published where user_key not in (select user_key from clientele_subjects)") -%}
-    {%- do clientele._rewrite_databases({}, emptied=['erasure_requests', 'erasure_counts']) -%}
+    {%- do clientele._rewrite_databases(clientele.finished_in_new_files('erase'), emptied=['erasure_requests', 'erasure_counts']) -%}
     {{ print('what is counted per day, product or persona leaves them out from the next build on') }}
 {% endmacro %}
 
@@ -24,6 +24,8 @@
         {%- do clientele.require_same_key() -%}
         {%- set problem = run_query('select clientele_next_key_problem()').columns[0].values()[0] -%}
         {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+        {%- set n_customers = run_query('select count(*) from ' ~ clientele.register('user_keys')).columns[0].values()[0] -%}
+        {%- do clientele.begin_request('rotate', n_customers) -%}
         {%- set ring = clientele.register('key_ring') -%}
         {%- do run_query(
             'create or replace temporary table clientele_rotated as '
@@ -40,13 +42,13 @@
             'select published.* replace (rotated.new_user_key as user_key) from published '
             ~ 'inner join clientele_rotated as rotated on published.user_key = rotated.user_key'
         ) -%}
-        {%- do clientele._rewrite_databases({
+        {%- do clientele._rewrite_databases(dict(clientele.finished_in_new_files('rotate'), **{
             'user_sk': '(select rotated.new_user_sk from clientele_rotated as rotated where rotated.user_sk = held.user_sk)',
             'user_key': '(select rotated.new_user_key from clientele_rotated as rotated where rotated.user_key = held.user_key)',
             'session_sk': "case when session_sk = 0 then 0 else xor(session_sk, getvariable('clientele_mask_change')) end",
             'sealed': "getvariable('clientele_rotated_ring')",
             'key_epoch': 'key_epoch + 1',
-        }, emptied=[]) -%}
+        }), emptied=[]) -%}
         {{ print('rotated: use the new key as CLIENTELE_PSEUDONYM_KEY from now on, and destroy the old one') }}
     {%- endif -%}
 {% endmacro %}

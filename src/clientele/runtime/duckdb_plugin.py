@@ -25,12 +25,14 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
+from dbt_common.events.contextvars import get_node_info
 from dbt_common.exceptions import DbtRuntimeError
 
 from clientele.intake import formats, lake, times
 from clientele.intake.ids import normal_text
 from clientele.privacy import keys, rights
-from clientele.runtime import locking, publishing, rewriting
+from clientele.runtime import locking, modes, publishing, rewriting
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -53,6 +55,7 @@ class Plugin(BasePlugin):
                 raise DbtRuntimeError(
                     f"CLIENTELE_HOME: the folder {home} cannot be made: {error.strerror}."
                 ) from None
+            modes.make_private(home, getattr(get_flags(), "LOG_PATH", None))
             try:
                 locking.take(home)
             except locking.HomeInUseError as problem:
@@ -117,7 +120,13 @@ class Plugin(BasePlugin):
             conn.create_function(name, function, arguments, text, null_handling="special", side_effects=True)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Hand the derived keys to this cursor, in one variable; cursors do not share theirs."""
+        """Hand the derived keys to this cursor, in one variable; cursors do not share theirs.
+
+        Only where they are needed: in builds and operations, and there on the connection of a model of the
+        vault or of the run itself. `dbt show`, which prints what it reads, finds no key.
+        """
+        if not _may_have_keys():
+            return
         try:
             material = keys.from_environment()
         except keys.MissingKeyError:
@@ -164,6 +173,15 @@ class Plugin(BasePlugin):
 
     def _start_publication(self, facts: str) -> str:
         return str(publishing.start(self._home, json.loads(facts)))
+
+
+def _may_have_keys() -> bool:
+    """Return whether what dbt does on this thread just now computes pseudonyms."""
+    if getattr(get_flags(), "WHICH", None) not in ("build", "run", "retry", "run-operation"):
+        return False
+    node = get_node_info()
+    relation = node.get("node_relation") or {}
+    return node.get("resource_type") in (None, "", "operation") or relation.get("schema") == "vault"
 
 
 @contextmanager

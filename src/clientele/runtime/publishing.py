@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clientele.errors import ClienteleError
+from clientele.runtime import modes
 
 __all__ = [
     "Publication",
@@ -166,6 +167,8 @@ def finish(folder: Path) -> Path:
         draft.write_text(json.dumps(facts | {"published_at": now, "files": files}, indent=2) + "\n")
         _sync(draft)
         os.replace(draft, folder / MANIFEST)
+        modes.open_to_readers(root)
+        modes.open_to_readers(folder)
         _sync(folder)
         link = _point(home, folder)
         for old in _folders(root)[:-KEPT]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from clientele.runtime import locking, publishing
+from clientele.runtime import locking, modes, publishing
 from clientele.runtime.publishing import MANIFEST
 
 __all__ = ["finish", "finish_publications", "give_back", "mark_whole", "start", "start_publications"]
@@ -133,8 +133,9 @@ def finish(home: Path) -> bool:
     plan = json.loads(marker.read_text())
     for fresh in sorted(folder.glob("*.duckdb")):
         old = home / fresh.name
-        if old.exists():
-            shutil.copymode(old, fresh)
+        fresh.chmod(0o600)
+        if old.exists() and old.name == "warehouse.duckdb":
+            shutil.copymode(old, fresh)  # somebody may have opened it to analysts
         Path(f"{old}.wal").unlink(missing_ok=True)  # of the old file: it must not be replayed on the new one
         os.replace(fresh, old)
     _move_publications(home, folder / publishing._ROOT, plan)
@@ -167,6 +168,7 @@ def give_back(path: Path) -> None:
 def _move_publications(home: Path, fresh: Path, plan: dict) -> None:
     with publishing._locked(home) as root:
         for folder in publishing._folders(fresh):
+            modes.open_to_readers(folder)
             os.replace(folder, root / folder.name)
         if plan["published"]:
             publishing._point(home, root / plan["published"])

@@ -1,0 +1,75 @@
+{#- The register of requests, for the officer: what was asked when, how many customers and rows, by which run; no id. Rows
+    are added and finished, never changed or deleted. Their number is also the clock that holds the two databases together:
+    a vault or a warehouse that was put back from before a request is refused.
+    docs/decisions/0058-requests-and-halves.md -#}
+
+{% macro requests_done() %}
+    {#- How many requests the warehouse knows of, beside what they changed in it. -#}
+    {{ return(clientele.built('monitor', 'requests_done')) }}
+{% endmacro %}
+
+
+{% macro begin_request(kind, n_customers) %}
+    {#- Adds a request that is being carried out; returns its number. -#}
+    {{ clientele.require_both_halves() }}
+    {%- set requests = clientele.register('requests') -%}
+    {%- set number = (run_query('select coalesce(max(request_number), 0) from ' ~ requests).columns[0].values()[0] | int) + 1 -%}
+    {%- do run_query(
+        'insert into ' ~ requests ~ " (request_number, kind, requested_at, n_customers, run_id) values (" ~ number ~ ", '" ~ kind ~ "', "
+        ~ clientele.moment_of_request() ~ ', ' ~ n_customers ~ ", '" ~ invocation_id ~ "')"
+    ) -%}
+    {{ return(number) }}
+{% endmacro %}
+
+
+{% macro finish_request(number) %}
+    {#- The warehouse first: what the vault has finished, the warehouse has to know. -#}
+    {%- do run_query('delete from ' ~ clientele.requests_done()) -%}
+    {%- do run_query('insert into ' ~ clientele.requests_done() ~ ' values (' ~ number ~ ')') -%}
+    {%- do run_query(
+        'update ' ~ clientele.register('requests') ~ ' set finished_at = ' ~ clientele.moment_of_request()
+        ~ ' where request_number = ' ~ number
+    ) -%}
+{% endmacro %}
+
+
+{% macro finished_in_new_files(kind) %}
+    {#- The same for a request that ends with new database files in the place of the old ones: expressions by column, as
+        _rewrite_databases takes them. A request of this kind that was stopped before is finished with it. -#}
+    {{ return({
+        'n_requests': '(select max(request_number) from ' ~ clientele.register('requests') ~ ')',
+        'finished_at': "case when kind = '" ~ kind ~ "' and finished_at is null then " ~ clientele.moment_of_request() ~ ' else finished_at end',
+    }) }}
+{% endmacro %}
+
+
+{% macro moment_of_request() %}
+    {{ return("cast('" ~ modules.datetime.datetime.now(modules.pytz.utc).strftime('%Y-%m-%d %H:%M:%S') ~ "' as timestamp)") }}
+{% endmacro %}
+
+
+{% macro require_both_halves() %}
+    {#- Ends what was begun when the vault and the warehouse are not of the same moment. A request that was stopped may be
+        in the vault alone: carrying it out again is harmless. -#}
+    {%- set vault = run_query(
+        'select coalesce(max(request_number), 0) as newest, coalesce(max(case when finished_at is not null then request_number end), 0) '
+        ~ 'as finished from ' ~ clientele.register('requests')
+    ).rows[0] -%}
+    {%- set held = run_query('select max(n_requests) from ' ~ clientele.requests_done()).columns[0].values()[0] -%}
+    {%- if held is none -%}
+        {#- a new warehouse beside this vault, which is the way out of the refusals below -#}
+        {%- do run_query('insert into ' ~ clientele.requests_done() ~ ' values (' ~ vault['newest'] ~ ')') -%}
+    {%- elif held > vault['newest'] -%}
+        {{ exceptions.raise_compiler_error(
+            'The vault is older than the warehouse: it knows of ' ~ vault['newest'] ~ ' request(s) of customers, the warehouse of ' ~ held
+            ~ '. Who has been erased or has objected since would come back. Restore the vault of the same moment as the warehouse. If it is '
+            ~ 'lost, remove warehouse.duckdb, build anew, and carry out the later requests again. Nothing was changed.'
+        ) }}
+    {%- elif held < vault['finished'] -%}
+        {{ exceptions.raise_compiler_error(
+            'The warehouse is older than the vault: it knows of ' ~ held ~ ' request(s) of customers, the vault of ' ~ vault['finished']
+            ~ '. It may hold customers who have been erased since. Restore the warehouse of the same moment as the vault, or remove '
+            ~ 'warehouse.duckdb and the folder publications, and build anew. Nothing was changed.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}

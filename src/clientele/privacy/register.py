@@ -1,0 +1,45 @@
+"""The register of requests, as an officer reads it: vault.requests, kept by macros/privacy/requests.sql."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from clientele.errors import ClienteleError
+
+__all__ = ["RegisterError", "lines"]
+
+
+class RegisterError(ClienteleError, ValueError):
+    """There is no register to read; the message says where it was looked for."""
+
+
+def lines(home: Path) -> list[str]:
+    """Return the requests of a home, oldest first, a line each.
+
+    Raises
+    ------
+    RegisterError
+        When there is no vault, or no build or operation of this version has opened it yet.
+    """
+    vault = home / "vault.duckdb"
+    if not vault.exists():
+        raise RegisterError(f"{vault} does not exist: nothing was built there yet")
+    try:
+        with duckdb.connect(str(vault), read_only=True) as connection:
+            rows = connection.execute(
+                "select request_number, requested_at, kind, n_customers, n_rows, finished_at, run_id "
+                "from vault.vault.requests order by request_number"
+            ).fetchall()
+    except duckdb.CatalogException:
+        raise RegisterError(f"{vault} has no register of requests yet: build once") from None
+    if not rows:
+        return ["no request was carried out"]
+    return [
+        f"{number}, {requested_at:%Y-%m-%d %H:%M} UTC, {kind}, {n_customers:,} customer(s)"
+        + (f", {n_rows:,} line(s)" if n_rows is not None else "")
+        + (f", done {finished_at:%Y-%m-%d %H:%M}" if finished_at else ", NOT finished")
+        + f", run {run_id}"
+        for number, requested_at, kind, n_customers, n_rows, finished_at, run_id in rows
+    ]

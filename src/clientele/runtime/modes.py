@@ -1,0 +1,48 @@
+"""Who may open the files of a home: its owner alone, but for what is published.
+
+The vault and the files of one run hold raw ids, spilled blocks and logs may. What is published is for readers
+under other names of the system, so it gets the modes that the system's mask gives. The warehouse is made for
+its owner; who opens it to analysts (chmod) is obeyed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["make_private", "open_to_readers"]
+
+_PRIVATE = ("vault.duckdb*", "batch.duckdb*", ".spill", ".rewritten")
+_masks: list[int] = []
+
+
+def make_private(home: Path, logs: str | Path | None = None) -> None:
+    """Have this process make files for their owner alone, and close those that an earlier version left open.
+
+    Parameters
+    ----------
+    home : Path
+        The folder of the databases.
+    logs : path, optional
+        The folder of dbt's logs, which dbt opens before anything of ours runs.
+    """
+    mask = os.umask(0o077)
+    if not _masks:
+        _masks.append(mask)
+    found = [path for pattern in _PRIVATE for path in home.glob(pattern)]
+    if logs and Path(logs).is_dir():
+        found += [Path(logs), *Path(logs).glob("*.log*")]
+    for path in found:
+        try:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        except OSError:
+            continue  # somebody else's, or gone since
+
+
+def open_to_readers(folder: Path) -> None:
+    """Give a folder and its files the modes that they would have without `make_private`."""
+    mask = _masks[0] if _masks else 0
+    if not _masks:
+        return
+    for path in [folder, *folder.iterdir()]:
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)

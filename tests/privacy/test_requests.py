@@ -1,0 +1,65 @@
+"""The register of requests, and what it holds together: a vault and a warehouse of the same moment."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from support import FIRST_USER, UP_TO_EVENTS, little_shop
+
+from clientele.privacy import register
+
+PAPERS = False
+SHOP = little_shop(seed=11, n_users=6, n_days=10)
+FIRST, SECOND, UNKNOWN = str(FIRST_USER), str(FIRST_USER + 37), "999999999"
+
+
+def test_requests_are_registered_and_halves_of_a_backup_refused(house, tmp_path):
+    house.deliver("a.csv", SHOP)
+    house.build(*UP_TO_EVENTS)
+    assert register.lines(house.home) == ["no request was carried out"]
+    old = tmp_path / "old"
+    shutil.copytree(house.home, old, symlinks=True)
+
+    # Nothing is held on the unknown one: it is said, and leaves no mark.
+    nobody = house.operation("erase_subjects", CLIENTELE_SUBJECT=UNKNOWN)
+    assert nobody.succeeded and "nothing is held on 1 of the customers" in nobody.said
+    assert house.value("select count(*) from vault.vault.tombstones") == 0
+    assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=SECOND).succeeded
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT=FIRST).succeeded
+    assert house.value("select count(*) from vault.vault.tombstones") == 1
+    kinds = house.rows(
+        "select kind, n_customers, n_rows, finished_at is not null from vault.vault.requests order by all"
+    )
+    n_lines = sum(event.user_id == FIRST for event in SHOP)
+    assert kinds == [("erase", 1, 0, True), ("erase", 1, n_lines, True), ("object", 1, None, True)]
+    assert [line.split(", ")[2] for line in register.lines(house.home)] == ["erase", "object", "erase"]
+    assert not any(user in line for user in (FIRST, SECOND) for line in register.lines(house.home))
+    house.build(*UP_TO_EVENTS)
+    new = tmp_path / "new"
+    shutil.copytree(house.home, new, symlinks=True)
+
+    for half, sentence in (
+        ("vault", "The vault is older than the warehouse: it knows of 0 request(s)"),
+        ("warehouse", "The warehouse is older than the vault: it knows of 0 request(s)"),
+    ):
+        shutil.rmtree(house.home)
+        shutil.copytree(new, house.home, symlinks=True)
+        shutil.copyfile(old / f"{half}.duckdb", house.home / f"{half}.duckdb")
+        stopped = house.run(*UP_TO_EVENTS)
+        assert not stopped.succeeded and sentence in stopped.said, stopped.said[-2000:]
+    stopped = house.operation("object_to_profiling", CLIENTELE_SUBJECT=SECOND)
+    assert not stopped.succeeded and "older than the vault" in stopped.said
+
+    # The way out of an older warehouse: without it, the files are read again, and who is erased stays away.
+    (house.home / "warehouse.duckdb").unlink()
+    house.build(*UP_TO_EVENTS)
+    assert house.value("select count(*) from core.events") == len(SHOP) - n_lines
+    (house.home / "vault.duckdb").unlink()
+    stopped = house.run(*UP_TO_EVENTS)
+    assert not stopped.succeeded and "The vault is lost" in stopped.said
+
+
+def test_no_register_is_a_sentence(tmp_path):
+    with pytest.raises(register.RegisterError, match="nothing was built there yet"):
+        register.lines(tmp_path)
