@@ -39,21 +39,19 @@ cards as (
 ),
 
 -- what the features were made with when a version was fitted, or last came out of a fit again
-newest_marks as (
+marks as (
     select
-        marks.model_version,
-        max(marks.text) as features_hash
-    from fits as marks
-    inner join (
-        select
-            model_version,
-            max(fit_number) as fit_number
-        from fits
-        where item = 'features_hash'
-        group by model_version
-    ) as newest on marks.model_version = newest.model_version and marks.fit_number = newest.fit_number
-    where marks.item = 'features_hash'
-    group by marks.model_version
+        model_version,
+        fit_number,
+        max(text) as features_hash,
+        row_number() over (partition by model_version order by fit_number desc nulls last) as place
+    from fits
+    where item = 'features_hash'
+    group by model_version, fit_number
+),
+
+newest_marks as (
+    select model_version, features_hash from marks where place = 1
 ),
 
 judged_cards as (
