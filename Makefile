@@ -124,17 +124,21 @@ docs: $(RUN) ## Write the documentation of all tables as one page: target/static
 # A key that is no secret: for synthetic customers, and for public data if STORE names some. It makes figures repeatable.
 METHOD := target/method-docs
 STORE ?=
+UCI ?=
 .PHONY: method-docs
 method-docs: export CLIENTELE_PSEUDONYM_KEY := method-docs: public on purpose, for public data only
 method-docs: export STORE := $(value STORE)
-method-docs: $(RUN) ## Write the figures of docs/method.md and docs/model-card.md [STORE='path/*.csv.gz' of the real store]
+method-docs: export UCI := $(value UCI)
+method-docs: $(RUN) ## Write the figures of docs/method.md and docs/model-card.md [STORE='path/*.csv.gz' of the real store, UCI='path/*.csv.gz' of the wholesaler]
 	@rm -rf $(METHOD)
 	@python -m shop_simulator $(METHOD)/shop --users 20000 --months 5 --quiet
 	@CLIENTELE_EVENTS=$(METHOD)/shop/events CLIENTELE_HOME=$(METHOD)/synthetic \
 	    dbt --quiet build --vars 'compare_early: true'
 	@if [ -n "$${STORE:-}" ]; then \
 	    CLIENTELE_EVENTS="$$STORE" CLIENTELE_HOME=$(METHOD)/store dbt --quiet build; fi
-	@python -m tools.method_docs synthetic=$(METHOD)/synthetic $${STORE:+store=$(METHOD)/store}
+	@if [ -n "$${UCI:-}" ]; then \
+	    CLIENTELE_EVENTS="$$UCI" CLIENTELE_HOME=$(METHOD)/uci dbt --quiet build; fi
+	@python -m tools.method_docs synthetic=$(METHOD)/synthetic $${STORE:+store=$(METHOD)/store} $${UCI:+uci=$(METHOD)/uci}
 
 PRIVACY := target/privacy-docs
 .PHONY: privacy-docs

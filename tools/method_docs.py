@@ -168,8 +168,10 @@ def _model_figures(connection: duckdb.DuckDBPyConnection) -> str:
     columns = {name for (name, *_) in connection.execute("describe core.segment_models").fetchall()}
     wanted = {
         "model_version": "version",
-        "status": "status",
+        "model_status": "standing",
+        "status": "what refits say",
         "reason": "why",
+        "sentence": "in a sentence",
         "decision": "decision",
         "decision_reason": "why that decision",
         "is_champion": "scores",
@@ -184,6 +186,35 @@ def _model_figures(connection: duckdb.DuckDBPyConnection) -> str:
     found = [name for name in wanted if name in columns]
     row = connection.execute(f"select {', '.join(found)} from core.segment_models {OF_MODEL}").fetchall()
     return table(["", ""], [(wanted[name], value) for name, value in zip(found, row[0], strict=True)])
+
+
+def _tier_figures(connection: duckdb.DuckDBPyConnection) -> str:
+    rows = connection.execute(
+        """select value_tier, count(*), count(*) / sum(count(*)) over (), avg(expected_orders_30d),
+            sum(expected_revenue_90d) / sum(sum(expected_revenue_90d)) over ()
+        from core.customer_values where value_tier is not null group by value_tier order by value_tier"""
+    ).fetchall()
+    head = ["value tier", "customers", "share", "orders expected in 30 days, each"]
+    return table(
+        [*head, "share of the revenue expected in 90 days"],
+        [(tier, n, share(part), number(orders, 3), share(money)) for tier, n, part, orders, money in rows],
+    )
+
+
+def _value_figures(connection: duckdb.DuckDBPyConnection) -> str:
+    rows = connection.execute(
+        """select origin_date, measure, decile, n_users, expected, actual, ci_lo, ci_hi
+        from monitor.value_calibration
+        where fit_number = (select max(fit_number) from monitor.value_calibration) and reason is null
+        order by origin_date, measure, decile"""
+    ).fetchall()
+    return table(
+        ["origin", "measure", "decile", "customers", "expected", "came (95 % interval)"],
+        [
+            (day, measure, decile or NOTHING, n, number(expected, 3), interval(actual, lo, hi))
+            for day, measure, decile, n, expected, actual, lo, hi in rows
+        ],
+    )
 
 
 def _choice_figures(connection: duckdb.DuckDBPyConnection) -> str:
@@ -354,6 +385,8 @@ FIGURES: dict[str, tuple[tuple[str, ...], Callable[[duckdb.DuckDBPyConnection], 
     "shop": (("core.user_feature_values",), _shop_figures),
     "statuses": (("marts.user_segments",), _status_figures),
     "model": (("core.segment_models",), _model_figures),
+    "tiers": (("core.customer_values",), _tier_figures),
+    "value": (("monitor.value_calibration",), _value_figures),
     "choice": (("monitor.segment_diagnostics",), _choice_figures),
     "features": (("monitor.segment_features", "core.feature_catalog"), _feature_figures),
     "gate": (("monitor.segment_gates",), _gate_figures),

@@ -29,25 +29,20 @@ repeated as (
 
 -- what the features were made with when a version was fitted, or last came out of a fit again
 marks as (
-    select fit_number, model_version, features_hash from cards
-    union all
-    select fit_number, model_version, features_hash from repeated
+    select
+        model_version,
+        features_hash,
+        row_number() over (partition by model_version order by fit_number desc nulls last) as place
+    from (
+        select fit_number, model_version, features_hash from cards
+        union all
+        select fit_number, model_version, features_hash from repeated
+    ) as told
+    where features_hash is not null
 ),
 
 newest_marks as (
-    select
-        marks.model_version,
-        max(marks.features_hash) as features_hash
-    from marks
-    inner join (
-        select
-            model_version,
-            max(fit_number) as fit_number
-        from marks
-        where features_hash is not null
-        group by model_version
-    ) as newest on marks.model_version = newest.model_version and marks.fit_number = newest.fit_number
-    group by marks.model_version
+    select model_version, features_hash from marks where place = 1
 ),
 
 judged as (

@@ -1,6 +1,7 @@
-{#- Grain: one user and origin of core.moments: the value score then, from the visits that had ended by then. It is what
-    personas are judged against. The constants of the formula are those of today's fit: eleven numbers of the whole shop,
-    which favour the base. Only when personas are fitted and value has a model; empty otherwise. Late data: built whole. -#}
+{#- Grain: one user and origin of core.moments: the value score then, from the visits that had ended by then. It is
+    what personas are judged against. The constants of the formula are those of today's fit: eleven numbers of the
+    whole shop, which favour the base. Only when personas are fitted and value has a model; empty otherwise. Late data:
+    built whole. -#}
 
 with
 

@@ -72,7 +72,7 @@ def test_our_documents_ask_for_figures_that_there_are():
         text = (ROOT / document).read_text("utf-8")
         asked = re.findall(r"<!-- figures: (\w+)\.(\w+) -->", text)
         assert asked and text.count("<!-- end of figures -->") == len(asked)
-        assert {shop for shop, _ in asked} == {"synthetic", "store"}
+        assert {shop for shop, _ in asked} == {"synthetic", "store", "uci"}
         assert {figures for _, figures in asked} <= FIGURES.keys()
 
 

@@ -1,6 +1,6 @@
-{#- Grain: one persona of the champion and one of the challenger, 0 for customers whom the model gives none: who would be
-    called what after a promotion, as far as macros/privacy/disclosure.sql lets it be published. What either tells of next
-    month stands in monitor.segment_gates. Empty without a challenger. Late data: built whole in each run. -#}
+{#- Grain: one persona of the champion and one of the challenger, 0 for customers whom the model gives none: who would
+    be called what after a promotion, as far as macros/privacy/disclosure.sql lets it be published. What either tells
+    of next month stands in monitor.segment_gates. Empty without a challenger. Late data: built whole in each run. -#}
 
 with
 

@@ -1,5 +1,5 @@
-{#- Grain: one user with as many events as the challenger asks for, and where its centroids put the user. Empty without a
-    challenger. Late data: everybody is scored in each run in which a model waits. -#}
+{#- Grain: one user with as many events as the challenger asks for, and where its centroids put the user. Empty without
+    a challenger. Late data: everybody is scored in each run in which a model waits. -#}
 
 with
 

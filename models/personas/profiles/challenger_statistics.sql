@@ -1,5 +1,5 @@
-{#- Grain: as core.feature_statistics, of the challenger's personas. Late data: built anew when any persona or feature of
-    anybody has changed, else kept. -#}
+{#- Grain: as core.feature_statistics, of the challenger's personas. Late data: built anew when any persona or feature
+    of anybody has changed, else kept. -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='all_or_nothing',

@@ -1,5 +1,5 @@
-{#- Grain: as marts.segment_summary, of the challenger: what its personas are called, how many they are and what they are
-    worth, before anybody promotes it. Empty without a challenger. Late data: built whole in each run. -#}
+{#- Grain: as marts.segment_summary, of the challenger: what its personas are called, how many they are and what they
+    are worth, before anybody promotes it. Empty without a challenger. Late data: built whole in each run. -#}
 
 with
 

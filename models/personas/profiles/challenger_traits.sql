@@ -1,5 +1,5 @@
-{#- Grain: as marts.segment_traits, of the challenger's personas: for who decides whether it is promoted. Late data: built
-    whole in each run. -#}
+{#- Grain: as marts.segment_traits, of the challenger's personas: for who decides whether it is promoted. Late data:
+    built whole in each run. -#}
 
 with
 

@@ -11,15 +11,17 @@ models_before as (
     }) }}
 ),
 
+marks as (
+    select max(built_with) as built_with from {{ clientele.load_marks() }} where model_name = 'user_feature_values'
+),
+
 final as (
     select
         cast({{ 'true' if clientele.fit_is_due() else 'false' }} as boolean) as is_due,
-        max(case when is_champion then model_version end) as champion_version,
-        cast(
-            (select max(built_with) from {{ clientele.load_marks() }} where model_name = 'user_feature_values')
-            as varchar(32)
-        ) as features_hash
-    from models_before
+        max(case when models_before.is_champion then models_before.model_version end) as champion_version,
+        cast(max(marks.built_with) as varchar(32)) as features_hash
+    from marks
+    left join models_before on models_before.model_version is not null
 )
 
 select * from final

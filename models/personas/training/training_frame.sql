@@ -43,7 +43,8 @@ final as (
     from subjects
     inner join outcomes
         on subjects.user_sk = outcomes.user_sk and cast(subjects.origin_at as date) = outcomes.origin_date
-    left join origin_values on outcomes.user_sk = origin_values.user_sk and outcomes.origin_date = origin_values.origin_date
+    left join origin_values
+        on outcomes.user_sk = origin_values.user_sk and outcomes.origin_date = origin_values.origin_date
 )
 
 select * from final

@@ -231,7 +231,8 @@ class _Portrait:
         if level == "one_order_buyers":
             return bool(share >= less * 2 / 3 and again <= more / 4)
         if level == "buyers":
-            return bool(share >= less / 2)
+            # most of them have to be, also where the name is kept
+            return bool(share >= 1 / 2)
         if level == "browsers":
             return bool(share <= more * everybody / 2 and share < more / 2)
         if level == "high":
