@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from clientele.errors import ClienteleError
 
-__all__ = ["Book", "ReportError"]
+__all__ = ["OF_CUSTOMERS", "Book", "ReportError"]
 
 
 class ReportError(ClienteleError):
@@ -25,7 +25,7 @@ class ReportError(ClienteleError):
 
 
 # Tables with a row per customer: a page reads cells, never people.
-_OF_CUSTOMERS = {
+OF_CUSTOMERS = {
     "user_features",
     "user_segments",
     "user_segments_shadow",
@@ -55,7 +55,7 @@ class Book:
         self._connection.execute("set threads = 1")
         self.tables: set[str] = set()
         for path in sorted(folder.glob("*.parquet")):
-            if path.stem not in _OF_CUSTOMERS:
+            if path.stem not in OF_CUSTOMERS:
                 file = str(path).replace("'", "''")
                 self._connection.execute(f"create table \"{path.stem}\" as from read_parquet('{file}')")
                 self.tables.add(path.stem)
