@@ -167,13 +167,16 @@ def test_without_the_extra_there_are_tables_and_the_page_says_so(folder, monkeyp
 
 
 def test_a_page_that_fails_leaves_the_publication_and_one_sentence(folder, tmp_path, monkeypatch):
-    shutil.copytree(folder, tmp_path / "new")
+    new = publishing.start(tmp_path, {"run_id": "a test"})
+    for path in folder.glob("*.parquet"):
+        shutil.copy(path, new)
+    assert page_writer._write(str(new)).startswith("report/index.html") and (new / "report").exists()
     monkeypatch.setattr(page, "render", lambda *_: 1 / 0)
-    said = page_writer._write(str(tmp_path / "new"))
+    said = page_writer._write(str(new))
     assert said.startswith("no report (ZeroDivisionError") and "\n" not in said
-    assert (
-        not (tmp_path / "new" / "report").exists() and (tmp_path / "new" / "segment_summary.parquet").exists()
-    )
+    assert not (new / "report").exists() and (new / "segment_summary.parquet").exists()
+    publishing.finish(new)
+    assert publishing.publications(tmp_path)[0].problem() is None
 
 
 def test_a_shop_without_personas_reads_of_value_and_lifecycle(folder, tmp_path):

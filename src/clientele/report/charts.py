@@ -31,6 +31,7 @@ def bars(rows: list[dict[str, Any]], language: str, form: str) -> str | None:
 
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     rows = [row | {"name": "|".join(textwrap.wrap(row["name"], 24))} for row in rows]
+    tallest = max(row["name"].count("|") + 1 for row in rows)
     chart = (
         alt.Chart(alt.Data(values=rows))
         .mark_bar()
@@ -43,7 +44,7 @@ def bars(rows: list[dict[str, Any]], language: str, form: str) -> str | None:
         .properties(
             width=_WIDTH,
             autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-            height=alt.Step(16 if len(kinds) > 1 else 28),
+            height=alt.Step(max(28, 13 * tallest + 4) / len(kinds)),
         )
     )
     return _svg(chart, language)
