@@ -18,7 +18,7 @@ ifdef EVENTS
 build check: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
-build docs evaluate rollback $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
+build docs evaluate report rollback $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
 endif
 # Ids of customers go through the environment too: dbt logs its commands.
 ifdef SUBJECT
@@ -111,6 +111,10 @@ rotate-key: $(RUN) ## Give everybody a new pseudonym: from CLIENTELE_PSEUDONYM_K
 .PHONY: evaluate
 evaluate: $(RUN) ## Judge the personas of a built warehouse and compare other ways to cluster [HOME_DIR=directory]
 	@clientele evaluate
+
+.PHONY: report
+report: $(RUN) ## Write the pages for people of what is published: published/report/index.html [HOME_DIR=directory]
+	@clientele report
 
 .PHONY: rollback
 rollback: $(RUN) ## Publish the marts before these once more: make rollback [TO=number] [HOME_DIR=warehouse]
@@ -216,7 +220,8 @@ lock: $(DEV) ## Resolve pyproject.toml's ranges again into requirements/*.lock
 	    --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate \
 	    --custom-compile-command 'make lock' "$$@"; }; \
 	lock pyproject.toml --all-extras --group build --output-file requirements/dev.lock; \
-	lock pyproject.toml --group build --constraints requirements/dev.lock --output-file requirements/run.lock; \
+	lock pyproject.toml --extra report --group build --constraints requirements/dev.lock \
+	    --output-file requirements/run.lock; \
 	lock pyproject.toml --extra redshift --group build --constraints requirements/dev.lock \
 	    --output-file requirements/warehouse.lock; \
 	lock --group installer --output-file requirements/installer.lock

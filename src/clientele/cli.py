@@ -277,6 +277,22 @@ def rollback(context: click.Context, home: Path, to: int | None) -> None:
 
 @main.command()
 @_HOME
+def report(home: Path) -> None:
+    """Write the pages for people anew, from what is published."""
+    from clientele.report import LANGUAGES, charts, render
+    from clientele.runtime import publishing
+
+    folder = publishing.current(home)
+    pages = {f"report/{file}": render(folder, language) for language, file in LANGUAGES.items()}
+    link = publishing.put_pages(home, pages)
+    for page in pages:
+        click.echo(f"written to {link / page}")
+    if not charts.is_available():
+        click.echo("Tables only: charts need the extra clientele[report].")
+
+
+@main.command()
+@_HOME
 @click.option("--users", default=10_000, show_default=True, help="Users who are clustered, at most.")
 def evaluate(home: Path, users: int) -> None:
     """Judge the personas, and compare other ways to cluster."""

@@ -13,7 +13,8 @@ import yaml
 from scipy.stats import mannwhitneyu
 
 from clientele.personas import Settings, fit_personas
-from clientele.personas.description import description_rows
+from clientele.learning.fields import to_fields
+from clientele.personas.description import description_parts
 
 ROOT = Path(__file__).parents[2]
 IS_LONG = os.environ.get("CLIENTELE_LONG") == "1"
@@ -111,12 +112,13 @@ def test_no_name_claims_what_is_not_so(seed):
         assert fit.k, fit.reason
         frames = {"sample": frame, "catalog": catalog(), "names": DICTIONARY, "families": FAMILIES}
         version = None if earlier is None else "1"
-        rows = pd.DataFrame(description_rows(fit.labels, frames | {"as_of": AS_OF}, earlier, version))
-        said = rows[(rows["row_kind"] == "name") & (rows["item"] == "named_after")]
-        named = dict(zip(said["segment_id"].astype(int), said["text"], strict=True))
+        known = to_fields({}) if earlier is None else earlier
+        parts = description_parts(fit.labels, frames | {"as_of": AS_OF}, known, version)
+        said = parts["name"]
+        named = dict(zip(said["segment_id"].astype(int), said["named_after"], strict=True))
         assert set(named) == set(fit.labels["segment_id"])
         assert untrue(named, fit.labels, frame) == []
         n_claims += sum(len(tokens.split(", ")) for tokens in named.values())
-        earlier = rows.assign(fit_number=number, model_version=str(number))
+        earlier = to_fields(parts, number, str(number))
         names = {"weights": fit.weights}
     assert n_claims >= 4

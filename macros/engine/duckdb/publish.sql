@@ -24,8 +24,12 @@
             ) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- set pages = run_query(
+        "select clientele_report(getvariable('clientele_publication'))"
+    ).columns[0].values()[0] -%}
     {%- set published = run_query(
         "select clientele_publication_finish(getvariable('clientele_publication'))"
     ).columns[0].values()[0] -%}
     {{ print('published ' ~ marts | join(', ') ~ ' to ' ~ published) }}
+    {{ print('for people: ' ~ pages) }}
 {% endmacro %}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from clientele.errors import ClienteleError
 
-__all__ = ["Book", "ReportError"]
+__all__ = ["OF_CUSTOMERS", "Book", "ReportError"]
 
 
 class ReportError(ClienteleError):
@@ -25,7 +25,7 @@ class ReportError(ClienteleError):
 
 
 # Tables with a row per customer: a page reads cells, never people.
-_OF_CUSTOMERS = {
+OF_CUSTOMERS = {
     "user_features",
     "user_segments",
     "user_segments_shadow",
@@ -55,12 +55,14 @@ class Book:
         self._connection.execute("set threads = 1")
         self.tables: set[str] = set()
         for path in sorted(folder.glob("*.parquet")):
-            if path.stem not in _OF_CUSTOMERS:
+            if path.stem not in OF_CUSTOMERS:
                 file = str(path).replace("'", "''")
                 self._connection.execute(f"create table \"{path.stem}\" as from read_parquet('{file}')")
                 self.tables.add(path.stem)
         if "segment_summary" not in self.tables:
-            raise ReportError(f"{folder} holds no published tables: a report is made of what a build has published")
+            raise ReportError(
+                f"{folder} holds no published tables: a report is made of what a build has published"
+            )
 
     def close(self) -> None:
         """Let go of the tables."""
@@ -96,7 +98,9 @@ class Book:
         """
         value = self.value(mart, column, row)
         if value is None:
-            return Markup('<span class="none">{}</span>').format(self._translate("not shown"))
+            return Markup(
+                '<span class="none" aria-hidden="true">\u2013</span><span class="hidden">{}</span>'
+            ).format(self._translate("not shown"))
         return Markup('<data value="{}" data-mart="{}" data-column="{}" data-row="{}">{}</data>').format(
             self.plain(value), mart, column, row, self.written(value, form)
         )
@@ -117,7 +121,9 @@ class Book:
             return format_date(day, "long", locale=self._locale)
         number = Decimal(str(value))
         if form == "share":
-            return format_percent(number, "#,##0.#\u202f%" if self.language == "fr" else "#,##0.#%", locale=self._locale)
+            return format_percent(
+                number, "#,##0.#\u202f%" if self.language == "fr" else "#,##0.#%", locale=self._locale
+            )
         if form == "points":
             return format_decimal(number * 100, "#,##0.##", locale=self._locale)
         if form in ("times", "decimal"):
@@ -132,7 +138,3 @@ class Book:
         """Return the name of a persona in the page's language."""
         name = row["segment_name_fr" if self.language == "fr" else "segment_name"]
         return name or self._translate("an earlier persona")
-
-    def each(self, query: str) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a query."""
-        yield from self.rows(query)

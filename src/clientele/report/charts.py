@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 __all__ = ["bars", "is_available", "lines"]
 
-# Colours that a chart is drawn with, and what the page has in their place: light, dark and print are the page's.
+# Colours that a chart is drawn with, and those of the page that take their place, light, dark or in print.
 _INK, _RULE, _FIRST, _SECOND = "#010203", "#040506", "#0a0b0c", "#0d0e0f"
 _COLOURS = {_INK: "currentColor", _RULE: "var(--rule)", _FIRST: "var(--first)", _SECOND: "var(--second)"}
-_WIDTH = 330
+_WIDTH = 430
 
 
 def is_available() -> bool:
@@ -29,16 +30,22 @@ def bars(rows: list[dict[str, Any]], language: str, form: str) -> str | None:
     import altair as alt
 
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    rows = [row | {"name": "|".join(textwrap.wrap(row["name"], 24))} for row in rows]
+    tallest = max(row["name"].count("|") + 1 for row in rows)
     chart = (
         alt.Chart(alt.Data(values=rows))
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=130, ticks=False)),
+            y=alt.Y("name:N", sort=None, title=None, axis=_wrapped(alt)),
             yOffset=alt.YOffset("kind:N", sort=kinds),
             x=alt.X("value:Q", title=None, axis=alt.Axis(format=form, tickCount=4)),
             color=_colour(alt, kinds),
         )
-        .properties(width=_WIDTH - 110, height=alt.Step(15 if len(kinds) > 1 else 20))
+        .properties(
+            width=_WIDTH,
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+            height=alt.Step(max(28, 13 * tallest + 4) / len(kinds)),
+        )
     )
     return _svg(chart, language)
 
@@ -55,19 +62,28 @@ def lines(rows: list[dict[str, Any]], language: str, form: str) -> str | None:
         .mark_line(point=True, strokeWidth=2)
         .encode(
             x=alt.X("name:O", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y("value:Q", title=None, axis=alt.Axis(format=form, tickCount=4), scale=alt.Scale(zero=True)),
+            y=alt.Y(
+                "value:Q", title=None, axis=alt.Axis(format=form, tickCount=4), scale=alt.Scale(zero=True)
+            ),
             color=_colour(alt, kinds),
             strokeDash=alt.StrokeDash("kind:N", sort=kinds, legend=None),
         )
-        .properties(width=_WIDTH, height=150)
+        .properties(width=_WIDTH, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), height=150)
     )
     return _svg(chart, language)
 
 
+def _wrapped(alt: Any) -> Any:
+    return alt.Axis(labelLimit=400, labelExpr="split(datum.label, '|')", labelLineHeight=12, ticks=False)
+
+
 def _colour(alt: Any, kinds: list[str]) -> Any:
-    legend = alt.Legend(orient="top", title=None) if len(kinds) > 1 else None
+    legend = alt.Legend(orient="top", direction="vertical", title=None) if len(kinds) > 1 else None
     return alt.Color(
-        "kind:N", sort=kinds, legend=legend, scale=alt.Scale(domain=kinds, range=[_FIRST, _SECOND][: len(kinds)])
+        "kind:N",
+        sort=kinds,
+        legend=legend,
+        scale=alt.Scale(domain=kinds, range=[_FIRST, _SECOND][: len(kinds)]),
     )
 
 
@@ -77,7 +93,13 @@ def _svg(chart: Any, language: str) -> str:
     spec = chart.configure(
         background="transparent",
         font="sans-serif",
-        axis={"labelColor": _INK, "gridColor": _RULE, "domainColor": _RULE, "tickColor": _RULE, "labelFontSize": 11},
+        axis={
+            "labelColor": _INK,
+            "gridColor": _RULE,
+            "domainColor": _RULE,
+            "tickColor": _RULE,
+            "labelFontSize": 11,
+        },
         legend={"labelColor": _INK, "labelFontSize": 11},
         view={"stroke": None},
     ).to_dict()

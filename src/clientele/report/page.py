@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,37 @@ def render(folder: Path, language: str) -> str:
             "other": next(other for other in LANGUAGES if other != language),
             "files": LANGUAGES,
         }
-        return environment.get_template("page.html.j2").render()
+        return _labelled(environment.get_template("page.html.j2").render())
     finally:
         book.close()
+
+
+def _labelled(page: str) -> str:
+    """Return the page with what a narrow screen needs of its wide tables: cells that name their column.
+
+    A cell that stands alone is a block, which would end the table for who listens to it: roles keep it one.
+    """
+
+    def table(found: re.Match[str]) -> str:
+        head, body = found[0].split("</thead>", 1)
+        columns = [
+            re.sub("<[^>]+>", "", text).strip() for text in re.findall(r"<th[^>]*>(.*?)</th>", head, re.S)
+        ]
+
+        def row(line: re.Match[str]) -> str:
+            names = iter(columns[1:] if "<th" in line[0] else columns)
+            return re.sub("<td", lambda _: f'<td role="cell" data-label="{next(names, "")}"', line[0])
+
+        body = re.sub(r"<tr>.*?</tr>", row, body, flags=re.S)
+        text = f"{head}</thead>{body}".replace("<table", '<table role="table"', 1)
+        text = text.replace("<thead", '<thead role="rowgroup"').replace("<tbody", '<tbody role="rowgroup"')
+        text = text.replace("<tr", '<tr role="row"').replace(' scope="row"', ' scope="row" role="rowheader"')
+        return text.replace(' scope="col"', ' scope="col" role="columnheader"')
+
+    wide = r'(?<=<div class="wide")([^>]*)>(<table>.*?</table>)'
+    return re.sub(
+        wide, lambda found: f"{found[1]}>{re.sub('(?s).*', table, found[2], count=1)}", page, flags=re.S
+    )
 
 
 def write(folder: Path) -> list[Path]:

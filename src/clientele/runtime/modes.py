@@ -40,9 +40,9 @@ def make_private(home: Path, logs: str | Path | None = None) -> None:
 
 
 def open_to_readers(folder: Path) -> None:
-    """Give a folder and its files the modes that they would have without `make_private`."""
+    """Give a folder and all in it the modes that they would have without `make_private`."""
     mask = _masks[0] if _masks else 0
     if not _masks:
         return
-    for path in [folder, *folder.iterdir()]:
+    for path in [folder, *folder.rglob("*")]:
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)

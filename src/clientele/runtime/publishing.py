@@ -34,6 +34,7 @@ __all__ = [
     "current",
     "finish",
     "publications",
+    "put_pages",
     "rollback",
     "start",
     "take_over",
@@ -85,7 +86,7 @@ class Publication:
     def problem(self) -> str | None:
         """Return what differs between the files and the manifest in words, or None."""
         expected = self.manifest["files"]
-        held = {path.name for path in self.folder.iterdir()} - {MANIFEST}
+        held = _names(self.folder)
         for name in sorted(held ^ expected.keys()):
             return f"{name} is {'not in its manifest' if name in held else 'missing'}"
         for name, facts in sorted(expected.items()):
@@ -152,28 +153,42 @@ def finish(folder: Path) -> Path:
         (folder / _UNFINISHED).unlink()
         contents = facts.pop("contents", {})
         files: dict[str, dict[str, object]] = {}
-        for path in sorted(folder.iterdir()):
+        for name in sorted(_names(folder)):
+            path = folder / name
             _sync(path)
-            files[path.name] = {
-                "rows": pq.read_metadata(path).num_rows,
-                "bytes": path.stat().st_size,
-                "sha256": _sha256(path),
-            }
-            if path.name in contents:
-                files[path.name]["contents"] = contents[path.name]
+            rows = {"rows": pq.read_metadata(path).num_rows} if path.suffix == ".parquet" else {}
+            files[name] = rows | _facts(path)
+            if name in contents:
+                files[name]["contents"] = contents[name]
+        for place in (path for path in folder.iterdir() if path.is_dir()):
+            _sync(place)
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         # The manifest says that the publication is whole, so it appears at once or not at all.
-        draft = folder / f".{MANIFEST}"
-        draft.write_text(json.dumps(facts | {"published_at": now, "files": files}, indent=2) + "\n")
-        _sync(draft)
-        os.replace(draft, folder / MANIFEST)
+        _put(folder / MANIFEST, json.dumps(facts | {"published_at": now, "files": files}, indent=2) + "\n")
         modes.open_to_readers(root)
-        modes.open_to_readers(folder)
         _sync(folder)
         link = _point(home, folder)
         for old in _folders(root)[:-KEPT]:
             shutil.rmtree(old)
     return link
+
+
+def put_pages(home: Path, pages: Mapping[str, str]) -> Path:
+    """Give the publication that is published now other pages, by name in its folder; returns the link.
+
+    Each page is the old one or the new one for who reads it; the manifest follows.
+    """
+    with _locked(home):
+        folder = current(home)
+        manifest = json.loads((folder / MANIFEST).read_text())
+        for name, text in pages.items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            _put(path, text)
+            manifest["files"][name] = _facts(path)
+        _put(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        modes.open_to_readers(folder)
+    return home / LINK
 
 
 def publications(home: Path) -> list[Publication]:
@@ -246,6 +261,25 @@ def rollback(home: Path, to: int | None = None) -> Publication:
             )
         _point(home, chosen.folder)
     return next(one for one in publications(home) if one.number == chosen.number)
+
+
+def _names(folder: Path) -> set[str]:
+    """Return the names of all files in a folder, by way of its folders, but for the manifest."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix() for path in files} - {MANIFEST}
+
+
+def _facts(path: Path) -> dict[str, object]:
+    return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file that appears at once or not at all."""
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text, encoding="utf-8")
+    _sync(draft)
+    os.replace(draft, path)
+    _sync(path.parent)
 
 
 def _folders(root: Path) -> list[Path]:

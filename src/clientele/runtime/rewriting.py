@@ -69,6 +69,8 @@ def start_publications(home: Path) -> list[dict[str, str]]:
                 first = pairs.setdefault(publishing._sha256(path), pair)
                 if first is not pair:
                     same[pair["new"]] = first["new"]
+            elif path.is_dir():  # pages, which name nobody
+                shutil.copytree(path, fresh / path.name)
             else:
                 shutil.copyfile(path, fresh / path.name)
     (home / _FOLDER / _SAME).write_text(json.dumps(same))

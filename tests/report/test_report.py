@@ -1,0 +1,235 @@
+"""The pages for people: each figure asked again, two languages, nothing remote, no build fails for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import pytest
+from support import ROOT, House
+
+from clientele.report import LANGUAGES, charts, page, page_writer, words
+from clientele.runtime import publishing
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+AXE = Path(os.environ.get("CLIENTELE_AXE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
+# English words that are no French ones; families and brands are in any language.
+ENGLISH = {
+    "the",
+    "of",
+    "and",
+    "customers",
+    "with",
+    "who",
+    "their",
+    "than",
+    "which",
+    "buyers",
+    "shoppers",
+    "is",
+    "to",
+}
+
+
+class Page(HTMLParser):
+    """What a page says: its figures with what they answer, and the words around them."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.figures: list[dict[str, str]] = []
+        self.words: list[str] = []
+        self.names: list[str] = []
+        self._open: list[tuple[str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if tag == "data":
+            self.figures.append(attributes)
+        if tag not in ("meta", "link", "br", "img"):
+            self._open.append((tag, attributes.get("class") or ""))
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        tags = {tag for tag, _ in self._open}
+        if tags & {"svg", "style", "data"}:
+            return
+        (self.names if any(name == "brand" for _, name in self._open) else self.words).append(data)
+
+
+@pytest.fixture(scope="module")
+def folder(built_shop: House) -> Path:
+    return publishing.current(built_shop.home)
+
+
+@pytest.fixture(scope="module")
+def pages(folder) -> dict[str, str]:
+    return {language: (folder / "report" / file).read_text() for language, file in LANGUAGES.items()}
+
+
+def test_a_build_publishes_the_pages_with_the_marts(folder, pages):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert {f"report/{file}" for file in LANGUAGES.values()} <= manifest["files"].keys()
+    assert all(one.problem() is None for one in publishing.publications(folder.parent.parent))
+    for language, text in pages.items():
+        assert page.render(folder, language) == text, "a page depends on nothing but published files"
+
+
+def test_a_page_is_one_file_that_asks_for_nothing(pages):
+    for text in pages.values():
+        assert len(text.encode()) < 1_500_000 and "<script" not in text
+        links = re.findall(r'\b(?:href|src)="([^"]*)"', text)
+        assert links and all(link.startswith("#") or link in LANGUAGES.values() for link in links), set(links)
+        assert all(place.startswith("#") for place in re.findall(r"url\([\"']?([^)]*)", text))
+        assert {link[1:] for link in links if link[0] == "#"} <= set(re.findall(r'id="([^"]+)"', text))
+
+
+def wrong(folder: Path, shown: Page) -> list[dict[str, str]]:
+    """Return the figures that are not what their mart answers, asked here."""
+    found = []
+    for figure in shown.figures:
+        mart, column, row = (figure[f"data-{part}"] for part in ("mart", "column", "row"))
+        query = f"select {column} from '{folder / mart}.parquet' where {row}"
+        ((answer,),) = duckdb.execute(query).fetchall()
+        if answer is None:
+            is_right = False
+        elif isinstance(answer, date):
+            is_right = figure["value"] == answer.isoformat()
+        else:
+            is_right = float(figure["value"]) == pytest.approx(float(answer))
+        found += [] if is_right else [figure]
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_figure_is_what_its_mart_answers(folder, pages, language):
+    shown = Page(pages[language])
+    assert len(shown.figures) > 300
+    assert len({figure["data-mart"] for figure in shown.figures}) >= 10
+    assert not wrong(folder, shown)
+    beside = [text for text in shown.words if re.search(r"\d", text)]
+    assert not beside, "a figure without the place that it comes from"
+
+
+def test_a_figure_of_another_row_would_be_noticed(folder, pages):
+    text = pages["en"]
+    first = re.search(r'data-row="segment_id = (\d+)"', text)[1]
+    other = re.search(rf'data-row="segment_id = (?!{first}\D)([1-9]\d*)"', text)[1]
+    moved = text.replace(f'data-row="segment_id = {first}"', f'data-row="segment_id = {other}"', 10)
+    assert wrong(folder, Page(moved))
+
+
+def test_the_french_page_is_french(folder, pages):
+    shown = Page(pages["fr"])
+    families = {
+        family
+        for (family,) in duckdb.execute(
+            f"select distinct trait from '{folder}/segment_traits.parquet'"
+        ).fetchall()
+    }
+    said = set(re.findall(r"[^\W\d_]+", " ".join(shown.words).lower()))
+    assert not (said - families) & ENGLISH
+    english = [text for text in words._catalog("fr") if len(text) > 14 and text != words._catalog("fr")[text]]
+    assert not [text for text in english if text in " ".join(shown.words)]
+
+
+def test_every_text_of_the_pages_is_translated_and_none_is_left_over():
+    asked = set(words.CODES.values()) | {"not shown", "an earlier persona"}
+    for path in Path(page.__file__).parent.glob("templates/*.j2"):
+        asked |= {text for _, text in re.findall(r"\b(?:_|say)\(([\"'])(.*?)\1[,)]", path.read_text())}
+    catalog = words._catalog("fr")
+    assert asked == set(catalog)
+    for text, french in catalog.items():
+        assert french and set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", french)), text
+
+
+def test_charts_say_their_finding_and_have_their_table(pages):
+    for text in pages.values():
+        figures = re.findall(r"<figure>(.*?)</figure>", text, re.DOTALL)
+        drawn = [figure for figure in figures if "<svg" in figure]
+        assert len(drawn) >= 5 and all("<table" in figure and "<figcaption>" in figure for figure in figures)
+
+
+def test_without_the_extra_there_are_tables_and_the_page_says_so(folder, monkeypatch):
+    monkeypatch.setattr(charts, "is_available", lambda: False)
+    text = page.render(folder, "en")
+    assert "<svg" not in text and "tables only" in text and "<table" in text
+
+
+def test_a_page_that_fails_leaves_the_publication_and_one_sentence(folder, tmp_path, monkeypatch):
+    new = publishing.start(tmp_path, {"run_id": "a test"})
+    for path in folder.glob("*.parquet"):
+        shutil.copy(path, new)
+    assert page_writer._write(str(new)).startswith("report/index.html") and (new / "report").exists()
+    monkeypatch.setattr(page, "render", lambda *_: 1 / 0)
+    said = page_writer._write(str(new))
+    assert said.startswith("no report (ZeroDivisionError") and "\n" not in said
+    assert not (new / "report").exists() and (new / "segment_summary.parquet").exists()
+    publishing.finish(new)
+    assert publishing.publications(tmp_path)[0].problem() is None
+
+
+def test_a_shop_without_personas_reads_of_value_and_lifecycle(folder, tmp_path):
+    for path in folder.glob("*.parquet"):
+        columns = duckdb.execute(f"describe from '{path}'").fetchall()
+        where = "where segment_id <= 0" if any(column[0] == "segment_id" for column in columns) else ""
+        where = (
+            "where false"
+            if path.stem in ("persona_evidence", "segment_transitions", "reason_texts")
+            else where
+        )
+        duckdb.execute(f"copy (from '{path}' {where}) to '{tmp_path / path.name}'")
+    for language in LANGUAGES:
+        text = page.render(tmp_path, language)
+        assert words.translation(language)("Looks, has never bought") in text
+        assert words.translation(language)("What to do with each") in text
+    assert "There are no personas yet" in page.render(tmp_path, "en")
+
+
+def test_pages_can_be_put_into_a_publication(built_shop, tmp_path):
+    house = built_shop.copy(tmp_path / "copy")
+    publishing.put_pages(house.home, {"report/index.html": "<p>new</p>"})
+    assert (house.home / "published" / "report" / "index.html").read_text() == "<p>new</p>"
+    assert all(one.problem() is None for one in publishing.publications(house.home))
+
+
+@pytest.mark.skipif(
+    BROWSER is None or not AXE.exists(), reason="no Chromium, or no axe-core (npm): CLIENTELE_AXE"
+)
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_browser_finds_nothing_that_keeps_people_out(pages, tmp_path, language, width):
+    """axe-core, all its rules, and nothing that is wider than the screen."""
+    asked = (
+        "<script>axe.run().then(found => document.body.dataset.found = JSON.stringify({"
+        "axe: found.violations.map(one => one.id + ' ' + one.nodes[0].html), "
+        "wide: document.documentElement.scrollWidth - innerWidth}))</script>"
+    )
+    text = pages[language].replace("</body>", f"<script>{AXE.read_text()}</script>{asked}</body>")
+    (tmp_path / "page.html").write_text(text)
+    dom = subprocess.run(
+        [
+            *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2000"),
+            *("--virtual-time-budget=20000", "--dump-dom", f"file://{tmp_path / 'page.html'}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+    (found,) = re.findall(r'data-found="([^"]*)"', dom)
+    found = json.loads(
+        found.replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    )
+    assert found["axe"] == [] and found["wide"] <= 0
