@@ -6,7 +6,8 @@
         What a wing learns from (its folder `training`) comes before what it says of customers. Value comes before personas,
         which are published beside it and have to add to it. -#}
     {{ return([
-        ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training'], ['registry'], ['personas'], ['drift']
+        ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training', 'predictions.training'],
+        ['registry'], ['personas', 'predictions'], ['drift']
     ]) }}
 {% endmacro %}
 
