@@ -151,3 +151,13 @@ told as (
     from second
 )
 {%- endmacro %}
+
+
+{% macro monotone_chance(horizon) -%}
+    {#- SQL: the chance of an order within a horizon, from columns p_<h>: never below that within fewer days. -#}
+    case
+        when p_{{ horizon }} is not null
+            then greatest(p_{{ horizon }}
+                {%- for one in clientele.prediction_horizons() if one < horizon %}, coalesce(p_{{ one }}, 0e0){% endfor %})
+    end
+{%- endmacro %}

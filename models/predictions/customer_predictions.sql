@@ -1,10 +1,14 @@
-{#- Grain: one customer with a session that is not a bot's, who does not object to profiling: chances of an order, days to it
-    and spend, rounded, and why. Built whole in each run: the chances move with as_of. -#}
+{#- Grain: one customer with a session that is not a bot's, who does not object to profiling: chances of an order, days
+    to it and spend, rounded, and why. Built whole in each run: the chances move with as_of. -#}
 
 with
 
 scores as (
     select * from {{ ref('customer_scores') }}
+),
+
+customers as (
+    select user_sk, user_key from {{ ref('users') }}
 ),
 
 reasons as (
@@ -21,7 +25,7 @@ ranked as (
 
 final as (
     select
-        users.user_key,
+        customers.user_key,
         cast(case when ranked.decile is null then 'refused' else 'predicted' end as varchar(16)) as status,
         scores.order_source_30d as order_source,
         scores.spend_source_30d as spend_source,
@@ -44,7 +48,7 @@ final as (
         scores.model_version,
         prediction_request.as_of_date
     from scores
-    inner join {{ ref('users') }} as users on scores.user_sk = users.user_sk
+    inner join customers on scores.user_sk = customers.user_sk
     cross join {{ ref('prediction_request') }} as prediction_request
     left join ranked on scores.user_sk = ranked.user_sk
     left join reasons as first_reason

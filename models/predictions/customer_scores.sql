@@ -83,12 +83,7 @@ chances as (
     select
         scored.*,
         {% for horizon in horizons %}
-        case
-            when p_{{ horizon }} is not null
-                then greatest(
-                    p_{{ horizon }}{% for one in horizons[:loop.index0] %}, coalesce(p_{{ one }}, 0e0){% endfor %}
-                )
-        end as chance_{{ horizon }}{% if not loop.last %},{% endif %}
+        {{ clientele.monotone_chance(horizon) }} as chance_{{ horizon }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from scored
 ),

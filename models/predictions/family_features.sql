@@ -1,5 +1,5 @@
-{#- Grain: one customer who may be profiled and category family: what the customer did with its products up to the day of the
-    build. Built whole: recency moves with as_of. -#}
+{#- Grain: one customer who may be profiled and category family: what the customer did with its products up to the day
+    of the build. Built whole: recency moves with as_of. -#}
 
 with
 

@@ -1,4 +1,5 @@
-{#- Grain: one tenth of the tested customers of one head of one fit, by what was predicted: what was said, and what came. -#}
+{#- Grain: one tenth of the tested customers of one head of one fit, by what was predicted: what was said, and what
+    came. -#}
 
 with
 

@@ -1,5 +1,5 @@
-{#- Grain: one figure of one head and model of one fit, at one tested origin or over all: how good predictions were, out of
-    time and for other customers than those learnt from. -#}
+{#- Grain: one figure of one head and model of one fit, at one tested origin or over all: how good predictions were,
+    out of time and for other customers than those learnt from. -#}
 
 with
 

@@ -1,5 +1,5 @@
-{#- Grain: one customer who may be profiled and had a session, not a bot's, up to the day of the build: what the heads read.
-    Built whole: recency moves with as_of. -#}
+{#- Grain: one customer who may be profiled and had a session, not a bot's, up to the day of the build: what the heads
+    read. Built whole: recency moves with as_of. -#}
 
 with
 

@@ -1,5 +1,5 @@
-{#- Grain: one criterion of one head of one fit; the criterion `verdict` says what scores, and why. A head that is refused has
-    the verdict alone. -#}
+{#- Grain: one criterion of one head of one fit; the criterion `verdict` says what scores, and why. A head that is
+    refused has the verdict alone. -#}
 
 with
 
@@ -21,7 +21,7 @@ together as (
         'verdict' as criterion,
         cast(null as varchar(32)) as compared_with,
         cast(null as double precision) as bar,
-        cast(null as double precision) as value,
+        cast(null as double precision) as figure,
         cast(null as double precision) as ci_lo,
         cast(null as double precision) as ci_hi,
         scored_by as outcome,
@@ -34,7 +34,7 @@ together as (
         item as criterion,
         compared_with,
         expected as bar,
-        value,
+        value as figure,
         low as ci_lo,
         high as ci_hi,
         text as outcome,
@@ -50,7 +50,7 @@ final as (
         cast(criterion as varchar(64)) as criterion,
         cast(compared_with as varchar(32)) as compared_with,
         bar,
-        value,
+        figure,
         ci_lo,
         ci_hi,
         cast(outcome as varchar(16)) as outcome,

@@ -32,14 +32,20 @@ ordered as (
         day_sessions.user_sk,
         origins.days_back,
         min({{ dbt.datediff('origins.origin_date', 'day_sessions.local_date', 'day') }}) + 1 as days_to_order,
-        {% for days in [30, 90] %}
         sum(
             case
-                when day_sessions.local_date < {{ dbt.dateadd('day', days, 'origins.origin_date') }}
-                    then day_sessions.revenue else 0
+                when day_sessions.local_date < {{ dbt.dateadd('day', 30, 'origins.origin_date') }}
+                    then day_sessions.revenue
+                else 0
             end
-        ) as spend_{{ days }}d{% if not loop.last %},{% endif %}
-        {% endfor %}
+        ) as spend_30d,
+        sum(
+            case
+                when day_sessions.local_date < {{ dbt.dateadd('day', 90, 'origins.origin_date') }}
+                    then day_sessions.revenue
+                else 0
+            end
+        ) as spend_90d
     from day_sessions
     cross join request
     inner join origins on day_sessions.local_date >= origins.origin_date
@@ -60,12 +66,8 @@ final as (
         known.{{ feature }},
         {% endfor %}
         cast(ordered.days_to_order as integer) as days_to_order,
-        {% for days in [30, 90] %}
-        case
-            when known.days_back >= {{ days }}
-                then {{ clientele.double('coalesce(ordered.spend_' ~ days ~ 'd, 0)') }}
-        end as spend_{{ days }}d{% if not loop.last %},{% endif %}
-        {% endfor %}
+        case when known.days_back >= 30 then {{ clientele.double('coalesce(ordered.spend_30d, 0)') }} end as spend_30d,
+        case when known.days_back >= 90 then {{ clientele.double('coalesce(ordered.spend_90d, 0)') }} end as spend_90d
     from known
     left join ordered on known.user_sk = ordered.user_sk and known.days_back = ordered.days_back
 )
