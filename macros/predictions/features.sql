@@ -214,11 +214,11 @@ family_history as (
 {% macro prediction_fit_is_due(n_days) %}
     {#- SQL: whether the heads are to be fitted: as for every model (fit_is_due), when a horizon that was refused has become
         possible, or when the var prediction_heads asks for others. `n_days`: days of history, an expression. -#}
-    {%- if clientele.fit_is_due('prediction_models', 'card') -%}{{ return('true') }}{%- endif -%}
-    {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier='prediction_models') -%}
-    {%- set newest = " from " ~ fits ~ " where fit_number = (select max(fit_number) from " ~ fits ~ ") and row_kind = 'card' and item = " -%}
-    {%- set heads = run_query("select max(text)" ~ newest ~ "'heads'").columns[0].values()[0] -%}
+    {%- if clientele.fit_is_due('prediction_fit_fields', 'card') -%}{{ return('true') }}{%- endif -%}
+    {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier='prediction_fit_fields') -%}
+    {%- set newest = " from " ~ fits ~ " where fit_number = (select max(fit_number) from " ~ fits ~ ") and part = 'card' and field = " -%}
+    {%- set heads = run_query("select max(text_value)" ~ newest ~ "'heads'").columns[0].values()[0] -%}
     {%- if heads != clientele.setting('prediction_heads') -%}{{ return('true') }}{%- endif -%}
-    {%- set next_days = run_query("select min(value)" ~ newest ~ "'next_days'").columns[0].values()[0] -%}
+    {%- set next_days = run_query("select min(number_value)" ~ newest ~ "'next_days'").columns[0].values()[0] -%}
     {{ return('false' if next_days is none else n_days ~ ' >= ' ~ next_days | int) }}
 {% endmacro %}

@@ -3,19 +3,31 @@
 
 with
 
+deciles as (
+    {{ clientele.fit_part(ref('prediction_fit_fields'), 'calibration', {
+        'head': 'varchar(32)',
+        'model': 'varchar(32)',
+        'decile': 'integer',
+        'predicted': 'double precision',
+        'observed': 'double precision',
+        'ci_lo': 'double precision',
+        'ci_hi': 'double precision',
+        'n_users': 'bigint',
+    }) }}
+),
+
 final as (
     select
-        fit_number,
-        cast(head as varchar(32)) as head,
-        cast(model as varchar(32)) as scored_by,
-        cast(item_position as integer) as decile,
-        expected as predicted,
-        value as observed,
-        low as ci_lo,
-        high as ci_hi,
-        n_users
-    from {{ ref('prediction_models') }}
-    where row_kind = 'calibration'
+        deciles.fit_number,
+        deciles.head,
+        deciles.model,
+        deciles.decile,
+        deciles.predicted,
+        deciles.observed,
+        deciles.ci_lo,
+        deciles.ci_hi,
+        deciles.n_users
+    from deciles
 )
 
 select * from final

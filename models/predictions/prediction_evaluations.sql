@@ -3,21 +3,34 @@
 
 with
 
+figures as (
+    {{ clientele.fit_part(ref('prediction_fit_fields'), 'evaluation', {
+        'head': 'varchar(32)',
+        'model': 'varchar(32)',
+        'compared_with': 'varchar(32)',
+        'origin': 'varchar(32)',
+        'metric': 'varchar(64)',
+        'value': 'double precision',
+        'ci_lo': 'double precision',
+        'ci_hi': 'double precision',
+        'n_users': 'bigint',
+    }) }}
+),
+
 final as (
     select
-        fit_number,
-        cast(model_version as varchar(64)) as model_version,
-        cast(head as varchar(32)) as head,
-        cast(model as varchar(32)) as model_name,
-        cast(compared_with as varchar(32)) as compared_with,
-        cast(origin as varchar(32)) as origin,
-        cast(item as varchar(64)) as metric,
-        value,
-        low as ci_lo,
-        high as ci_hi,
-        n_users
-    from {{ ref('prediction_models') }}
-    where row_kind = 'evaluation'
+        figures.fit_number,
+        cast(figures.model_version as varchar(64)) as model_version,
+        figures.head,
+        figures.model,
+        figures.compared_with,
+        figures.origin,
+        figures.metric,
+        figures.value,
+        figures.ci_lo,
+        figures.ci_hi,
+        figures.n_users
+    from figures
 )
 
 select * from final

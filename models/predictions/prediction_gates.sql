@@ -3,59 +3,53 @@
 
 with
 
-verdicts as (
-    select
-        fit_number,
-        head,
-        max(case when item = 'source' then text end) as scored_by,
-        max(case when item = 'reason' then text end) as reason
-    from {{ ref('prediction_models') }}
-    where row_kind = 'card' and head != 'all'
-    group by fit_number, head
+criteria as (
+    {{ clientele.fit_part(ref('prediction_fit_fields'), 'gate', {
+        'head': 'varchar(32)',
+        'criterion': 'varchar(64)',
+        'compared_with': 'varchar(32)',
+        'bar': 'double precision',
+        'value': 'double precision',
+        'ci_lo': 'double precision',
+        'ci_hi': 'double precision',
+        'outcome': 'varchar(16)',
+    }) }}
 ),
 
-together as (
-    select
-        fit_number,
-        head,
-        'verdict' as criterion,
-        cast(null as varchar(32)) as compared_with,
-        cast(null as double precision) as bar,
-        cast(null as double precision) as figure,
-        cast(null as double precision) as ci_lo,
-        cast(null as double precision) as ci_hi,
-        scored_by as outcome,
-        reason
-    from verdicts
-    union all
-    select
-        fit_number,
-        head,
-        item as criterion,
-        compared_with,
-        expected as bar,
-        value as figure,
-        low as ci_lo,
-        high as ci_hi,
-        text as outcome,
-        null as reason
-    from {{ ref('prediction_models') }}
-    where row_kind = 'gate'
+heads as (
+    {{ clientele.fit_part(ref('prediction_fit_fields'), 'head', {
+        'head': 'varchar(32)',
+        'scored_by': 'varchar(16)',
+        'reason': 'varchar(1024)',
+    }) }}
 ),
 
 final as (
     select
-        fit_number,
-        cast(head as varchar(32)) as head,
-        cast(criterion as varchar(64)) as criterion,
-        cast(compared_with as varchar(32)) as compared_with,
-        bar,
-        figure,
-        ci_lo,
-        ci_hi,
-        cast(outcome as varchar(16)) as outcome,
-        cast(reason as varchar(1024)) as reason
-    from together
+        criteria.fit_number,
+        criteria.head,
+        criteria.criterion,
+        criteria.compared_with,
+        criteria.bar,
+        criteria.value,
+        criteria.ci_lo,
+        criteria.ci_hi,
+        criteria.outcome,
+        cast(null as varchar(1024)) as reason
+    from criteria
+    union all
+    select
+        heads.fit_number,
+        heads.head,
+        'verdict',
+        null,
+        null,
+        null,
+        null,
+        null,
+        heads.scored_by,
+        heads.reason
+    from heads
 )
 
 select * from final

@@ -10,42 +10,29 @@ from clientele.predictions import curve
 from clientele.predictions.settings import CELL_BINS, HORIZONS, SPEND_HORIZONS
 
 
-def newest(connection, table: str = "core.prediction_models") -> pd.DataFrame:
-    """Return the rows of the newest fit."""
-    rows = connection.sql(f"from {table}").df()
-    return rows[rows["fit_number"] == rows["fit_number"].max()]
+def linear(weights: pd.DataFrame, heads: list[str]) -> LinearModel:
+    """Return the linear model of some heads, from rows of core.prediction_weights."""
+    return LinearModel.from_rows(weights[(weights["row_kind"] == "weight") & weights["output"].isin(heads)])
 
 
-def linear(rows: pd.DataFrame, heads: list[str]) -> LinearModel:
-    """Return the linear model of some heads."""
-    names = {
-        "head": "output",
-        "item": "feature",
-        "item_position": "feature_position",
-        "value": "weight",
-        "low": "clip_lo",
-        "high": "clip_hi",
-        "expected": "feature_mean",
-    }
-    own = rows[(rows["row_kind"] == "weight") & rows["head"].isin(heads)].rename(columns=names)
-    return LinearModel.from_rows(own)
-
-
-def cell_numbers(rows: pd.DataFrame, frame: pd.DataFrame) -> np.ndarray:
+def cell_numbers(weights: pd.DataFrame, frame: pd.DataFrame) -> np.ndarray:
     """Return the number of each customer's cell."""
     number = np.zeros(len(frame), dtype=int)
     for column in CELL_BINS:
-        cuts = rows[(rows["row_kind"] == "cut") & (rows["item"] == column)].sort_values("item_position")
-        number = number * 8 + np.searchsorted(cuts["value"].to_numpy(), frame[column], side="right")
+        cuts = weights[(weights["row_kind"] == "cut") & (weights["feature"] == column)]
+        number = number * 8 + np.searchsorted(np.sort(cuts["weight"]), frame[column], side="right")
     return number
 
 
-def rescored(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of core.customer_scores for the rows of core.prediction_features."""
-    cards = rows[(rows["row_kind"] == "card") & (rows["item"] == "source")].set_index("head")["text"]
-    cells = rows[rows["row_kind"] == "cell"]
-    cells = cells.pivot(index="item_position", columns="head", values="value")
-    own = cells.reindex(cell_numbers(rows, frame))
+def rescored(heads: pd.DataFrame, weights: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return columns of core.customer_scores for rows of core.prediction_features.
+
+    `heads` and `weights` have the columns of core.prediction_heads and core.prediction_weights.
+    """
+    cards = heads.set_index("head")["scored_by"]
+    cells = weights[weights["row_kind"] == "cell"]
+    cells = cells.pivot(index="feature_position", columns="output", values="weight")
+    own = cells.reindex(cell_numbers(weights, frame))
     found = pd.DataFrame({"user_sk": frame["user_sk"]})
     known, chances, raw = [], [], {}
     for horizon in HORIZONS:
@@ -53,7 +40,7 @@ def rescored(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
         source = cards.get(head, "refused")
         if source == "refused":
             continue
-        model = linear(rows, [head])
+        model = linear(weights, [head])
         raw[horizon] = apply_link(model.score(frame)[:, 0], LOGIT)
         known.append(horizon)
         chances.append(raw[horizon] if source == "model" else own[head].to_numpy())
@@ -62,13 +49,14 @@ def rescored(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
         found[f"p_order_{horizon}d"] = chance[:, column]
     for share in (10, 50, 90):
         found[f"days_to_order_p{share}"] = curve.quantile_day(chance, known, share / 100)
-    parameters = rows[rows["row_kind"] == "parameter"].set_index(["head", "item"])["value"]
+    parameters = weights[weights["row_kind"] == "parameter"]
+    parameters = parameters.set_index(["output", "feature"])["weight"]
     for horizon in SPEND_HORIZONS:
         head = f"spend_{horizon}d"
         source = cards.get(head, "refused")
         if source == "model":
             amount = (
-                apply_link(linear(rows, [head]).score(frame)[:, 0], EXP) * parameters[head, "smearing"] - 1
+                apply_link(linear(weights, [head]).score(frame)[:, 0], EXP) * parameters[head, "smearing"] - 1
             )
             found[f"expected_spend_{horizon}d"] = raw[horizon] * np.maximum(amount, 0)
         elif source == "cells":
@@ -79,3 +67,9 @@ def rescored(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
                 frame[f"revenue_{horizon}d"] * parameters[head, "last_spend_factor"]
             )
     return found
+
+
+def scoring_tables(parts: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the parts of a fit as rows of core.prediction_heads and core.prediction_weights."""
+    kinds = ("weight", "cut", "cell", "parameter")
+    return parts["head"], pd.concat([parts[kind].assign(row_kind=kind) for kind in kinds])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from rescoring import newest, rescored
+from rescoring import rescored
 from support import WITHOUT_TESTS, House
 
 ROOM = ("--select", "+customer_predictions", *WITHOUT_TESTS)
@@ -15,7 +15,10 @@ def test_sql_gives_every_customer_the_scores_of_python(built_shop):
     with built_shop.connection() as connection:
         features = connection.sql("from core.prediction_features order by user_sk").df()
         scores = connection.sql("from core.customer_scores order by user_sk").df()
-        expected = rescored(newest(connection), features)
+        tables = (
+            connection.sql(f"from core.{name}").df() for name in ("prediction_heads", "prediction_weights")
+        )
+        expected = rescored(*tables, features)
     assert (scores["user_sk"] == expected["user_sk"]).all() and len(scores) > 2000
     assert {"p_order_30d", "days_to_order_p50", "expected_spend_30d"} <= set(expected)
     for name in expected.columns:
@@ -31,7 +34,9 @@ def test_every_head_has_a_verdict(built_shop):
     assert {"order_7d", "order_30d", "order_90d", "spend_30d", "spend_90d"} <= set(verdicts)
     # four months are too few for 90 days
     assert verdicts["order_90d"] == verdicts["spend_90d"] == "refused"
-    assert built_shop.value("select count(*) from marts.customer_predictions where p_order_90d is not null") == 0
+    assert (
+        built_shop.value("select count(*) from marts.customer_predictions where p_order_90d is not null") == 0
+    )
     refused = built_shop.value(
         "select reason from monitor.prediction_gates where head = 'order_90d' and criterion = 'verdict'"
     )

@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from rescoring import cell_numbers, rescored
+from rescoring import cell_numbers, rescored, scoring_tables
 
+from clientele.learning.fields import part_of
 from clientele.predictions import curve, judge
 from clientele.predictions.fit import counts, fit_orders, level_of, order_labels, states
-from clientele.predictions.models import CellsTimesOrderValue, LastSpend, TwoPartSpend, smearing
-from clientele.predictions.rows import SCHEMA, prediction_rows, wanted
+from clientele.predictions.models import (
+    CellsTimesOrderValue,
+    LastSpend,
+    TwoPartSpend,
+    order_cells,
+    smearing,
+)
+from clientele.predictions.rows import PARTS, parts_of, prediction_rows, wanted
 from clientele.predictions.settings import HORIZONS, few_positives, refusal
 
 ORIGINS = [7, 14, 30, 60, 90, 120]
@@ -55,21 +62,26 @@ def frame() -> pd.DataFrame:
     return make_frame()
 
 
+def fitted(frame: pd.DataFrame, n_days: int, heads: set[str]) -> dict[str, pd.DataFrame]:
+    return parts_of(fit_orders(frame, n_days, heads))
+
+
 @pytest.fixture(scope="module")
-def rows(frame) -> pd.DataFrame:
+def parts(frame) -> dict[str, pd.DataFrame]:
     request = pd.DataFrame(
         {"is_due": [True], "as_of_date": ["2020-05-31"], "n_days": [155], "heads": ["next_order spend"]}
     )
-    return prediction_rows({"request": request, "frame": frame}, None)
+    fields = prediction_rows({"request": request, "frame": frame}, None)
+    return {part: part_of(fields, part) for part in ("card", *PARTS)}
 
 
-def cards(rows: pd.DataFrame, item: str) -> dict[str, str]:
-    own = rows[(rows["row_kind"] == "card") & (rows["item"] == item)]
-    return dict(zip(own["head"], own["text"], strict=True))
+def cards(parts: dict[str, pd.DataFrame], item: str) -> dict[str, str]:
+    own = parts["head"]
+    return dict(zip(own["head"], own[item], strict=True))
 
 
-def test_a_head_that_knows_more_than_cells_scores(rows):
-    assert cards(rows, "source") == {
+def test_a_head_that_knows_more_than_cells_scores(parts):
+    assert cards(parts, "scored_by") == {
         "order_7d": "model",
         "order_14d": "model",
         "order_30d": "model",
@@ -79,15 +91,16 @@ def test_a_head_that_knows_more_than_cells_scores(rows):
         "spend_90d": "refused",
     }
     assert (
-        cards(rows, "reason")["order_90d"] == "A horizon of 90 days needs 210 days of history; there are 155."
+        cards(parts, "reason")["order_90d"]
+        == "A horizon of 90 days needs 210 days of history; there are 155."
     )
-    gate = rows[(rows["row_kind"] == "gate") & (rows["head"] == "order_30d")]
-    assert (gate["text"] == "met").all() and {"auc", "log_loss", "slope", "ece"} <= set(gate["item"])
+    gate = parts["gate"][parts["gate"]["head"] == "order_30d"]
+    assert (gate["outcome"] == "met").all() and {"auc", "log_loss", "slope", "ece"} <= set(gate["criterion"])
 
 
 def test_a_head_that_knows_no_more_leaves_the_scores_to_the_heuristic():
-    found = pd.DataFrame(fit_orders(make_frame(effect=0.0), 155, {"next_order", "spend"}))
-    sources = cards(found, "source")
+    found = fitted(make_frame(effect=0.0), 155, {"next_order", "spend"})
+    sources = cards(found, "scored_by")
     assert sources["order_30d"] == sources["order_7d"] == "cells"
     assert sources["spend_30d"] in ("cells", "last_spend")
     assert "The gate is not passed: auc against" in cards(found, "reason")["order_30d"]
@@ -107,16 +120,16 @@ def test_few_orders_are_refused_to_the_order():
 
 def test_a_shop_without_orders_gets_refusals_and_asks_again_later(frame):
     nothing = frame.assign(days_to_order=np.nan, spend_30d=0.0)
-    found = pd.DataFrame(fit_orders(nothing, 155, {"next_order", "spend"}))
-    assert set(cards(found, "source").values()) == {"refused"}
-    assert found.loc[found["item"] == "next_days", "value"].tolist() == [185.0]
-    assert not (found["row_kind"] == "weight").any()
+    found = fitted(nothing, 155, {"next_order", "spend"})
+    assert set(cards(found, "scored_by").values()) == {"refused"}
+    assert found["card"]["next_days"].tolist() == [185.0]
+    assert found["weight"].empty
 
 
 def test_a_shop_that_is_too_young_gets_refusals(frame):
-    found = pd.DataFrame(fit_orders(frame.head(0), 20, {"next_order", "spend"}))
-    assert set(cards(found, "source").values()) == {"refused"}
-    assert found.loc[found["item"] == "next_days", "value"].tolist() == [44.0]
+    found = fitted(frame.head(0), 20, {"next_order", "spend"})
+    assert set(cards(found, "scored_by").values()) == {"refused"}
+    assert found["card"]["next_days"].tolist() == [44.0]
 
 
 def test_labels_are_of_horizons_that_are_over():
@@ -204,30 +217,24 @@ def test_the_level_is_that_of_the_newest_tested_day():
     assert (low, high) == (pytest.approx(1.2 * np.exp(-spread)), pytest.approx(1.2 * np.exp(spread)))
 
 
-def test_cells_have_the_rates_of_python(rows, frame):
+def test_cells_have_the_rates_of_python(parts, frame):
     """The number of a cell has a digit for the place along each column."""
-    from clientele.predictions.models import order_cells
-
-    own = rows[rows["row_kind"] == "cell"]
-    rates = own[own["head"] == "order_30d"].set_index("item_position")["value"]
+    own = parts["cell"][parts["cell"]["output"] == "order_30d"]
+    rates = own.set_index("feature_position")["weight"]
     names = [f"order_{horizon}d" for horizon in HORIZONS if horizon < 90]
     ordered = frame.sort_values(["days_back", "user_sk"], ignore_index=True)
     expected = order_cells().fit(ordered, order_labels(ordered)[names]).predict(ordered)
-    np.testing.assert_allclose(
-        rates.reindex(cell_numbers(rows, ordered)), expected[:, names.index("order_30d")], rtol=1e-9
-    )
+    numbers = cell_numbers(scoring_tables(parts)[1], ordered)
+    np.testing.assert_allclose(rates.reindex(numbers), expected[:, names.index("order_30d")], rtol=1e-9)
 
 
-def test_a_fit_is_the_same_twice_and_scores_everybody(rows, frame):
-    assert list(rows.columns) == list(SCHEMA)
-    now = frame[frame["days_back"] == 7]
-    scores = rescored(rows, now)
+def test_everybody_is_scored_within_bounds(parts, frame):
+    scores = rescored(*scoring_tables(parts), frame[frame["days_back"] == 7])
     assert scores["p_order_30d"].between(0, 1).all() and (scores["expected_spend_30d"] >= 0).all()
     assert (scores["p_order_7d"] <= scores["p_order_30d"]).all()
 
 
 def test_the_var_turns_heads_off(frame):
     assert wanted("none") == set()
-    assert pd.DataFrame(fit_orders(frame, 155, {"forecast"}))["row_kind"].tolist() == ["card"]
-    without = pd.DataFrame(fit_orders(frame, 155, {"next_order"}))
-    assert not without["head"].astype(str).str.startswith("spend").any()
+    assert fitted(frame, 155, {"forecast"})["head"].empty
+    assert not fitted(frame, 155, {"next_order"})["head"]["head"].str.startswith("spend").any()

@@ -2,20 +2,27 @@
 
 with
 
+heads as (
+    {{ clientele.fit_part(ref('prediction_fit_fields'), 'head', {
+        'head': 'varchar(32)',
+        'scored_by': 'varchar(16)',
+        'reason': 'varchar(1024)',
+    }) }}
+),
+
 newest as (
-    select max(fit_number) as fit_number from {{ ref('prediction_models') }}
+    select max(fit_number) as fit_number from heads
 ),
 
 final as (
     select
-        cast(models.head as varchar(32)) as head,
-        cast(max(case when models.item = 'source' then models.text end) as varchar(16)) as scored_by,
-        cast(max(case when models.item = 'reason' then models.text end) as varchar(1024)) as reason,
-        cast(max(models.model_version) as varchar(64)) as model_version
-    from {{ ref('prediction_models') }} as models
-    inner join newest on models.fit_number = newest.fit_number
-    where models.row_kind = 'card' and models.head != 'all'
-    group by models.head
+        heads.fit_number,
+        heads.head,
+        heads.scored_by,
+        heads.reason,
+        cast(heads.model_version as varchar(64)) as model_version
+    from heads
+    inner join newest on heads.fit_number = newest.fit_number
 )
 
 select * from final

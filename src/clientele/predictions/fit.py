@@ -69,13 +69,13 @@ def fit_orders(frame: pd.DataFrame, n_days: int, heads: set[str]) -> list[Row]:
     Returns
     -------
     list of dict
-        Rows of `clientele.predictions.rows.SCHEMA`.
+        Rows that `clientele.predictions.rows.parts_of` sorts into parts.
     """
     frame = frame.sort_values(["days_back", "user_sk"], ignore_index=True)
     frame["days_to_order"] = frame["days_to_order"].astype(float)
     features = [name for name in frame.columns if name not in NOT_FEATURES]
     if not heads & {"next_order", "spend"}:
-        return [_card("all", "next_days", n_days + FIRST_DAYS)]
+        return [_card("next_days", n_days + FIRST_DAYS)]
     rows: list[Row] = []
     labels = order_labels(frame)
     sources: dict[int, str] = {}
@@ -102,7 +102,7 @@ def fit_orders(frame: pd.DataFrame, n_days: int, heads: set[str]) -> list[Row]:
     if any(sources[horizon] == REFUSED and not refusal(horizon, n_days) for horizon in HORIZONS):
         waiting.append(n_days + FIRST_DAYS)
     if waiting:
-        rows.append(_card("all", "next_days", float(min(waiting))))
+        rows.append(_card("next_days", float(min(waiting))))
     return rows
 
 
@@ -347,11 +347,11 @@ def _evaluation(head: str, figures: dict[str, float]) -> list[Row]:
 
 
 def _source(head: str, source: str, reason: str) -> list[Row]:
-    return [_card(head, "source", text=source), _card(head, "reason", text=reason)]
+    return [{"row_kind": "head", "head": head, "model": source, "text": reason}]
 
 
-def _card(head: str, item: str, value: float | None = None, text: str | None = None) -> Row:
-    return {"row_kind": "card", "head": head, "item": item, "value": value, "text": text}
+def _card(item: str, value: float) -> Row:
+    return {"row_kind": "card", "item": item, "value": value}
 
 
 def _parameter(head: str, item: str, value: float, low: float = np.nan, high: float = np.nan) -> Row:

@@ -1,4 +1,4 @@
-"""Grain: one row of one fit of the heads about customers, of several kinds. All fits are kept."""
+"""Grain: one field of one row of one part of a fit of the heads about customers. Every fit is kept."""
 
 from clientele.predictions.rows import prediction_rows
 
