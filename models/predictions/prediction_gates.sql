@@ -13,13 +13,6 @@ criteria as (
         'ci_lo': 'double precision',
         'ci_hi': 'double precision',
         'outcome': 'varchar(16)',
-    }) }}
-),
-
-heads as (
-    {{ clientele.fit_part(ref('prediction_fit_fields'), 'head', {
-        'head': 'varchar(32)',
-        'scored_by': 'varchar(16)',
         'reason': 'varchar(1024)',
     }) }}
 ),
@@ -35,21 +28,8 @@ final as (
         criteria.ci_lo,
         criteria.ci_hi,
         criteria.outcome,
-        cast(null as varchar(1024)) as reason
+        criteria.reason
     from criteria
-    union all
-    select
-        heads.fit_number,
-        heads.head,
-        'verdict',
-        null,
-        null,
-        null,
-        null,
-        null,
-        heads.scored_by,
-        heads.reason
-    from heads
 )
 
 select * from final

@@ -95,14 +95,13 @@ def test_a_head_that_knows_more_than_cells_scores(parts):
         == "A horizon of 90 days needs 210 days of history; there are 155."
     )
     gate = parts["gate"][parts["gate"]["head"] == "order_30d"]
-    assert (gate["outcome"] == "met").all() and {"auc", "log_loss", "slope", "ece"} <= set(gate["criterion"])
+    assert (gate["outcome"][gate["criterion"] != "verdict"] == "met").all() and {"auc", "log_loss", "slope", "ece"} <= set(gate["criterion"])
 
 
 def test_a_head_that_knows_no_more_leaves_the_scores_to_the_heuristic():
     found = fitted(make_frame(effect=0.0), 155, {"next_order", "spend"})
     sources = cards(found, "scored_by")
     assert sources["order_30d"] == sources["order_7d"] == "cells"
-    assert sources["spend_30d"] in ("cells", "last_spend")
     assert "The gate is not passed: auc against" in cards(found, "reason")["order_30d"]
 
 

@@ -347,7 +347,10 @@ def _evaluation(head: str, figures: dict[str, float]) -> list[Row]:
 
 
 def _source(head: str, source: str, reason: str) -> list[Row]:
-    return [{"row_kind": "head", "head": head, "model": source, "text": reason}]
+    return [
+        {"row_kind": "head", "head": head, "model": source, "text": reason},
+        {"row_kind": "gate", "head": head, "item": "verdict", "text": source, "why": reason},
+    ]
 
 
 def _card(item: str, value: float) -> Row:

@@ -51,6 +51,7 @@ PARTS = {
         "low": "ci_lo",
         "high": "ci_hi",
         "text": "outcome",
+        "why": "reason",
     },
     "calibration": {
         "head": "head",
