@@ -35,6 +35,12 @@ user_features_as_of as (
 )
 {% endmacro %}
 """,
+    # seven heads of two dozen features and four pieces are more nodes than sqlfluff reads
+    "prediction_features": """
+{% macro prediction_features() %}
+    {{ return(['recency_ln', 'orders_ln', 'events_30d_ln']) }}
+{% endmacro %}
+""",
     # forty brackets in one another are deeper than sqlfluff goes
     "hypergeometric": """
 {% macro hypergeometric(a, b, c, z, n_terms=40, first=0) -%}

@@ -6,8 +6,8 @@
         What a wing learns from (its folder `training`) comes before what it says of customers. Value comes before personas,
         which are published beside it and have to add to it. -#}
     {{ return([
-        ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training'], ['registry'], ['personas'], ['customer_view'],
-        ['drift'], ['report']
+        ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training', 'predictions.training'],
+        ['registry'], ['personas', 'predictions'], ['recommendations'], ['customer_view'], ['drift'], ['report']
     ]) }}
 {% endmacro %}
 

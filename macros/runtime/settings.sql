@@ -40,6 +40,7 @@
         'new_days': [1, 3650],
         'loyal_orders': [1, 1000],
         'min_cell_users': [0, 100000],
+        'prediction_heads': 'heads',
         'events_retention_months': [1, 600],
         'inactive_profile_months': [1, 600],
         'unnamed_lines_days': [1, 36500],
@@ -82,6 +83,13 @@
             {{ clientele._refuse_setting(name, value, "schema.table, database.schema.table, ref:model, or none") }}
         {%- endif -%}
         {{ return(text) }}
+    {%- elif form == 'heads' -%}
+        {%- set known = clientele.prediction_heads() -%}
+        {%- set asked = ([text] if value is string else value) | map('string') | join(' ') -%}
+        {%- if asked not in ['all', 'none'] and asked.split(' ') | reject('in', known) | list -%}
+            {{ clientele._refuse_setting(name, value, 'all, none, or some of ' ~ known | join(', ') ~ " with a space between ('next_order spend')") }}
+        {%- endif -%}
+        {{ return(asked) }}
     {%- elif form == 's3 or none' -%}
         {%- if text != 'none' and not modules.re.fullmatch('s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9_.=-]+)*', text) -%}
             {{ clientele._refuse_setting(name, value, "a place in S3 without a slash at its end, like 's3://bucket/folder', or none") }}

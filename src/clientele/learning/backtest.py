@@ -7,7 +7,7 @@ baselines, which outcomes and which figures are arguments; nothing in here knows
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol, Self
@@ -276,6 +276,32 @@ class Backtest:
             The key, ``origin`` as in the rows of `run`, ``fold``, ``observed``, and a column for each model.
         """
         table = self._enough(self._sorted(frame))
+        return self._said([] if table.empty else self._test(table, models, ()), models, outcome)
+
+    # One thread: the same bits each time.
+    @threadpool_limits.wrap(limits=1)
+    def run_and_tested(
+        self,
+        frame: pd.DataFrame,
+        models: Mapping[str, Model],
+        outcome: str,
+        comparisons: Sequence[tuple[str, str]] = (),
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what `run` and `tested` return, for which every model is fitted once.
+
+        Parameters
+        ----------
+        frame, models, comparisons
+            As for `run`; without rows for extremes.
+        outcome : str
+        """
+        self._check_names(models, comparisons, None, None)
+        table = self._enough(self._sorted(frame))
+        found = [] if table.empty else list(self._test(table, models, comparisons))
+        rows = self._measure(found, comparisons, None, None) if found else []
+        return evaluation_rows(rows), self._said(found, models, outcome)
+
+    def _said(self, tested: Iterable[_Tested], models: Mapping[str, Model], outcome: str) -> pd.DataFrame:
         column = list(self.outcomes).index(outcome)
         found = [
             pd.DataFrame(
@@ -287,7 +313,7 @@ class Backtest:
                 }
                 | {name: predicted[:, column] for name, predicted in month.predicted.items()}
             )
-            for month in ([] if table.empty else self._test(table, models, ()))
+            for month in tested
         ]
         columns = [self.key, "origin", "fold", "observed", *models]
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)

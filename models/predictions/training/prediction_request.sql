@@ -1,0 +1,22 @@
+{#- Grain: the build, one row: whether the heads about customers are to be fitted in it (prediction_fit_is_due has the
+    rule), the day that it describes and how many days of history there are, in the shop's local time. -#}
+
+with
+
+described as (
+    select
+        cast({{ clientele.local_time('as_of_at') }} as date) as as_of_date,
+        {{ dbt.datediff('first_date', clientele.local_time('as_of_at'), 'day') }} + 1 as n_days
+    from {{ ref('as_of') }}
+),
+
+final as (
+    select
+        cast({{ clientele.prediction_fit_is_due('n_days') }} as boolean) as is_due,
+        as_of_date,
+        cast(n_days as integer) as n_days,
+        cast('{{ clientele.setting('prediction_heads') }}' as varchar(256)) as heads
+    from described
+)
+
+select * from final

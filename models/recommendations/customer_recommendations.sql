@@ -1,0 +1,53 @@
+{#- Grain: one customer with a session that is not a bot's, who does not object to profiling, kind of list (again, new) and
+    rank from 1 to 3. Built whole: what is popular moves with as_of. Nobody is without a list. -#}
+
+with
+
+request as (
+    select as_of_date from {{ ref('prediction_request') }}
+),
+
+origins as (
+    select
+        0 as days_back,
+        cast({{ dbt.dateadd('day', 1, 'as_of_date') }} as date) as origin_date
+    from request
+),
+
+bought as (
+    select * from {{ ref('customer_purchases') }}
+),
+
+asked as (
+    select
+        0 as days_back,
+        user_sk
+    from {{ ref('prediction_features') }}
+    where {{ 'true' if clientele.head_is_on('recommendations') else 'false' }}
+),
+
+{{ clientele.recommendation_ctes('bought', 'origins', 'asked') }},
+
+customers as (
+    select user_sk, user_key from {{ ref('users') }}
+),
+
+final as (
+    select
+        customers.user_key,
+        cast(listed.kind as varchar(8)) as kind,
+        cast(listed.list_place as integer) as list_rank,
+        listed.product_id,
+        cast(product_taxonomy.category_family as varchar(256)) as category_family,
+        cast(product_taxonomy.brand as varchar(256)) as brand,
+        {{ clientele.round_to_step('listed.score', '0.01') }} as score,
+        cast(listed.source as varchar(16)) as list_source,
+        cast(listed.because_of as bigint) as because_of,
+        request.as_of_date
+    from listed
+    cross join request
+    inner join customers on listed.user_sk = customers.user_sk
+    left join {{ ref('product_taxonomy') }} as product_taxonomy on listed.product_id = product_taxonomy.product_id
+)
+
+select * from final

@@ -1,0 +1,145 @@
+"""A fit of the heads about customers as the rows of its parts: what the dbt Python model calls."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import pandas as pd
+
+from clientele.learning.fields import to_fields
+
+# The fields of each part, by their names in the rows of `clientele.predictions.fit`.
+PARTS = {
+    "head": {"head": "head", "model": "scored_by", "text": "reason"},
+    "weight": {
+        "head": "output",
+        "item": "feature",
+        "item_position": "feature_position",
+        "piece": "piece",
+        "value": "weight",
+        "low": "clip_lo",
+        "high": "clip_hi",
+        "expected": "feature_mean",
+    },
+    "cut": {"item": "feature", "item_position": "feature_position", "value": "weight"},
+    "cell": {"head": "output", "item_position": "feature_position", "value": "weight"},
+    "parameter": {
+        "head": "output",
+        "item": "feature",
+        "value": "weight",
+        "low": "clip_lo",
+        "high": "clip_hi",
+    },
+    "evaluation": {
+        "head": "head",
+        "model": "model",
+        "compared_with": "compared_with",
+        "origin": "origin",
+        "item": "metric",
+        "value": "value",
+        "low": "ci_lo",
+        "high": "ci_hi",
+        "n_users": "n_users",
+    },
+    "gate": {
+        "head": "head",
+        "item": "criterion",
+        "compared_with": "compared_with",
+        "expected": "bar",
+        "value": "value",
+        "low": "ci_lo",
+        "high": "ci_hi",
+        "text": "outcome",
+        "why": "reason",
+    },
+    "calibration": {
+        "head": "head",
+        "model": "model",
+        "item_position": "decile",
+        "expected": "predicted",
+        "value": "observed",
+        "low": "ci_lo",
+        "high": "ci_hi",
+        "n_users": "n_users",
+    },
+}
+SCORES = ("weight", "cut", "cell", "parameter", "head")
+
+
+def prediction_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None) -> pd.DataFrame:
+    """Fit the heads if that is due, judge them against their heuristics, and return the new rows.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        ``request``, ``frame`` and ``families``: the dbt models prediction_request, prediction_frame and
+        family_frame.
+    earlier : DataFrame or None
+        The rows of ``prediction_fit_fields`` so far; None when there is no table.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `clientele.learning.fields.SCHEMA`; empty when no fit is due. Parts: ``card`` (heads asked
+        for, and the days of history from which on another one is possible), ``head`` (what scores it, and
+        why), ``weight``, ``cut`` and ``cell`` (the heuristic), ``parameter``, ``evaluation``, ``gate`` and
+        ``calibration``.
+
+    Examples
+    --------
+    >>> request = pd.DataFrame({"is_due": [False], "as_of_date": ["2020-01-31"]})
+    >>> len(prediction_rows({"request": request}, None))
+    0
+    """
+    request = frames["request"].iloc[0]
+    if not request["is_due"]:
+        return to_fields({})
+    # scikit-learn takes a second; most builds fit nothing
+    from clientele.predictions.fit import fit_orders
+
+    heads = str(request["heads"])
+    parts = parts_of(fit_orders(frames["frame"], int(request["n_days"]), wanted(heads)))
+    parts["card"] = parts["card"].assign(heads=heads)
+    version = f"{pd.Timestamp(request['as_of_date']):%Y%m%d}-{digest(parts)[:8]}"
+    number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
+    return to_fields(parts, number, version)
+
+
+def parts_of(rows: list[dict[str, object]]) -> dict[str, pd.DataFrame]:
+    """Sort rows of `clientele.predictions.fit` into the parts of a fit.
+
+    Examples
+    --------
+    >>> parts = parts_of([{"row_kind": "cut", "item": "recency_ln", "item_position": 1, "value": 0.5}])
+    >>> parts["cut"].to_dict("records")
+    [{'feature': 'recency_ln', 'feature_position': 1, 'weight': 0.5}]
+    """
+    kinds = [row["row_kind"] for row in rows]
+    found = {"card": pd.DataFrame([{row["item"]: row["value"] for row in rows if row["row_kind"] == "card"}])}
+    for part, fields in PARTS.items():
+        own = [
+            {name: row[field] for field, name in fields.items() if field in row}
+            for row, kind in zip(rows, kinds, strict=True)
+            if kind == part
+        ]
+        found[part] = pd.DataFrame(own)
+    return found
+
+
+def wanted(heads: str) -> set[str]:
+    """Return the heads that the var asks for.
+
+    Examples
+    --------
+    >>> sorted(wanted("spend next_order")), wanted("none")
+    (['next_order', 'spend'], set())
+    """
+    every = {"next_order", "spend", "category", "recommendations", "rebuy", "forecast"}
+    return every if heads == "all" else set(heads.split()) & every
+
+
+def digest(parts: Mapping[str, pd.DataFrame]) -> str:
+    """Return a hash of what scores, and of the reasons why nothing does."""
+    text = "".join(parts[part].to_csv(index=False, float_format="%.10g") for part in SCORES)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,76 @@
+"""From files to what is said of every customer: the tables of a whole build."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from rescoring import rescored
+from support import WITHOUT_TESTS, House
+
+ROOM = ("--select", "+customer_predictions", *WITHOUT_TESTS)
+
+
+def test_sql_gives_every_customer_the_scores_of_python(built_shop):
+    with built_shop.connection() as connection:
+        features = connection.sql("from core.prediction_features order by user_sk").df()
+        scores = connection.sql("from core.customer_scores order by user_sk").df()
+        tables = (
+            connection.sql(f"from core.{name}").df() for name in ("prediction_heads", "prediction_weights")
+        )
+        expected = rescored(*tables, features)
+    assert (scores["user_sk"] == expected["user_sk"]).all() and len(scores) > 2000
+    assert {"p_order_30d", "days_to_order_p50", "expected_spend_30d"} <= set(expected)
+    for name in expected.columns:
+        np.testing.assert_allclose(
+            scores[name].to_numpy(float), expected[name].to_numpy(float), rtol=1e-9, atol=1e-12, err_msg=name
+        )
+
+
+def test_every_head_has_a_verdict(built_shop):
+    verdicts = dict(
+        built_shop.rows("select head, outcome from monitor.prediction_gates where criterion = 'verdict'")
+    )
+    assert {"order_7d", "order_30d", "order_90d", "spend_30d", "spend_90d"} <= set(verdicts)
+    # four months are too few for 90 days
+    assert verdicts["order_90d"] == verdicts["spend_90d"] == "refused"
+    assert (
+        built_shop.value("select count(*) from marts.customer_predictions where p_order_90d is not null") == 0
+    )
+    refused = built_shop.value(
+        "select reason from monitor.prediction_gates where head = 'order_90d' and criterion = 'verdict'"
+    )
+    assert "210 days of history" in refused
+
+
+def test_chances_are_as_many_orders_as_came(built_shop):
+    """Deciles of the backtest: what was said is what came, and more was said where more came."""
+    with built_shop.connection() as connection:
+        deciles = connection.sql("from monitor.prediction_calibration where head = 'order_30d'").df()
+    assert len(deciles) >= 5
+    said, came = (np.average(deciles[name], weights=deciles["n_users"]) for name in ("predicted", "observed"))
+    assert said == pytest.approx(came, abs=0.03)
+    assert deciles["observed"].iloc[-1] > 3 * deciles["observed"].iloc[0]
+
+
+def test_the_future_changes_nothing_that_was_known(built_shop, tmp_path):
+    """With another month of events, the features of the same day stay what they were."""
+    house = built_shop.copy(tmp_path)
+    day = built_shop.value("select as_of_date from core.prediction_request")
+    before = features_of(built_shop)
+    house.lake = tmp_path / "lake"
+    for path in [*built_shop.lake.iterdir(), *(built_shop.folder / "later").iterdir()]:
+        (house.lake / path.name).symlink_to(path)
+    house.variables["as_of"] = f"{day} 23:59:59"
+    house.build(*ROOM)
+    after = features_of(house)
+    both = before.merge(after, on="user_sk", suffixes=("", "_later"))
+    # whoever looks like a bot since then is gone
+    assert len(both) > 0.99 * len(before)
+    for name in before.columns.drop("user_sk"):
+        np.testing.assert_allclose(both[name], both[f"{name}_later"], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def features_of(house: House) -> pd.DataFrame:
+    with house.connection() as connection:
+        return connection.sql("from core.prediction_features order by user_sk").df()
