@@ -12,8 +12,8 @@ import pytest
 import yaml
 from scipy.stats import mannwhitneyu
 
-from clientele.personas import Settings, fit_personas
 from clientele.learning.fields import to_fields
+from clientele.personas import Settings, fit_personas
 from clientele.personas.description import description_parts
 
 ROOT = Path(__file__).parents[2]

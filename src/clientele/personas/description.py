@@ -34,8 +34,9 @@ def description_parts(
     Returns
     -------
     dict of str to DataFrame
-        ``name`` (a row per persona; ``first_seen_week`` is that within which most of its members came), ``rule`` (a row per rule and feature: above ``above``, up to ``up_to``),
-        ``rule_words`` (a row per rule and language) and ``rule_fidelity`` (a row per metric).
+        ``name`` (a row per persona; ``first_seen_week``: within which most of its members came), ``rule``
+        (a row per rule and feature: above ``above``, up to ``up_to``), ``rule_words`` (a row per rule and
+        language) and ``rule_fidelity`` (a row per metric).
     """
     families = _families(frames["families"])
     sample = frames["sample"][frames["sample"]["user_sk"].isin(labels["user_sk"])]
@@ -51,7 +52,9 @@ def description_parts(
     columns = ["segment_id", *(f"segment_name_{language}" for language in LANGUAGES), "named_after"]
     return {
         "name": names[columns].assign(
-            first_seen_week=[f"{weeks[id_]:%Y-%m-%d}" if id_ in weeks else None for id_ in names["segment_id"]]
+            first_seen_week=[
+                f"{weeks[id_]:%Y-%m-%d}" if id_ in weeks else None for id_ in names["segment_id"]
+            ]
         ),
         "rule": rules.conditions,
         "rule_words": rules.words.rename(columns={"precision": "rule_precision"}),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clientele.personas.fit import PersonaFit
     from clientele.personas.gate import Standing
 
-# The field of a fit, and the column of fit_request, that says what the features were made with (decision 0060).
+# A field of each fit and a column of fit_request: what the features were made with (decision 0060).
 FEATURES_HASH = "features_hash"
 
 
@@ -44,8 +44,8 @@ def fit_rows(
     -------
     DataFrame
         Columns of `clientele.learning.fields.SCHEMA`; empty when no fit is due. A fit that gives a model
-        which there is already leaves the part ``unchanged``, the first time and whenever the features are made
-        otherwise.
+        which there is already leaves the part ``unchanged``, the first time and whenever the features are
+        made otherwise.
     """
     request = frames["request"].iloc[0]
     features_hash = str(request.get(FEATURES_HASH) or "")
