@@ -62,6 +62,11 @@
         their number, and two sums over the MD5 of each. -#}
     {%- set facts = clientele.file_facts() -%}
     {%- set of_row = "md5(replace(line_text, ',', chr(31)))" -%}
+    {%- set sums -%}
+        (cast(count(*) as varchar(20)) || ':'
+        || cast(sum(cast({{ clientele.hex_to_integer(of_row) }} as decimal(38, 0))) as varchar(40)) || ':'
+        || cast(sum(cast({{ clientele.hex_to_integer('right(' ~ of_row ~ ', 15)') }} as decimal(38, 0))) as varchar(40)))
+    {%- endset %}
     select
         {% for fact, type in facts.items() %}cast(days.{{ fact }} as {{ type }}) as {{ fact }},
         {% endfor %}
@@ -72,11 +77,7 @@
         select
             '{{ clientele.setting("events_relation") }}/' || event_day as file_path,
             '{{ clientele.setting("events_relation").split(".")[-1] | replace("ref:", "") }} ' || event_day as file_name,
-            md5(
-                cast(count(*) as varchar(20)) || ':'
-                || cast(sum(cast({{ clientele.hex_to_integer(of_row) }} as decimal(38, 0))) as varchar(40)) || ':'
-                || cast(sum(cast({{ clientele.hex_to_integer('right(' ~ of_row ~ ', 15)') }} as decimal(38, 0))) as varchar(40))
-            ) as sha256,
+            md5({{ sums }}) || md5('again ' || {{ sums }}) as sha256,
             sum(length(line_text)) as file_bytes,
             null as modified_ns,
             'relation' as file_format,

@@ -177,8 +177,12 @@
 
 
 {% macro _tables() %}
-    {#- Everything that dbt keeps as a table or a view, in the order of its names. -#}
-    {{ return(graph.nodes.values() | selectattr('resource_type', 'in', ['model', 'seed', 'snapshot']) | sort(attribute='name')) }}
+    {#- All of this project that dbt keeps as a table or a view, in the order of its names. What another project makes of it,
+        that project answers for. -#}
+    {{ return(
+        graph.nodes.values() | selectattr('package_name', 'equalto', 'clientele')
+        | selectattr('resource_type', 'in', ['model', 'seed', 'snapshot']) | sort(attribute='name')
+    ) }}
 {% endmacro %}
 
 

@@ -6,12 +6,13 @@
         {%- set failures = results
             | selectattr('status', 'in', ['error', 'fail', 'skipped', 'runtime error', 'partial success']) | list -%}
         {%- set marts = [] -%}
-        {%- for result in results if result.node.resource_type == 'model' and result.node.schema == 'marts' -%}
+        {%- for result in results if result.node.resource_type == 'model' and result.node.schema == 'marts'
+            and result.node.package_name == 'clientele' -%}
             {%- do marts.append(result.node.name) -%}
         {%- endfor -%}
         {%- set all_marts = graph.nodes.values()
             | selectattr('resource_type', 'equalto', 'model') | selectattr('schema', 'equalto', 'marts')
-            | map(attribute='name') | list -%}
+            | selectattr('package_name', 'equalto', 'clientele') | map(attribute='name') | list -%}
         {%- if failures -%}
             {{ print(
                 'not published: ' ~ failures | length
