@@ -134,6 +134,7 @@ numbered_events as (
         events.event_type,
         events.product_id,
         events.price,
+        events.quantity,
         known_sessions.session_number,
         row_number() over (
             partition by events.user_sk
@@ -157,7 +158,8 @@ part_events as (
         numbered_events.event_at,
         numbered_events.event_type,
         numbered_events.product_id,
-        numbered_events.price
+        numbered_events.price,
+        numbered_events.quantity
     from numbered_events
     inner join moments
         on

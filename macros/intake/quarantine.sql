@@ -121,59 +121,66 @@
                 else 'field_too_long'
             end as fault
         from (
-            select
-                texts.file_id,
-                texts.load_id,
-                texts.delivered_at,
-                texts.line_kind,
-                texts.line_fault,
-                texts.has_nul,
-                texts.may_be_long,
-                texts.line_text,
-                texts.event_time_text,
-                texts.user_id_text,
-                texts.product_id_text,
-                texts.price_text,
-                texts.quantity_text,
-                {{ clientele.event_type_word('texts.event_type') }} as event_type,
-                {{ clientele.utc_timestamp('texts.event_time_text') }} as event_at,
-                {{ clientele.fraction_of_second('texts.event_time_text') }} as fraction_ns,
-                {% if kinds['product'] == 'text' -%}
-                {{ clientele.present(clientele.normal_id('texts.product_id_text', 'text')) }} as product_code,
-                {%- else -%}
-                {{ clientele.whole_number('texts.product_id_text') }} as product_id,
-                {%- endif %}
-                {% if kinds['user'] == 'text' -%}
-                {{ clientele.present(clientele.normal_id('texts.user_id_text', 'text')) }} as user_id,
-                {%- else -%}
-                {{ clientele.whole_number('texts.user_id_text') }} as user_id,
-                {%- endif %}
-                {{ clientele.decimal_number('texts.price_text') }} as price,
-                cast({{ clientele.decimal_number('texts.quantity_text') }} as decimal(12, 3)) as quantity,
-                {% if kinds['category'] == 'integer' -%}
-                {{ clientele.whole_number('texts.category_id') }} as category_number,
-                coalesce(
-                    cast({{ clientele.whole_number('texts.category_id') }} as varchar(32)), {{ clientele.present('texts.category_id') }}
-                ) as category_id,
-                {%- else -%}
-                {{ clientele.present('texts.category_id') }} as category_id,
-                {%- endif %}
-                {{ clientele.present('texts.category_code') }} as category_code,
-                {{ clientele.present('texts.brand') }} as brand,
-                {{ clientele.present('texts.user_session') }} as user_session
-            from (
-                -- a step of its own: what follows asks for these more than once
-                select
-                    {% for column in ['file_id', 'load_id', 'delivered_at', 'line_kind', 'line_fault', 'has_nul', 'may_be_long', 'line_text',
-                        'event_time_text', 'user_id_text', 'product_id_text', 'price_text', 'quantity_text', 'event_type'] -%}
-                    rows_read.{{ column }},
-                    {% endfor -%}
-                    {{ clientele.plain_text('rows_read', 'category_id') }} as category_id,
-                    lower({{ clientele.plain_text('rows_read', 'category_code') }}) as category_code,
-                    lower({{ clientele.plain_text('rows_read', 'brand') }}) as brand,
-                    {{ clientele.plain_text('rows_read', 'user_session') }} as user_session
-                from {{ rows }} as rows_read
-            ) as texts
+            {{ clientele.typed_lines(rows) }}
         ) as typed
     ) as judged
+{% endmacro %}
+
+
+{% macro typed_lines(rows) %}
+    {#- Typed columns of lines, with the texts that reasons ask for. `rows`: as judged_lines has it. -#}
+    {%- set kinds = {'user': clientele.id_kind('user'), 'product': clientele.id_kind('product'), 'category': clientele.id_kind('category')} %}
+    select
+        texts.file_id,
+        texts.load_id,
+        texts.delivered_at,
+        texts.line_kind,
+        texts.line_fault,
+        texts.has_nul,
+        texts.may_be_long,
+        texts.line_text,
+        texts.event_time_text,
+        texts.user_id_text,
+        texts.product_id_text,
+        texts.price_text,
+        texts.quantity_text,
+        {{ clientele.event_type_word('texts.event_type') }} as event_type,
+        {{ clientele.utc_timestamp('texts.event_time_text') }} as event_at,
+        {{ clientele.fraction_of_second('texts.event_time_text') }} as fraction_ns,
+        {% if kinds['product'] == 'text' -%}
+        {{ clientele.present(clientele.normal_id('texts.product_id_text', 'text')) }} as product_code,
+        {%- else -%}
+        {{ clientele.whole_number('texts.product_id_text') }} as product_id,
+        {%- endif %}
+        {% if kinds['user'] == 'text' -%}
+        {{ clientele.present(clientele.normal_id('texts.user_id_text', 'text')) }} as user_id,
+        {%- else -%}
+        {{ clientele.whole_number('texts.user_id_text') }} as user_id,
+        {%- endif %}
+        {{ clientele.decimal_number('texts.price_text') }} as price,
+        cast({{ clientele.decimal_number('texts.quantity_text') }} as decimal(12, 3)) as quantity,
+        {% if kinds['category'] == 'integer' -%}
+        {{ clientele.whole_number('texts.category_id') }} as category_number,
+        coalesce(
+            cast({{ clientele.whole_number('texts.category_id') }} as varchar(32)), {{ clientele.present('texts.category_id') }}
+        ) as category_id,
+        {%- else -%}
+        {{ clientele.present('texts.category_id') }} as category_id,
+        {%- endif %}
+        {{ clientele.present('texts.category_code') }} as category_code,
+        {{ clientele.present('texts.brand') }} as brand,
+        {{ clientele.present('texts.user_session') }} as user_session
+    from (
+        -- a step of its own: what follows asks for these more than once
+        select
+            {% for column in ['file_id', 'load_id', 'delivered_at', 'line_kind', 'line_fault', 'has_nul', 'may_be_long', 'line_text',
+                'event_time_text', 'user_id_text', 'product_id_text', 'price_text', 'quantity_text', 'event_type'] -%}
+            rows_read.{{ column }},
+            {% endfor -%}
+            {{ clientele.plain_text('rows_read', 'category_id') }} as category_id,
+            lower({{ clientele.plain_text('rows_read', 'category_code') }}) as category_code,
+            lower({{ clientele.plain_text('rows_read', 'brand') }}) as brand,
+            {{ clientele.plain_text('rows_read', 'user_session') }} as user_session
+        from {{ rows }} as rows_read
+    ) as texts
 {% endmacro %}

@@ -50,7 +50,7 @@ member_sums as (
         cast(count(*) as bigint) as n_users,
         cast(sum(n_orders) as bigint) as n_orders,
         cast(sum(revenue) as decimal(38, 4)) as revenue,
-        {{ clientele.double('sum(' ~ clientele.exact(squared_revenue) ~ ')') }} as squared_revenue,
+        {{ clientele.double('sum(cast(round(' ~ squared_revenue ~ ', 9) as decimal(38, 9)))') }} as squared_revenue,
         cast(sum(case when n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
         cast(sum(case when n_orders > 1 then 1 else 0 end) as bigint) as n_repeat_buyers,
         cast({{ clientele.most_orders() }} as bigint) as largest_orders,

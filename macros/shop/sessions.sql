@@ -7,8 +7,14 @@
         {% for event_type, name in {'view': 'views', 'cart': 'carts', 'remove_from_cart': 'removes', 'purchase': 'purchases'}.items() -%}
         cast(sum(case when event_type = '{{ event_type }}' then 1 else 0 end) as bigint) as n_{{ name }},
         {% endfor -%}
-        cast(sum(case when event_type = 'purchase' then price else 0 end) as decimal(18, 4)) as revenue
+        cast(sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as decimal(18, 4)) as revenue
 {% endmacro %}
+
+
+{% macro line_value() -%}
+    {#- What a line of an order is worth: the price of one, times the quantity where the file has one. -#}
+    price * coalesce(quantity, 1)
+{%- endmacro %}
 
 
 {% macro sessions(events) %}

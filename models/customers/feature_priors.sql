@@ -17,7 +17,8 @@ reference as (
 ),
 
 reference_events as (
-    select events.user_sk, events.session_sk, events.product_id, events.event_at, events.event_type, events.price
+    select
+        events.user_sk, events.session_sk, events.product_id, events.event_at, events.event_type, events.price, events.quantity
     from {{ ref('events') }} as events
     cross join reference
     where

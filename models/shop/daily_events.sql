@@ -12,7 +12,7 @@ touched as (
 
 {% endif %}
 events as (
-    select cast(event_at as date) as event_date, event_type, price
+    select cast(event_at as date) as event_date, event_type, price, quantity
     from {{ ref('events') }}
     {% if is_incremental() %}
     where
@@ -27,7 +27,9 @@ counted as (
         event_date,
         count(*) as n_events,
         cast(sum(case when event_type = 'purchase' then 1 else 0 end) as bigint) as n_purchases,
-        cast(sum(case when event_type = 'purchase' then price else 0 end) as decimal(18, 4)) as revenue
+        cast(
+            sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as decimal(18, 4)
+        ) as revenue
     from events
     group by event_date
 )

@@ -15,7 +15,8 @@ reference as (
 ),
 
 events as (
-    select events.user_sk, events.session_sk, events.product_id, events.event_at, events.event_type, events.price
+    select
+        events.user_sk, events.session_sk, events.product_id, events.event_at, events.event_type, events.price, events.quantity
     from {{ ref('events') }} as events
     cross join reference
     where
@@ -24,11 +25,11 @@ events as (
 ),
 
 purchases as (
-    select user_sk, session_sk, product_id, event_at, price from events where event_type = 'purchase'
+    select user_sk, session_sk, product_id, event_at, price, quantity from events where event_type = 'purchase'
 ),
 
 orders as (
-    select user_sk, session_sk, count(*) as n_items, sum(price) as revenue
+    select user_sk, session_sk, count(*) as n_items, sum({{ clientele.line_value() }}) as revenue
     from purchases
     group by user_sk, session_sk
 ),

@@ -289,7 +289,7 @@ def test_quarantine_holds_the_line_as_it_was(delivery):
     held = dict(
         house.rows(
             "select line_number, line_text from vault.vault.quarantined_lines "
-            "where file_name like 'a%' and reason not in ('invalid_encoding', 'control_character')"
+            "where file_name like 'a_every%' and reason not in ('invalid_encoding', 'control_character')"
         )
     )
     lines = drafts["a_every_reason.csv"].content.split(b"\n")

@@ -42,6 +42,7 @@
         {%- endfor -%}
         {%- if not lossy -%}{%- set done.value = true -%}{%- endif -%}
     {%- endfor -%}
+    {%- do run_query('select clientele_unpacked(null, null)') -%}
     {%- call statement('main') -%} select 1 {%- endcall -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}

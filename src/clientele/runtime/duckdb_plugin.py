@@ -153,8 +153,14 @@ class Plugin(BasePlugin):
     def _home(self) -> Path:
         return Path(self.creds.path).parent
 
-    def _unpacked(self, path: str, packed: str) -> str:
-        """Write a packed file's text beside the databases, for DuckDB, which does not know this packing."""
+    def _unpacked(self, path: str | None, packed: str | None) -> str | None:
+        """Write a packed file's text beside the databases, for DuckDB, which does not know this packing.
+
+        It stays until the next one is written; without a path it goes.
+        """
+        shutil.rmtree(self._home / "unpacked", ignore_errors=True)
+        if path is None or packed is None:
+            return None
         target = self._home / "unpacked" / f"{sha256(path.encode()).hexdigest()[:32]}.csv"
         formats.unpack(path, packed, target)
         return str(target)

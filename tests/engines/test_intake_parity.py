@@ -1,0 +1,123 @@
+"""Files as people have them become the same events, and the same quarantine, on both engines."""
+
+from __future__ import annotations
+
+import pytest
+from pair import Pair
+from redshift_lint import refusals
+from standin import Proxy
+from support import HEADER, UP_TO_EVENTS, House
+from warehouse import Warehouse
+
+READ_ALL = {"quarantine_refuse_share": 1}
+LINE = "{time},{type},{product},{category},{code},{brand},{price},{user},{session}"
+PLAIN = {
+    "time": "2019-10-01 12:00:00 UTC",
+    "type": "view",
+    "product": "1001",
+    "category": "2053",
+    "code": "a.b",
+    "brand": "acme",
+    "price": "10.00",
+    "user": "500000001",
+    "session": "s1",
+}
+CHANGES = [
+    {},
+    {"type": " Add_To_Cart "},
+    {"type": "transaction"},
+    {"type": "refund"},
+    {"type": "hover"},
+    {"user": "0500000001.0"},
+    {"user": " +7 "},
+    {"user": "\uff17"},
+    {"user": "0"},
+    {"user": "NaN"},
+    {"user": "5e8"},
+    {"user": ""},
+    {"product": "007"},
+    {"product": "SKU-1"},
+    {"brand": " ACME "},
+    {"brand": "NULL", "code": "\\N", "session": "none", "category": "nan"},
+    {"brand": '"Black, ""Deck"""'},
+    {"brand": ' "quoted" '},
+    {"price": "1.23e+01"},
+    {"price": "$5"},
+    {"price": '"12,30"'},
+    {"price": "-1"},
+    {"price": ""},
+    *(
+        {"time": time}
+        for time in (
+            "2019-10-01T12:00:00.5Z",
+            "2019-10-01 12:00:00.25",
+            "2019-10-01 14:00:00+02:00",
+            "2019-10-01 09:30:00 -0230",
+            "2019-10-01 12:01",
+            "1569931200",
+            "1569931200123",
+            "1569931200123456789",
+            "10/11/2019 12:00:00",
+            "2019-10-01",
+            "yesterday",
+        )
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, postgres, proxy):
+    folder = tmp_path_factory.mktemp("intake-parity")
+    strict = Proxy(postgres.port, lint=lambda sql: [finding.message for finding in refusals(sql)])
+    strict.start()
+    try:
+        pair = Pair(
+            House(folder / "duckdb", papers=False), Warehouse(folder / "redshift", postgres, strict, proxy)
+        )
+        changed = [
+            LINE.format(**PLAIN | {"product": str(2000 + n)} | change) for n, change in enumerate(CHANGES)
+        ]
+        pair.deliver("kinds.csv", "\n".join([HEADER, *changed, "", HEADER, changed[0]]).encode())
+        short = "user_id,event_time,price,event_type,product_id,device,quantity\n"
+        pair.deliver("columns.csv", f"{short}41,2019-10-01 12:00:00 UTC,5,purchase,9,tv,3\n".encode())
+        pair.build(*UP_TO_EVENTS, on_redshift=(), variables=READ_ALL)
+        pair.strict = strict
+        yield pair
+    finally:
+        strict.stop()
+
+
+def both(pair: Pair, query: str) -> tuple[list, list]:
+    ours = pair.house.rows(query.replace("vault.", "vault.vault."))
+    return sorted(map(str, ours)), sorted(map(str, pair.warehouse.rows(query)))
+
+
+def test_events_are_the_same(pair):
+    ours, theirs = both(
+        pair,
+        "select user_sk, event_at, event_type, product_id, category_id, category_code, brand, "
+        "cast(price as varchar(20)), cast(quantity as varchar(20)), fraction_ns, session_sk = 0 "
+        "from core.events",
+    )
+    assert ours == theirs
+    assert len(ours) > 20
+
+
+def test_what_is_left_out_is_the_same(pair):
+    ours, theirs = both(pair, "select reason, count(*) from vault.quarantined_lines group by reason")
+    assert ours == theirs
+    ours, theirs = both(
+        pair,
+        "select file_name, n_lines, n_headers, n_blank, n_loaded, n_duplicates, n_quarantined, n_unaccounted "
+        "from monitor.reconciliation",
+    )
+    assert ours == theirs
+
+
+def test_nothing_was_refused(pair):
+    assert pair.strict.refusals == []
+
+
+def test_small_macros_give_the_known_answers(pair):
+    done = pair.warehouse.run("test", "--select", "macros_give_known_answers")
+    assert done.succeeded, done.said[-3000:]
