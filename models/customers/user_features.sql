@@ -26,8 +26,8 @@ final as (
         {{ clientele.week_of('feature_values.first_event_at') }} as first_event_week,
         {{ clientele.week_of('feature_values.last_event_at') }} as last_event_week,
         {{ clientele.week_of('feature_values.last_order_at') }} as last_order_week,
-        {% for feature in clientele.feature_names() %}
-        {{ clientele.round_to_step('feature_values.' ~ feature, 0.1) }} as {{ feature }}{{ ',' if not loop.last }}
+        {% for name in clientele.feature_names() %}
+        {{ clientele.round_to_step('feature_values.' ~ name, 0.1) }} as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from feature_values
     inner join users on feature_values.user_sk = users.user_sk
