@@ -38,30 +38,7 @@ cards as (
     group by fit_number, model_version
 ),
 
--- what the features were made with when a version was fitted, or last came out of a fit again
-marks as (
-    select
-        model_version,
-        fit_number,
-        max(text) as features_hash,
-        row_number() over (partition by model_version order by fit_number desc nulls last) as place
-    from fits
-    where item = 'features_hash'
-    group by model_version, fit_number
-),
-
-newest_marks as (
-    select model_version, features_hash from marks where place = 1
-),
-
-judged_cards as (
-    select
-        cards.*,
-        coalesce(newest_marks.features_hash = fit_request.features_hash, false) as are_features_current
-    from cards
-    cross join {{ ref('fit_request') }} as fit_request
-    left join newest_marks on cards.model_version = newest_marks.model_version
-),
+{{ clientele.judged_card_ctes('cards', 'fits') }},
 
 decisions as (
     select
