@@ -3,8 +3,14 @@
 {% macro persona_label_ctes(flag) %}
     {#- CTEs that end in `persona_labels`: the personas of the model that segment_models marks with `flag`, with the names
         that the fit gave, or a person's (segment_name_overrides; a row for this very model goes before one for all). -#}
-name_rows as (
-    select * from {{ ref('segment_fits') }} where row_kind = 'name'
+fitted_words as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'name', {
+        'segment_id': 'integer',
+        'segment_name_en': 'varchar(256)',
+        'segment_name_fr': 'varchar(256)',
+        'named_after': 'varchar(4096)',
+        'first_seen_week': 'varchar(10)',
+    }) }}
 ),
 
 named_model as (
@@ -17,15 +23,14 @@ name_overrides as (
 
 fitted_names as (
     select
-        name_rows.model_version,
-        cast(name_rows.segment_id as integer) as segment_id,
-        max(case when name_rows.item = 'en' then name_rows.text end) as name_en,
-        max(case when name_rows.item = 'fr' then name_rows.text end) as name_fr,
-        max(case when name_rows.item = 'named_after' then name_rows.text end) as named_after,
-        max(case when name_rows.item = '(cohort)' then name_rows.text end) as first_seen_week
-    from name_rows
-    inner join named_model on name_rows.fit_number = named_model.fit_number
-    group by name_rows.model_version, cast(name_rows.segment_id as integer)
+        fitted_words.model_version,
+        fitted_words.segment_id,
+        fitted_words.segment_name_en as name_en,
+        fitted_words.segment_name_fr as name_fr,
+        fitted_words.named_after,
+        fitted_words.first_seen_week
+    from fitted_words
+    inner join named_model on fitted_words.fit_number = named_model.fit_number
 ),
 
 persona_labels as (
@@ -35,7 +40,7 @@ persona_labels as (
         cast(coalesce(own.name_en, standing.name_en, fitted_names.name_en) as varchar(256)) as segment_name,
         cast(coalesce(own.name_fr, standing.name_fr, fitted_names.name_fr) as varchar(256)) as segment_name_fr,
         fitted_names.named_after,
-        cast(cast(fitted_names.first_seen_week as varchar(10)) as date) as first_seen_week,
+        cast(fitted_names.first_seen_week as date) as first_seen_week,
         coalesce(own.decided_by, standing.decided_by) as named_by
     from fitted_names
     left join name_overrides as own
@@ -48,67 +53,80 @@ persona_labels as (
 
 {% macro persona_rule_ctes(flag) %}
     {#- CTEs that end in `persona_rules`: the rules of the surrogate tree of the model that segment_models marks. -#}
-rule_rows as (
-    select * from {{ ref('segment_fits') }} where row_kind in ('rule_words', 'rule_fidelity')
-),
-
 ruled_model as (
     select fit_number from {{ ref('segment_models') }} where {{ flag }}
 ),
 
-rules_of_model as (
-    select rule_rows.*
-    from rule_rows
-    inner join ruled_model on rule_rows.fit_number = ruled_model.fit_number
+rule_words as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'rule_words', {
+        'segment_id': 'integer',
+        'rule_number': 'integer',
+        'language': 'varchar(16)',
+        'words': 'varchar(2048)',
+        'coverage': 'double precision',
+        'rule_precision': 'double precision',
+    }) }}
+),
+
+rule_fidelity as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'rule_fidelity', {
+        'segment_id': 'integer',
+        'metric': 'varchar(256)',
+        'value': 'double precision',
+    }) }}
 ),
 
 worded_rules as (
     select
-        model_version,
-        segment_id,
-        item_position,
-        max(case when item = 'en' then text end) as rule_text,
-        max(case when item = 'fr' then text end) as rule_text_fr,
-        max(value) as coverage,
-        max(feature_mean) as rule_precision
-    from rules_of_model
-    where row_kind = 'rule_words'
-    group by model_version, segment_id, item_position
+        rule_words.model_version,
+        rule_words.segment_id,
+        rule_words.rule_number,
+        max(case when rule_words.language = 'en' then rule_words.words end) as rule_text,
+        max(case when rule_words.language = 'fr' then rule_words.words end) as rule_text_fr,
+        max(rule_words.coverage) as coverage,
+        max(rule_words.rule_precision) as rule_precision
+    from rule_words
+    inner join ruled_model on rule_words.fit_number = ruled_model.fit_number
+    group by rule_words.model_version, rule_words.segment_id, rule_words.rule_number
 ),
 
-rule_fidelity as (
+fidelity_rows as (
+    select rule_fidelity.*
+    from rule_fidelity
+    inner join ruled_model on rule_fidelity.fit_number = ruled_model.fit_number
+),
+
+persona_fidelity as (
     select
         segment_id,
-        max(case when item = 'precision' then value end) as persona_precision,
-        max(case when item = 'recall' then value end) as persona_recall
-    from rules_of_model
-    where row_kind = 'rule_fidelity'
+        max(case when metric = 'precision' then value end) as persona_precision,
+        max(case when metric = 'recall' then value end) as persona_recall
+    from fidelity_rows
     group by segment_id
 ),
 
 tree_fidelity as (
     select
-        max(case when item = 'accuracy' then value end) as tree_accuracy,
-        max(case when item = 'n_users' then value end) as n_judged
-    from rules_of_model
-    where row_kind = 'rule_fidelity'
+        max(case when metric = 'accuracy' then value end) as tree_accuracy,
+        max(case when metric = 'n_users' then value end) as n_judged
+    from fidelity_rows
 ),
 
 persona_rules as (
     select
         worded_rules.model_version,
-        cast(worded_rules.segment_id as integer) as segment_id,
-        cast(worded_rules.item_position as integer) as rule_number,
-        cast(worded_rules.rule_text as varchar(2048)) as rule_text,
-        cast(worded_rules.rule_text_fr as varchar(2048)) as rule_text_fr,
+        worded_rules.segment_id,
+        worded_rules.rule_number,
+        worded_rules.rule_text,
+        worded_rules.rule_text_fr,
         worded_rules.coverage,
         worded_rules.rule_precision,
-        rule_fidelity.persona_precision,
-        rule_fidelity.persona_recall,
+        persona_fidelity.persona_precision,
+        persona_fidelity.persona_recall,
         tree_fidelity.tree_accuracy,
         cast(tree_fidelity.n_judged as bigint) as n_judged
     from worded_rules
-    inner join rule_fidelity on worded_rules.segment_id = rule_fidelity.segment_id
+    inner join persona_fidelity on worded_rules.segment_id = persona_fidelity.segment_id
     cross join tree_fidelity
 )
 {% endmacro %}

@@ -16,7 +16,9 @@ from clientele.personas import score
 from clientele.value.rows import model_of
 
 STATUS = {True: "proven", False: "exploratory"}
-SECOND_FIT = "select * replace (2 as fit_number, '20200201-00000000' as model_version) from core.segment_fits"
+SECOND_FIT = (
+    "select * replace (2 as fit_number, '20200201-00000000' as model_version) from core.persona_fit_fields"
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +44,13 @@ def standings(
 ) -> Iterator[Callable[[str], list[tuple]]]:
     """Give what core.segment_models would say, by its own SQL, if the gate and people had said this.
 
-    `and_fits` adds rows to core.segment_fits first. Nothing is kept, and dbt is not asked again.
+    `and_fits` adds rows to core.persona_fit_fields first. Nothing is kept, and dbt is not asked again.
     """
     sql = (house.target / "compiled/clientele/models/registry/segment_models.sql").read_text()
     with house.connection(read_only=False) as connection:
         connection.begin()
         if and_fits:
-            connection.execute(f"insert into core.segment_fits {and_fits}")
+            connection.execute(f"insert into core.persona_fit_fields {and_fits}")
         connection.execute("delete from core.segment_decisions")
         for version, decision in decisions:
             connection.execute(
@@ -57,8 +59,8 @@ def standings(
         for number, gate in (gates or {}).items():
             for item, text in (("gate", gate), ("model_status", STATUS[gate == "passed"])):
                 connection.execute(
-                    "update core.segment_fits set text = ? "
-                    "where row_kind = 'card' and item = ? and fit_number = ?",
+                    "update core.persona_fit_fields set text_value = ? "
+                    "where part = 'card' and field = ? and fit_number = ?",
                     [text, item, number],
                 )
         yield lambda query: connection.execute(query.format(models=f"({sql})")).fetchall()
@@ -199,12 +201,12 @@ def test_a_challenger_replaces_the_champion_only_if_it_passes(shop, first, secon
 def test_a_model_of_other_features_is_not_proven_and_is_fitted_again(shop, own):
     """The features' hash stands in the fit; today's is that of the table of features."""
     today = shop.value("select built_with from core.load_marks where model_name = 'user_feature_values'")
-    of_fits = "row_kind = 'card' and item = 'features_hash'"
-    assert shop.rows(f"select text from core.segment_fits where {of_fits}") == [(today,)]
+    of_fits = "part = 'card' and field = 'features_hash'"
+    assert shop.rows(f"select text_value from core.persona_fit_fields where {of_fits}") == [(today,)]
     standing = "select decision, model_status, are_features_current, gate from core.segment_models"
     assert shop.rows(standing) == [("passed", "proven", True, "passed")]
     with own.connection(read_only=False) as connection:
-        connection.execute(f"update core.segment_fits set text = 'other' where {of_fits}")
+        connection.execute(f"update core.persona_fit_fields set text_value = 'other' where {of_fits}")
     own.build("--select", "segment_models", "user_segments", *WITHOUT_TESTS)
     assert champion(own) == [(1, "outdated")]
     assert own.rows(standing) == [("outdated", "exploratory", False, "passed")]
@@ -215,8 +217,8 @@ def test_a_model_of_other_features_is_not_proven_and_is_fitted_again(shop, own):
     # a fit on today's features takes its place, proven or not, and nothing is due any more
     with own.connection(read_only=False) as connection:
         connection.execute(
-            f"insert into core.segment_fits {SECOND_FIT};"
-            f"update core.segment_fits set text = '{today}' where {of_fits} and fit_number = 2"
+            f"insert into core.persona_fit_fields {SECOND_FIT};"
+            f"update core.persona_fit_fields set text_value = '{today}' where {of_fits} and fit_number = 2"
         )
     own.decide(gates={1: "passed", 2: "failed"})
     assert champion(own) == [(2, "failed")]
@@ -233,7 +235,7 @@ def test_a_request_refits_once_and_unchanged_data_rename_and_move_nobody(shop):
         )
     shop.build("--exclude", "segment_decisions", *WITHOUT_TESTS)
     assert shop.value("select is_due from core.fit_request")
-    assert shop.value("select count(*) from core.segment_fits where row_kind = 'unchanged'") == 1
+    assert shop.value("select count(*) from core.persona_fit_fields where field = 'is_unchanged'") == 1
     assert_same(shop.contents("marts"), before)
     shop.build("--select", "fit_request", *WITHOUT_TESTS)
     assert not shop.value("select is_due from core.fit_request")
