@@ -3,7 +3,7 @@
 {% macro persona_label_ctes(flag) %}
     {#- CTEs that end in `persona_labels`: the personas of the model that segment_models marks with `flag`, with the names
         that the fit gave, or a person's (segment_name_overrides; a row for this very model goes before one for all). -#}
-name_rows as (
+fitted_words as (
     {{ clientele.fit_part(ref('persona_fit_fields'), 'name', {
         'segment_id': 'integer',
         'segment_name_en': 'varchar(256)',
@@ -23,14 +23,14 @@ name_overrides as (
 
 fitted_names as (
     select
-        name_rows.model_version,
-        name_rows.segment_id,
-        name_rows.segment_name_en as name_en,
-        name_rows.segment_name_fr as name_fr,
-        name_rows.named_after,
-        name_rows.first_seen_week
-    from name_rows
-    inner join named_model on name_rows.fit_number = named_model.fit_number
+        fitted_words.model_version,
+        fitted_words.segment_id,
+        fitted_words.segment_name_en as name_en,
+        fitted_words.segment_name_fr as name_fr,
+        fitted_words.named_after,
+        fitted_words.first_seen_week
+    from fitted_words
+    inner join named_model on fitted_words.fit_number = named_model.fit_number
 ),
 
 persona_labels as (
@@ -53,6 +53,10 @@ persona_labels as (
 
 {% macro persona_rule_ctes(flag) %}
     {#- CTEs that end in `persona_rules`: the rules of the surrogate tree of the model that segment_models marks. -#}
+ruled_model as (
+    select fit_number from {{ ref('segment_models') }} where {{ flag }}
+),
+
 rule_words as (
     {{ clientele.fit_part(ref('persona_fit_fields'), 'rule_words', {
         'segment_id': 'integer',
@@ -64,16 +68,12 @@ rule_words as (
     }) }}
 ),
 
-rule_measures as (
+rule_fidelity as (
     {{ clientele.fit_part(ref('persona_fit_fields'), 'rule_fidelity', {
         'segment_id': 'integer',
         'metric': 'varchar(256)',
         'value': 'double precision',
     }) }}
-),
-
-ruled_model as (
-    select fit_number from {{ ref('segment_models') }} where {{ flag }}
 ),
 
 worded_rules as (
@@ -90,18 +90,18 @@ worded_rules as (
     group by rule_words.model_version, rule_words.segment_id, rule_words.rule_number
 ),
 
-measures_of_model as (
-    select rule_measures.*
-    from rule_measures
-    inner join ruled_model on rule_measures.fit_number = ruled_model.fit_number
+fidelity_rows as (
+    select rule_fidelity.*
+    from rule_fidelity
+    inner join ruled_model on rule_fidelity.fit_number = ruled_model.fit_number
 ),
 
-rule_fidelity as (
+persona_fidelity as (
     select
         segment_id,
         max(case when metric = 'precision' then value end) as persona_precision,
         max(case when metric = 'recall' then value end) as persona_recall
-    from measures_of_model
+    from fidelity_rows
     group by segment_id
 ),
 
@@ -109,7 +109,7 @@ tree_fidelity as (
     select
         max(case when metric = 'accuracy' then value end) as tree_accuracy,
         max(case when metric = 'n_users' then value end) as n_judged
-    from measures_of_model
+    from fidelity_rows
 ),
 
 persona_rules as (
@@ -121,12 +121,12 @@ persona_rules as (
         worded_rules.rule_text_fr,
         worded_rules.coverage,
         worded_rules.rule_precision,
-        rule_fidelity.persona_precision,
-        rule_fidelity.persona_recall,
+        persona_fidelity.persona_precision,
+        persona_fidelity.persona_recall,
         tree_fidelity.tree_accuracy,
         cast(tree_fidelity.n_judged as bigint) as n_judged
     from worded_rules
-    inner join rule_fidelity on worded_rules.segment_id = rule_fidelity.segment_id
+    inner join persona_fidelity on worded_rules.segment_id = persona_fidelity.segment_id
     cross join tree_fidelity
 )
 {% endmacro %}

@@ -16,11 +16,11 @@ where part = '{{ part }}'
 group by fit_number, model_version, row_position
 {% endmacro %}
 
-
 {% macro fit_is_due(fits_of='persona_fit_fields', part='weight') %}
     {#- A model is fitted when there is none, when the var refit asks for it, when a row of segment_decisions asks for
         a successor of the newest one, or when the last build left the newest with features that have changed since. A full
-        refresh reads the files again and keeps the models. Compiling alone never asks the database. `fits_of`: the table with all fits, in core; `part`: what a fit without a model does not have. -#}
+        refresh reads the files again and keeps the models. Compiling alone never asks the database. `fits_of`: the table
+        with all fits, in core; `part`: what a fit without a model does not have. -#}
     {%- set decisions = ref('segment_decisions') -%}
     {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}{{ return(true) }}{%- endif -%}
     {%- if clientele.setting('refit') -%}{{ return(true) }}{%- endif -%}

@@ -2,8 +2,8 @@
 
 {% macro standing_ctes(cards) %}
     {#- CTEs that end in `standing`: the columns of `cards`, decision, decision_reason, is_champion and is_challenger.
-        `cards`: a CTE with fit_number, model_version, model_status, gate, gate_reason and are_features_current (false of a
-        fit on other features than today's), one row per fit of one kind of model. The champion is a pinned model, else the newest that a person has promoted or the gate has passed, else
+        `cards`: a CTE with fit_number, model_version, model_status, gate and gate_reason, one row per fit of one kind of
+        model. The champion is a pinned model, else the newest that a person has promoted or the gate has passed, else
         the newest exploratory one, whatever its gate said of what could be measured, else the newest of the rest. A
         rejected model never scores, nor one without weights (model_status none). -#}
 decisions as (
@@ -25,7 +25,6 @@ decided as (
             when decisions.is_rejected = 1 then 'rejected'
             when decisions.is_pinned = 1 then 'pinned'
             when decisions.is_promoted = 1 then 'promoted'
-            when {{ cards }}.gate = 'passed' and not {{ cards }}.are_features_current then 'outdated'
             else {{ cards }}.gate
         end as decision,
         coalesce(decisions.reason, {{ cards }}.gate_reason) as decision_reason

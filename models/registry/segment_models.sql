@@ -19,60 +19,69 @@ cards as (
         'explained_variance': 'double precision',
         'min_share': 'double precision',
         'n_mismatches': 'bigint',
-        'features_hash': 'varchar(32)',
     }) }}
-),
-
-repeated as (
-    {{ clientele.fit_part(ref('persona_fit_fields'), 'unchanged', {'features_hash': 'varchar(32)'}) }}
 ),
 
 -- what the features were made with when a version was fitted, or last came out of a fit again
 marks as (
     select
         model_version,
-        features_hash,
+        fit_number,
+        max(text_value) as features_hash,
         row_number() over (partition by model_version order by fit_number desc nulls last) as place
-    from (
-        select fit_number, model_version, features_hash from cards
-        union all
-        select fit_number, model_version, features_hash from repeated
-    ) as told
-    where features_hash is not null
+    from {{ ref('persona_fit_fields') }}
+    where field = 'features_hash'
+    group by model_version, fit_number
 ),
 
-newest_marks as (
-    select model_version, features_hash from marks where place = 1
-),
-
-judged as (
+compared_cards as (
     select
         cards.*,
-        coalesce(newest_marks.features_hash = fit_request.features_hash, false) as are_features_current
+        coalesce(marks.features_hash = fit_request.features_hash, false) as are_features_current
     from cards
     cross join {{ ref('fit_request') }} as fit_request
-    left join newest_marks on cards.model_version = newest_marks.model_version
+    left join marks on cards.model_version = marks.model_version and marks.place = 1
 ),
 
-{{ clientele.standing_ctes('judged') }},
+judged_cards as (
+    select
+        fit_number,
+        model_version,
+        status,
+        reason,
+        gate as said_gate,
+        gate_reason,
+        k,
+        n_users,
+        n_features,
+        n_components,
+        explained_variance,
+        min_share,
+        n_mismatches,
+        are_features_current,
+        case when gate = 'passed' and not are_features_current then 'outdated' else gate end as gate,
+        case
+            when model_status = 'proven' and not are_features_current then 'exploratory'
+            else model_status
+        end as model_status,
+        case
+            when model_status in ('none', 'no_groups') or are_features_current then sentence
+            else 'Exploratory: the features have changed since this model was fitted. Fit again: the next build does,'
+                || ' unless a newer fit is there already.'
+        end as sentence
+    from compared_cards
+),
+
+{{ clientele.standing_ctes('judged_cards') }},
 
 final as (
     select
         fit_number,
         model_version,
         status,
-        cast(
-            case when model_status = 'proven' and not are_features_current then 'exploratory' else model_status end
-            as varchar(256)
-        ) as model_status,
+        cast(model_status as varchar(256)) as model_status,
         reason,
-        cast(
-            case
-                when model_status in ('none', 'no_groups') or are_features_current then sentence
-                else 'Exploratory: the features have changed since this model was fitted. Fit again: the next build'
-                    || ' does, unless a newer fit is there already.'
-            end as varchar(4096)
-        ) as sentence,
+        cast(sentence as varchar(4096)) as sentence,
         k as n_segments,
         n_users,
         n_features,
@@ -81,8 +90,8 @@ final as (
         min_share,
         n_mismatches,
         are_features_current,
-        gate,
-        decision,
+        said_gate as gate,
+        cast(decision as varchar(256)) as decision,
         decision_reason,
         is_champion,
         is_challenger

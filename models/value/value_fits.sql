@@ -29,8 +29,7 @@ judged as (
         case when cards.status = 'ok' then 'proven' else 'none' end as model_status,
         -- nothing else says more of these customers than a fit on them does: each one that is possible scores
         case when cards.status = 'ok' then 'passed' end as gate,
-        cards.reason as gate_reason,
-        true as are_features_current
+        cards.reason as gate_reason
     from cards
 ),
 

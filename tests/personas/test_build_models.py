@@ -235,7 +235,7 @@ def test_a_request_refits_once_and_unchanged_data_rename_and_move_nobody(shop):
         )
     shop.build("--exclude", "segment_decisions", *WITHOUT_TESTS)
     assert shop.value("select is_due from core.fit_request")
-    assert shop.value("select count(*) from core.persona_fit_fields where part = 'unchanged'") == 1
+    assert shop.value("select count(*) from core.persona_fit_fields where field = 'is_unchanged'") == 1
     assert_same(shop.contents("marts"), before)
     shop.build("--select", "fit_request", *WITHOUT_TESTS)
     assert not shop.value("select is_due from core.fit_request")

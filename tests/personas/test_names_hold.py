@@ -105,20 +105,16 @@ def untrue(named: dict[int, str], labels: pd.DataFrame, frame: pd.DataFrame) -> 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_name_claims_what_is_not_so(seed):
     """Neither when it is first given nor when a refit keeps it by looser bars."""
-    earlier, names, n_claims = None, {}, 0
+    known, weights, n_claims = to_fields({}), None, 0
     for number, frame in enumerate(shop(seed), start=1):
-        before = None if earlier is None else names["weights"]
-        fit = fit_personas(frame, catalog(), SETTINGS, before=before)
+        fit = fit_personas(frame, catalog(), SETTINGS, before=weights)
         assert fit.k, fit.reason
         frames = {"sample": frame, "catalog": catalog(), "names": DICTIONARY, "families": FAMILIES}
-        version = None if earlier is None else "1"
-        known = to_fields({}) if earlier is None else earlier
+        version = None if weights is None else "1"
         parts = description_parts(fit.labels, frames | {"as_of": AS_OF}, known, version)
-        said = parts["name"]
-        named = dict(zip(said["segment_id"].astype(int), said["named_after"], strict=True))
+        named = parts["name"].set_index("segment_id")["named_after"].to_dict()
         assert set(named) == set(fit.labels["segment_id"])
         assert untrue(named, fit.labels, frame) == []
         n_claims += sum(len(tokens.split(", ")) for tokens in named.values())
-        earlier = to_fields(parts, number, str(number))
-        names = {"weights": fit.weights}
+        known, weights = to_fields(parts, number, str(number)), fit.weights
     assert n_claims >= 4

@@ -29,20 +29,30 @@ def house(built_shop: House, tmp_path_factory) -> House:
     house = built_shop.copy(tmp_path_factory.mktemp("exact"))
     with house.connection(read_only=False) as connection:
         connection.execute(
-            "insert into core.persona_fit_fields "
-            "select * replace (2 as fit_number, '20200201-00000000' as model_version,"
-            " case when field = 'gate' and part = 'card' then 'failed'"
-            " when field = 'model_status' and part = 'card' then 'exploratory'"
-            " else text_value end as text_value) "
-            "from core.persona_fit_fields where (part, row_position) not in (select (part, row_position)"
-            " from core.persona_fit_fields where field = 'segment_id'"
-            " and number_value = (select max(segment_id) from core.segment_weights))"
+            """
+            insert into core.persona_fit_fields
+            with last as (
+                select part, row_position from core.persona_fit_fields
+                where field = 'segment_id' and number_value =
+                    (select max(number_value) from core.persona_fit_fields where field = 'segment_id')
+            )
+            select * replace (
+                2 as fit_number,
+                '20200201-00000000' as model_version,
+                case
+                    when part = 'card' and field = 'gate' then 'failed'
+                    when part = 'card' and field = 'model_status' then 'exploratory'
+                    else text_value
+                end as text_value
+            )
+            from core.persona_fit_fields anti join last using (part, row_position)
+            """
         )
-        for item, text in (("gate", "passed"), ("model_status", "proven")):
+        for field, text in (("gate", "passed"), ("model_status", "proven")):
             connection.execute(
                 "update core.persona_fit_fields set text_value = ? "
                 "where field = ? and part = 'card' and fit_number = 1",
-                [text, item],
+                [text, field],
             )
     house.build(*EXACT, variables={"min_cell_users": 0})
     return house

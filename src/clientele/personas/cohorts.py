@@ -10,7 +10,6 @@ import pandas as pd
 WEEK = 7  # days
 # Most of the members, and so many times the share of the other customers.
 MIN_COHORT_SHARE, MIN_COHORT_LIFT = 0.5, 3.0
-COHORT = "(cohort)"
 # Said before the name that the habits give, by language.
 WORDS = {
     "en": "First seen in the week of {week}: {name}",

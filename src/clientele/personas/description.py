@@ -34,9 +34,9 @@ def description_parts(
     Returns
     -------
     dict of str to DataFrame
-        ``name`` (a row per persona; ``first_seen_week``: within which most of its members came), ``rule``
-        (a row per rule and feature: above ``above``, up to ``up_to``), ``rule_words`` (a row per rule and
-        language) and ``rule_fidelity`` (a row per metric).
+        ``name`` (a row per persona, with the week within which most of its members were first seen, if there
+        is one), ``rule`` (a row per rule and feature: above ``above``, up to ``up_to``), ``rule_words`` (a
+        row per rule and language) and ``rule_fidelity`` (a row per metric).
     """
     families = _families(frames["families"])
     sample = frames["sample"][frames["sample"]["user_sk"].isin(labels["user_sk"])]
@@ -48,14 +48,12 @@ def description_parts(
         first_day = pd.Timestamp(frames["as_of"]["first_date"].iloc[0]).date()
         weeks = cohorts(by_user, sample.set_index("user_sk")["first_event_date"], first_day)
         names = name_cohorts(names, weeks)
+    names["first_seen_week"] = [str(weeks[s]) if s in weeks else None for s in names["segment_id"]]
     rules = fit_rules(sample, labels, frames["catalog"], families)
     columns = ["segment_id", *(f"segment_name_{language}" for language in LANGUAGES), "named_after"]
+    columns.append("first_seen_week")
     return {
-        "name": names[columns].assign(
-            first_seen_week=[
-                f"{weeks[id_]:%Y-%m-%d}" if id_ in weeks else None for id_ in names["segment_id"]
-            ]
-        ),
+        "name": names[columns],
         "rule": rules.conditions,
         "rule_words": rules.words.rename(columns={"precision": "rule_precision"}),
         "rule_fidelity": rules.fidelity,

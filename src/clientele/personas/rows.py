@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clientele.personas.fit import PersonaFit
     from clientele.personas.gate import Standing
 
-# A field of each fit and a column of fit_request: what the features were made with (decision 0060).
+# The field of a card, and the column of fit_request, that says what features were made with (decision 0060).
 FEATURES_HASH = "features_hash"
 
 
@@ -64,14 +64,15 @@ def fit_rows(
         same = known[known["model_version"] == fit.model_version]
         marks = same[same["field"] == FEATURES_HASH].sort_values("fit_number")["text_value"]
         is_said = not fit.k or (same["part"] == "unchanged").any()
-        if is_said and marks.iloc[-1:].tolist() == [features_hash]:
+        if is_said and (marks.iloc[-1:].tolist() or [""]) == [features_hash]:
             return to_fields({})
         parts = {"unchanged": pd.DataFrame({"is_unchanged": [True], FEATURES_HASH: [features_hash]})}
     else:
         evaluations = _evaluate(fit, frames, max_segments, before)
         settings = _settings(frames, max_segments)
         verdict = judge(fit.status, fit.evidence, evaluations, settings, fit.reason)
-        parts = _parts(fit, frames, known, evaluations, verdict, before, features_hash)
+        parts = _parts(fit, frames, known, evaluations, verdict, before)
+        parts["card"] = parts["card"].assign(**{FEATURES_HASH: features_hash})
     return to_fields(parts, number, fit.model_version)
 
 
@@ -190,14 +191,9 @@ def _parts(
     evaluations: pd.DataFrame,
     verdict: Standing,
     before: pd.DataFrame | None,
-    features_hash: str,
 ) -> dict[str, pd.DataFrame]:
     """Return all that a new model leaves; one without personas has no judgement and no words."""
-    judged = {
-        "model_status": verdict.model_status,
-        "sentence": verdict.sentence,
-        FEATURES_HASH: features_hash,
-    }
+    judged = {"model_status": verdict.model_status, "sentence": verdict.sentence}
     if fit.k:
         judged |= {"gate": verdict.outcome, "gate_reason": verdict.reason}
     diagnostics = fit.diagnostics.rename(columns={"k": "n_segments"})
