@@ -142,6 +142,28 @@ def export_subject(output: Path | None) -> None:
         click.echo(f"written to {output}", err=True)
 
 
+@main.command()
+@_HOME
+def fit(home: Path) -> None:
+    """Fit the models that the last build has prepared samples for.
+
+    For builds that are SQL alone: dbt build --exclude path:python_models before and after. With
+    DBT_TARGET=redshift it fits in Redshift.
+    """
+    from clientele.runtime import fits
+
+    manifest = fits.manifest_of(Path(os.environ.get("DBT_TARGET_PATH") or "target"))
+    with fits.opened(home) as warehouse:
+        found = fits.fit(manifest, warehouse, Path())
+    for fitted in found:
+        version = f", model {fitted.model_version}" if fitted.model_version else ""
+        click.echo(f"{fitted.name}: {fitted.n_rows:,} new rows{version}")
+    if not any(fitted.n_rows for fitted in found):
+        click.echo(
+            "No fit is due. To ask for one: dbt build --exclude path:python_models --vars 'refit: true'"
+        )
+
+
 @main.command("rotate-key")
 def rotate_key() -> None:
     """Give everybody a new pseudonym.
