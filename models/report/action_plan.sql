@@ -48,7 +48,7 @@ bases as (
         {% for text in texts %}
         playbook.{{ text }},
         {% endfor %}
-        {{ clientele.double('states.n_users') }} as n,
+        {{ clientele.double('states.n_users') }} as n_double,
         coalesce(personas.order_value, shop.order_value) as order_value,
         least(greatest(coalesce(states.order_chance, shop.order_chance), 0.001), 0.999) as order_chance
     from states
@@ -62,8 +62,9 @@ bases as (
 judged as (
     select
         bases.*,
-        2.8 * sqrt(bases.order_chance * (1 - bases.order_chance) * 4 / bases.n) as smallest_effect,
-        4 * power(2.8 / bases.gain, 2) * bases.order_chance * (1 - bases.order_chance) / bases.n as needed
+        2.8 * sqrt(bases.order_chance * (1 - bases.order_chance) * 4 / bases.n_double) as smallest_effect,
+        4 * power(2.8 / bases.gain, 2) * bases.order_chance * (1 - bases.order_chance)
+        / bases.n_double as needed_part
     from bases
 ),
 
@@ -80,14 +81,14 @@ final as (
         cast(margin_share as double precision) as margin_share,
         cast(gain as double precision) as gain,
         cast(round(cost_share / margin_share, 4) as double precision) as break_even_gain,
-        cast(round(n * order_value * cost_share, 0) as double precision) as cost,
+        cast(round(n_double * order_value * cost_share, 0) as double precision) as total_cost,
         {% for place in ['low', '', 'high'] %}
         {% set gain = 'gain' ~ ('_' ~ place if place else '') %}
-        cast(round(n * order_value * ({{ gain }} * margin_share - cost_share), 0) as double precision)
+        cast(round(n_double * order_value * ({{ gain }} * margin_share - cost_share), 0) as double precision)
             as {{ 'worth' ~ ('_' ~ place if place else '') }},
         {% endfor %}
         cast(round(smallest_effect, 4) as double precision) as smallest_effect,
-        cast(case when needed <= 1 then round((1 - sqrt(1 - needed)) / 2, 2) end as double precision) as holdout_share,
+        cast(case when needed_part <= 1 then round((1 - sqrt(1 - needed_part)) / 2, 2) end as double precision) as holdout_share,
         cast('hypothesis' as varchar(16)) as evidence,
         {% for text in texts %}
         cast({{ text }} as varchar(256)) as {{ text }}{% if not loop.last %},{% endif %}

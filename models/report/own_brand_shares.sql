@@ -28,7 +28,7 @@ purchases as (
     where
         events.event_type = 'purchase'
         and bot_sessions.user_sk is null
-        and exists (select 1 from own_brands)
+        and (select count(*) from {{ ref('own_brands') }}) > 0
 ),
 
 buyers as (
