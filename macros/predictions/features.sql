@@ -36,7 +36,6 @@
     {#- CTEs that end in `known`: for each user and origin (days_back, origin_date) what was known before the origin's first
         hour. `sessions`: rows of core.user_sessions; a session that began before the origin counts. `origins`: a CTE with
         days_back and origin_date. `families`: a CTE with rows of family_history. Nobody who had not come by then has a row. -#}
-    {%- set never = 400 -%}
 day_sessions as (
     select
         user_sk,
@@ -98,6 +97,14 @@ known_families as (
     group by user_sk, days_back
 ),
 
+{{ clientele.known_feature_ctes() }}
+{%- endmacro %}
+
+
+{% macro known_feature_ctes() %}
+    {#- The CTEs `known_days` and `known`: features from the sums before. Who never did something is as one who did it 400
+        days ago. -#}
+    {%- set never = 400 -%}
 known_days as (
     select
         known_sums.*,

@@ -1,0 +1,59 @@
+"""Lists of products in a whole build: full, of one's own, and blind to the future."""
+
+from __future__ import annotations
+
+PAPERS = False
+
+
+def test_nobody_is_without_a_list(built_shop):
+    counts = built_shop.rows(
+        "select n_rows, count(*) from (select user_key, count(*) as n_rows "
+        "from marts.customer_recommendations group by user_key) group by n_rows"
+    )
+    assert counts == [(6, built_shop.value("select count(*) from core.prediction_features"))]
+
+
+def test_again_starts_with_what_was_bought_and_new_has_none_of_it(built_shop):
+    wrong = built_shop.value(
+        "select count(*) from marts.customer_recommendations as lists "
+        "inner join core.users using (user_key) "
+        "left join (select distinct user_sk, product_id from core.customer_purchases) as own "
+        "on own.user_sk = users.user_sk and own.product_id = lists.product_id "
+        "where (lists.list_source = 'own_history') != (own.user_sk is not null)"
+    )
+    assert wrong == 0
+    assert built_shop.value(
+        "select count(*) from marts.customer_recommendations where list_source = 'own_history'"
+    )
+
+
+def test_popular_products_are_those_of_most_customers_in_thirty_days(built_shop):
+    best = built_shop.value(
+        "select product_id from core.customer_purchases, core.prediction_request "
+        "where local_date > as_of_date - 30 group by product_id "
+        "order by count(distinct user_sk) desc, product_id limit 1"
+    )
+    first = built_shop.value(
+        "select product_id from marts.customer_recommendations "
+        "where kind = 'new' and list_rank = 1 group by product_id order by count(*) desc limit 1"
+    )
+    counts = dict(
+        built_shop.rows(
+            "select product_id, count(distinct user_sk) from core.customer_purchases, "
+            "core.prediction_request where local_date > as_of_date - 30 group by product_id"
+        )
+    )
+    # more than one may have been bought by as many
+    assert counts[first] == counts[best]
+
+
+def test_hits_are_counted_at_each_origin(built_shop):
+    rows = built_shop.rows(
+        "select origin_date, kind, list_source, n_users, hit_rate from monitor.recommendation_hits"
+    )
+    assert {(kind, source) for _, kind, source, _, _ in rows} == {
+        ("again", "published"),
+        ("again", "popular"),
+        ("new", "published"),
+    }
+    assert len({day for day, *_ in rows}) == 3 and all(0 <= rate <= 1 for *_, rate in rows)
