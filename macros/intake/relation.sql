@@ -110,6 +110,7 @@
         'event' as line_kind,
         cast(null as varchar(32)) as line_fault,
         false as has_nul,
+        false as is_plain,
         true as may_be_long,
         {% for column in clientele.lake_columns() -%}
         relation_rows.{{ column }} as {{ column }}{{ '_text' if column in ['event_time', 'product_id', 'price', 'user_id', 'quantity'] }},

@@ -1,4 +1,4 @@
-"""Forecasts on real sales: ``python tests/learning/measure_daily.py FOLDER``, with rossmann/ and uci/ in it."""
+"""Forecasts on real sales: ``python tests/learning/measure_daily.py FOLDER``; it holds rossmann/ and uci/."""
 
 from __future__ import annotations
 
