@@ -16,7 +16,13 @@ reference as (
 
 events as (
     select
-        events.user_sk, events.session_sk, events.product_id, events.event_at, events.event_type, events.price, events.quantity
+        events.user_sk,
+        events.session_sk,
+        events.product_id,
+        events.event_at,
+        events.event_type,
+        events.price,
+        events.quantity
     from {{ ref('events') }} as events
     cross join reference
     where
