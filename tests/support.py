@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -202,6 +202,10 @@ class House:
         kept = {name: value for name, value in self.plain_environment().items() if name not in changed}
         return kept | {name: value for name, value in ours.items() if value is not None}
 
+    def surroundings(self, **changed: str | None) -> AbstractContextManager[None]:
+        """Let this process stand where a command of this house would be started."""
+        return _only_environment(self.environment(**changed))
+
     @staticmethod
     def plain_environment() -> dict[str, str]:
         """Return the caller's environment without the settings of a build."""
@@ -291,13 +295,13 @@ class House:
                 )
             for fit_number, gate in (gates or {}).items():
                 connection.execute(
-                    "update core.segment_fits set text = ? "
-                    "where row_kind = 'card' and item = 'gate' and fit_number = ?",
+                    "update core.persona_fit_fields set text_value = ? "
+                    "where part = 'card' and field = 'gate' and fit_number = ?",
                     [gate, fit_number],
                 )
                 connection.execute(
-                    "update core.segment_fits set text = ? "
-                    "where row_kind = 'card' and item = 'model_status' and fit_number = ?",
+                    "update core.persona_fit_fields set text_value = ? "
+                    "where part = 'card' and field = 'model_status' and fit_number = ?",
                     ["proven" if gate == "passed" else "exploratory", fit_number],
                 )
         marts = ["config.schema:marts"] if to else []

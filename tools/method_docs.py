@@ -206,10 +206,11 @@ def _choice_figures(connection: duckdb.DuckDBPyConnection) -> str:
 
 def _feature_figures(connection: duckdb.DuckDBPyConnection) -> str:
     rows = connection.execute(
-        f"""select catalog.block, fits.item, fits.value, fits.text
-        from core.segment_fits as fits
-        inner join core.feature_catalog as catalog on fits.item = catalog.feature
-        {OF_MODEL} and fits.row_kind = 'feature' order by fits.item_position"""
+        f"""select catalog.block, features.feature, features.reliability,
+            concat_ws(': ', features.status, features.note)
+        from monitor.segment_features as features
+        inner join core.feature_catalog as catalog on features.feature = catalog.feature
+        {OF_MODEL} order by features.feature_position"""
     ).fetchall()
     return table(["block", "feature", "reliability", "in the fit"], rows)
 
@@ -354,7 +355,7 @@ FIGURES: dict[str, tuple[tuple[str, ...], Callable[[duckdb.DuckDBPyConnection], 
     "statuses": (("marts.user_segments",), _status_figures),
     "model": (("core.segment_models",), _model_figures),
     "choice": (("monitor.segment_diagnostics",), _choice_figures),
-    "features": (("core.segment_fits", "core.feature_catalog"), _feature_figures),
+    "features": (("monitor.segment_features", "core.feature_catalog"), _feature_figures),
     "gate": (("monitor.segment_gates",), _gate_figures),
     "evaluations": (("monitor.segment_evaluations",), _evaluation_figures),
     "threshold": (("monitor.event_threshold",), _threshold_figures),

@@ -1,11 +1,25 @@
 {#- Scoring in plain SQL. Everything after the clip is affine, so a persona's score is an intercept plus a weighted sum;
     the lowest wins, ties go to the lowest id. -#}
 
+{% macro weight_fields() %}
+    {#- The columns of a weight and their types: one row per persona and feature. -#}
+    {{ return({
+        'segment_id': 'integer',
+        'feature': 'varchar(256)',
+        'feature_position': 'integer',
+        'weight': 'double precision',
+        'feature_mean': 'double precision',
+        'clip_lo': 'double precision',
+        'clip_hi': 'double precision',
+    }) }}
+{% endmacro %}
+
+
 {% macro weights_of(flag) %}
     {#- CTEs that end in `weights_of_model`: the weights of the fit that segment_models marks with `flag`. Ids are for
         ever and may have gaps; segment_position counts the personas of the model from 1 in the order of their ids. -#}
 fits as (
-    select * from {{ ref('segment_fits') }} where row_kind = 'weight'
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'weight', clientele.weight_fields()) }}
 ),
 
 chosen as (
@@ -15,11 +29,11 @@ chosen as (
 weights_of_model as (
     select
         fits.model_version,
-        cast(fits.segment_id as integer) as segment_id,
+        fits.segment_id,
         cast(dense_rank() over (order by fits.segment_id) as integer) as segment_position,
-        fits.item as feature,
-        cast(fits.item_position as integer) as feature_position,
-        fits.value as weight,
+        fits.feature,
+        fits.feature_position,
+        fits.weight,
         fits.feature_mean,
         fits.clip_lo,
         fits.clip_hi

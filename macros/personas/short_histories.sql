@@ -7,6 +7,20 @@
 {% endmacro %}
 
 
+{% macro choice_fields() %}
+    {#- What a study chooses, and the types: one row per study. -#}
+    {{ return({
+        'min_events': 'integer',
+        'basis': 'varchar(16)',
+        'kappa_bar': 'double precision',
+        'mature_events': 'integer',
+        'early_below_events': 'integer',
+        'calibration_error': 'double precision',
+        'n_mismatches': 'integer',
+    }) }}
+{% endmacro %}
+
+
 {% macro persona_threshold_ctes(flag) %}
     {#- CTEs that end in `threshold`, one row: min_events, basis, early_below_events and mature_events of the model that
         segment_models marks with `flag`. -#}
@@ -15,22 +29,25 @@ model_of_threshold as (
     select fit_number from {{ ref('segment_models') }} where {{ flag }}
 ),
 
+choices as (
+    {{ clientele.fit_part(ref('persona_study_fields'), 'choice', clientele.choice_fields()) }}
+),
+
 study as (
     select
-        max(case when studies.item = 'min_events' then studies.value end) as min_events,
-        max(case when studies.item = 'basis' then studies.text end) as basis,
-        max(case when studies.item = 'early_below_events' then studies.value end) as early_below_events,
-        max(case when studies.item = 'mature_events' then studies.value end) as mature_events
-    from {{ ref('segment_studies') }} as studies
-    inner join model_of_threshold on studies.fit_number = model_of_threshold.fit_number
-    where studies.row_kind = 'choice'
+        max(choices.min_events) as min_events,
+        max(choices.basis) as basis,
+        max(choices.early_below_events) as early_below_events,
+        max(choices.mature_events) as mature_events
+    from choices
+    inner join model_of_threshold on choices.fit_number = model_of_threshold.fit_number
 ),
 
 threshold as (
     select
         {% if min_events == 'auto' -%}
         cast(coalesce(min_events, {{ clientele.assumed_min_events() }}) as integer) as min_events,
-        cast(coalesce(basis, 'assumed') as varchar(16)) as basis,
+        coalesce(basis, 'assumed') as basis,
         {%- else -%}
         {{ min_events }} as min_events,
         cast('set' as varchar(16)) as basis,

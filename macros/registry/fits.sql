@@ -1,16 +1,31 @@
-{#- When a model is fitted. -#}
+{#- When a model is fitted, and how its parts are read. -#}
 
-{% macro fit_is_due(fits_of='segment_fits', row_kind='weight') %}
+{% macro fit_part(fits, part, fields) %}
+    {#- A select: one row per row of that part of each fit, with fit_number, model_version, row_position and a column per
+        field. `fits`: a relation with the columns that clientele.learning.fields writes; `fields`: name and type. -#}
+select
+    fit_number,
+    model_version,
+    row_position,
+    {% for field, type in fields.items() -%}
+    {%- set kind = 'text_value' if type.startswith('varchar') else 'number_value' -%}
+    cast(max(case when field = '{{ field }}' then {{ kind }} end) as {{ type }}) as {{ field }}{{ ',' if not loop.last }}
+    {% endfor %}
+from {{ fits }}
+where part = '{{ part }}'
+group by fit_number, model_version, row_position
+{% endmacro %}
+
+{% macro fit_is_due(fits_of='persona_fit_fields', part='weight') %}
     {#- A model is fitted when there is none, when the var refit asks for it, or when a row of segment_decisions asks for
         a successor of the newest one. A full refresh reads the files again and keeps the models. Compiling alone never
-        asks the database. `fits_of`: the table with all fits, in core; `row_kind`: the kind of its rows that a fit without
-        a model does not have. -#}
+        asks the database. `fits_of`: the table with all fits, in core; `part`: what a fit without a model does not have. -#}
     {%- set decisions = ref('segment_decisions') -%}
     {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}{{ return(true) }}{%- endif -%}
     {%- if clientele.setting('refit') -%}{{ return(true) }}{%- endif -%}
     {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier=fits_of) -%}
     {%- if fits is none -%}{{ return(true) }}{%- endif -%}
-    {%- set n_models = run_query("select count(*) from " ~ fits ~ " where row_kind = '" ~ row_kind ~ "'").columns[0].values()[0] -%}
+    {%- set n_models = run_query("select count(*) from " ~ fits ~ " where part = '" ~ part ~ "'").columns[0].values()[0] -%}
     {%- if n_models | int == 0 -%}{{ return(true) }}{%- endif -%}
     {%- set decisions_built = adapter.get_relation(
         database=decisions.database, schema=decisions.schema, identifier=decisions.identifier
@@ -30,12 +45,12 @@
         short histories, because the shop had too few long ones. Compiling alone never asks the database. -#}
     {%- if clientele.setting('compare_early') or clientele.fit_is_due() -%}{{ return(true) }}{%- endif -%}
     {%- set tables = [] -%}
-    {%- for name in ['segment_fits', 'segment_studies'] -%}
+    {%- for name in ['persona_fit_fields', 'persona_study_fields'] -%}
         {%- do tables.append(adapter.get_relation(database=target.database, schema='core', identifier=name)) -%}
     {%- endfor -%}
     {%- if none in tables -%}{{ return(true) }}{%- endif -%}
     {%- set n_models = run_query(
-        "select count(*) from " ~ tables[0] ~ " where row_kind = 'weight' and fit_number not in (select fit_number from " ~ tables[1] ~ ")"
+        "select count(*) from " ~ tables[0] ~ " where part = 'weight' and fit_number not in (select fit_number from " ~ tables[1] ~ ")"
     ).columns[0].values()[0] -%}
     {{ return(n_models | int > 0) }}
 {% endmacro %}

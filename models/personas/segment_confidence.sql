@@ -8,24 +8,34 @@ champion as (
     select fit_number from {{ ref('segment_models') }} where is_champion
 ),
 
+studies as (
+    {{ clientele.fit_part(ref('persona_study_fields'), 'confidence', {
+        'n_events': 'bigint', 'margin_lo': 'double precision', 'confidence': 'double precision'
+    }) }}
+),
+
+fits as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'confidence', {
+        'margin_lo': 'double precision', 'confidence': 'double precision'
+    }) }}
+),
+
 studied as (
     select
         studies.n_events as n_events_lo,
-        studies.low as margin_lo,
-        studies.value as confidence
-    from {{ ref('segment_studies') }} as studies
+        studies.margin_lo,
+        studies.confidence
+    from studies
     inner join champion on studies.fit_number = champion.fit_number
-    where studies.row_kind = 'confidence'
 ),
 
 refitted as (
     select
         cast(0 as bigint) as n_events_lo,
-        fits.clip_lo as margin_lo,
-        fits.value as confidence
-    from {{ ref('segment_fits') }} as fits
+        fits.margin_lo,
+        fits.confidence
+    from fits
     inner join champion on fits.fit_number = champion.fit_number
-    where fits.row_kind = 'confidence'
 ),
 
 chosen as (

@@ -4,7 +4,12 @@
 with
 
 fits as (
-    select * from {{ ref('segment_fits') }} where row_kind = 'name'
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'name', {
+        'segment_id': 'integer',
+        'segment_name_en': 'varchar(256)',
+        'segment_name_fr': 'varchar(256)',
+        'named_after': 'varchar(4096)',
+    }) }}
 ),
 
 champion as (
@@ -18,13 +23,12 @@ overrides as (
 names as (
     select
         fits.model_version,
-        cast(fits.segment_id as integer) as segment_id,
-        max(case when fits.item = 'en' then fits.text end) as name_en,
-        max(case when fits.item = 'fr' then fits.text end) as name_fr,
-        max(case when fits.item = 'named_after' then fits.text end) as named_after
+        fits.segment_id,
+        fits.segment_name_en as name_en,
+        fits.segment_name_fr as name_fr,
+        fits.named_after
     from fits
     inner join champion on fits.fit_number = champion.fit_number
-    group by fits.model_version, cast(fits.segment_id as integer)
 ),
 
 final as (

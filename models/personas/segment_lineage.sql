@@ -4,16 +4,13 @@
 with
 
 lineage as (
-    select
-        model_version,
-        fit_number,
-        segment_id,
-        item as lineage_change,
-        item_position as from_segment_id,
-        value as jaccard,
-        compared_with
-    from {{ ref('segment_fits') }}
-    where row_kind = 'lineage'
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'lineage', {
+        'segment_id': 'integer',
+        'change': 'varchar(256)',
+        'from_segment_id': 'integer',
+        'jaccard': 'double precision',
+        'from_model_version': 'varchar(256)',
+    }) }}
 ),
 
 models as (
@@ -23,10 +20,10 @@ models as (
 final as (
     select
         lineage.model_version,
-        cast(lineage.segment_id as integer) as segment_id,
-        lineage.lineage_change,
-        nullif(lineage.compared_with, '') as from_model_version,
-        cast(nullif(lineage.from_segment_id, 0) as integer) as from_segment_id,
+        lineage.segment_id,
+        lineage.change as lineage_change,
+        lineage.from_model_version,
+        nullif(lineage.from_segment_id, 0) as from_segment_id,
         -- hundredths: figures of this table hang on no single customer
         cast(round(lineage.jaccard, 2) as double precision) as jaccard,
         models.is_champion

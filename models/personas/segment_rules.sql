@@ -3,59 +3,72 @@
 
 with
 
-fits as (
-    select * from {{ ref('segment_fits') }} where row_kind in ('rule_words', 'rule_fidelity')
-),
-
 champion as (
     select fit_number from {{ ref('segment_models') }} where is_champion
 ),
 
-of_champion as (
-    select fits.*
-    from fits
-    inner join champion on fits.fit_number = champion.fit_number
+rule_words as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'rule_words', {
+        'segment_id': 'integer',
+        'rule_number': 'integer',
+        'language': 'varchar(16)',
+        'words': 'varchar(2048)',
+        'coverage': 'double precision',
+        'rule_precision': 'double precision',
+    }) }}
+),
+
+rule_fidelity as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'rule_fidelity', {
+        'segment_id': 'integer',
+        'metric': 'varchar(256)',
+        'value': 'double precision',
+    }) }}
 ),
 
 rules as (
     select
-        model_version,
-        segment_id,
-        item_position,
-        max(case when item = 'en' then text end) as rule_text,
-        max(case when item = 'fr' then text end) as rule_text_fr,
-        max(value) as coverage,
-        max(feature_mean) as rule_precision
-    from of_champion
-    where row_kind = 'rule_words'
-    group by model_version, segment_id, item_position
+        rule_words.model_version,
+        rule_words.segment_id,
+        rule_words.rule_number,
+        max(case when rule_words.language = 'en' then rule_words.words end) as rule_text,
+        max(case when rule_words.language = 'fr' then rule_words.words end) as rule_text_fr,
+        max(rule_words.coverage) as coverage,
+        max(rule_words.rule_precision) as rule_precision
+    from rule_words
+    inner join champion on rule_words.fit_number = champion.fit_number
+    group by rule_words.model_version, rule_words.segment_id, rule_words.rule_number
+),
+
+of_champion as (
+    select rule_fidelity.*
+    from rule_fidelity
+    inner join champion on rule_fidelity.fit_number = champion.fit_number
 ),
 
 fidelity as (
     select
         segment_id,
-        max(case when item = 'precision' then value end) as persona_precision,
-        max(case when item = 'recall' then value end) as persona_recall
+        max(case when metric = 'precision' then value end) as persona_precision,
+        max(case when metric = 'recall' then value end) as persona_recall
     from of_champion
-    where row_kind = 'rule_fidelity'
     group by segment_id
 ),
 
 overall as (
     select
-        max(case when item = 'accuracy' then value end) as tree_accuracy,
-        max(case when item = 'n_users' then value end) as n_judged
+        max(case when metric = 'accuracy' then value end) as tree_accuracy,
+        max(case when metric = 'n_users' then value end) as n_judged
     from of_champion
-    where row_kind = 'rule_fidelity'
 ),
 
 final as (
     select
         rules.model_version,
-        cast(rules.segment_id as integer) as segment_id,
-        cast(rules.item_position as integer) as rule_number,
-        cast(rules.rule_text as varchar(2048)) as rule_text,
-        cast(rules.rule_text_fr as varchar(2048)) as rule_text_fr,
+        rules.segment_id,
+        rules.rule_number,
+        rules.rule_text,
+        rules.rule_text_fr,
         rules.coverage,
         rules.rule_precision,
         fidelity.persona_precision,

@@ -3,16 +3,17 @@
 with
 
 diagnostics as (
-    select
-        fit_number,
-        model_version,
-        cast(item_position as integer) as n_segments,
-        item as metric,
-        value,
-        clip_lo as threshold,
-        text as verdict
-    from {{ ref('segment_fits') }}
-    where row_kind = 'diagnostic'
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'diagnostic', {
+        'n_segments': 'integer',
+        'metric': 'varchar(256)',
+        'value': 'double precision',
+        'threshold': 'double precision',
+        'verdict': 'varchar(256)',
+    }) }}
+),
+
+final as (
+    select fit_number, model_version, n_segments, metric, value, threshold, verdict from diagnostics
 )
 
-select * from diagnostics
+select * from final

@@ -4,20 +4,33 @@
 with
 
 evaluations as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'evaluation', {
+        'model': 'varchar(256)',
+        'compared_with': 'varchar(256)',
+        'origin': 'varchar(256)',
+        'fold': 'integer',
+        'metric': 'varchar(256)',
+        'value': 'double precision',
+        'ci_lo': 'double precision',
+        'ci_hi': 'double precision',
+        'n_users': 'bigint',
+    }) }}
+),
+
+final as (
     select
         fit_number,
         model_version,
         model,
         compared_with,
         origin,
-        cast(fold as integer) as fold,
-        item as metric,
+        fold,
+        metric,
         value,
-        clip_lo as ci_lo,
-        clip_hi as ci_hi,
+        ci_lo,
+        ci_hi,
         n_users
-    from {{ ref('segment_fits') }}
-    where row_kind = 'evaluation'
+    from evaluations
 )
 
-select * from evaluations
+select * from final

@@ -3,18 +3,29 @@
 with
 
 criteria as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'gate', {
+        'criterion_position': 'integer',
+        'criterion': 'varchar(256)',
+        'compared_with': 'varchar(256)',
+        'bar': 'double precision',
+        'value': 'double precision',
+        'ci_lo': 'double precision',
+        'verdict': 'varchar(256)',
+    }) }}
+),
+
+final as (
     select
         fit_number,
         model_version,
-        cast(item_position as integer) as criterion_position,
-        item as criterion,
+        criterion_position,
+        criterion,
         compared_with,
-        clip_hi as bar,
+        bar,
         value,
-        clip_lo as ci_lo,
-        text as verdict
-    from {{ ref('segment_fits') }}
-    where row_kind = 'gate'
+        ci_lo,
+        verdict
+    from criteria
 )
 
-select * from criteria
+select * from final

@@ -1,126 +1,49 @@
-{#- Grain: one fit: its card, what the gate and people have decided about it, and whether its weights score. The switch
-    that every other table reads is is_champion: a pinned model, else the newest that a person has promoted or the gate
-    has passed, else the newest exploratory one, whatever its gate said of what could be measured, else the newest
-    tiers of a shop without groups. A rejected model never scores. -#}
+{#- Grain: one fit of personas: its card, what the gate and people have decided about it, and whether its weights score
+    (is_champion, the switch that every other table reads: macros/registry/standing.sql) or score in shadow. -#}
 
 with
 
-fits as (
-    select * from {{ ref('segment_fits') }}
-),
-
 cards as (
-    select
-        fit_number,
-        model_version,
-        max(case when item = 'status' then text end) as status,
-        max(case when item = 'reason' then text end) as reason,
-        max(case when item = 'gate' then text end) as gate,
-        max(case when item = 'gate_reason' then text end) as gate_reason,
-        max(case when item = 'k' then value end) as n_segments,
-        max(case when item = 'n_users' then value end) as n_users,
-        max(case when item = 'n_features' then value end) as n_features,
-        max(case when item = 'n_components' then value end) as n_components,
-        max(case when item = 'explained_variance' then value end) as explained_variance,
-        max(case when item = 'min_share' then value end) as min_share,
-        max(case when item = 'n_mismatches' then value end) as n_mismatches,
-        -- a fit of an earlier version has no status of this kind
-        coalesce(
-            max(case when item = 'model_status' then text end),
-            max(case when item = 'status' and text = 'no_model' then 'none' end),
-            max(case when item = 'gate' and text = 'passed' then 'proven' end),
-            'exploratory'
-        ) as model_status,
-        max(case when item = 'sentence' then text end) as sentence
-    from fits
-    where row_kind = 'card'
-    group by fit_number, model_version
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'card', {
+        'status': 'varchar(256)',
+        'reason': 'varchar(4096)',
+        'gate': 'varchar(256)',
+        'gate_reason': 'varchar(4096)',
+        'model_status': 'varchar(256)',
+        'sentence': 'varchar(4096)',
+        'k': 'integer',
+        'n_users': 'bigint',
+        'n_features': 'integer',
+        'n_components': 'integer',
+        'explained_variance': 'double precision',
+        'min_share': 'double precision',
+        'n_mismatches': 'bigint',
+    }) }}
 ),
 
-decisions as (
-    select
-        model_version,
-        max(case when decision = 'reject' then 1 else 0 end) as is_rejected,
-        max(case when decision = 'pin' then 1 else 0 end) as is_pinned,
-        max(case when decision = 'promote' then 1 else 0 end) as is_promoted,
-        max(case when decision != 'refit' then decided_by || ': ' || reason end) as reason
-    from {{ ref('segment_decisions') }}
-    group by model_version
-),
-
-decided as (
-    select
-        cards.*,
-        case
-            when cards.model_status = 'none' then 'no_model'
-            when decisions.is_rejected = 1 then 'rejected'
-            when decisions.is_pinned = 1 then 'pinned'
-            when decisions.is_promoted = 1 then 'promoted'
-            else cards.gate
-        end as decision,
-        coalesce(decisions.reason, cards.gate_reason) as decision_reason
-    from cards
-    left join decisions on cards.model_version = decisions.model_version
-),
-
-ranked as (
-    select
-        decided.*,
-        case
-            when decided.decision in ('no_model', 'rejected') then 0
-            when decided.decision = 'pinned' then 4
-            when decided.decision in ('promoted', 'passed') then 3
-            when decided.model_status = 'exploratory' then 2
-            else 1
-        end as standing
-    from decided
-),
-
-placed as (
-    select
-        ranked.*,
-        row_number() over (
-            order by ranked.standing desc nulls last, ranked.fit_number desc nulls last
-        ) as place
-    from ranked
-),
-
-champion as (
-    select max(fit_number) as fit_number from placed where place = 1 and standing > 0
-),
-
-challenger as (
-    select max(placed.fit_number) as fit_number
-    from placed
-    cross join champion
-    where
-        placed.decision not in ('no_model', 'rejected')
-        and (champion.fit_number is null or placed.fit_number > champion.fit_number)
-),
+{{ clientele.standing_ctes('cards') }},
 
 final as (
     select
-        placed.fit_number,
-        placed.model_version,
-        placed.status,
-        placed.model_status,
-        placed.reason,
-        placed.sentence,
-        cast(placed.n_segments as integer) as n_segments,
-        cast(placed.n_users as bigint) as n_users,
-        cast(placed.n_features as integer) as n_features,
-        cast(placed.n_components as integer) as n_components,
-        placed.explained_variance,
-        placed.min_share,
-        cast(placed.n_mismatches as bigint) as n_mismatches,
-        placed.gate,
-        placed.decision,
-        placed.decision_reason,
-        coalesce(placed.fit_number = champion.fit_number, false) as is_champion,
-        coalesce(placed.fit_number = challenger.fit_number, false) as is_challenger
-    from placed
-    cross join champion
-    cross join challenger
+        fit_number,
+        model_version,
+        status,
+        model_status,
+        reason,
+        sentence,
+        k as n_segments,
+        n_users,
+        n_features,
+        n_components,
+        explained_variance,
+        min_share,
+        n_mismatches,
+        gate,
+        decision,
+        decision_reason,
+        is_champion,
+        is_challenger
+    from standing
 )
 
 select * from final

@@ -37,16 +37,14 @@ patterns as (
 -- new customers, for whom forty terms are too few: what the series ought to give is a row of the model
 slow_patterns as (
     select
-        {{ clientele.double('value_models.item_position') }} as frequency,
-        value_models.low as age_days,
+        frequency,
+        age_days,
         {% for horizon in horizons %}
-        max(case when value_models.item = '{{ horizon }}d' then value_models.value end) as visits_{{ horizon }}d
+        max(case when horizon_days = {{ horizon }} then visits end) as visits_{{ horizon }}d
         {%- if not loop.last %},{% endif %}
         {% endfor %}
-    from {{ ref('value_models') }} as value_models
-    inner join model on value_models.fit_number = model.fit_number
-    where value_models.row_kind = 'visits_if_alive'
-    group by value_models.item_position, value_models.low
+    from {{ ref('visit_patterns') }}
+    group by frequency, age_days
 ),
 
 pattern_visits as (

@@ -3,34 +3,52 @@
 
 with
 
-fits as (
-    select * from {{ ref('value_models') }}
-    where row_kind = 'calibration' or (row_kind = 'card' and item = 'reason')
+figures as (
+    {{ clientele.fit_part(ref('value_fit_fields'), 'calibration', {
+        'origin_date': 'varchar(10)',
+        'measure': 'varchar(16)',
+        'decile': 'integer',
+        'actual': 'double precision',
+        'expected': 'double precision',
+        'ci_lo': 'double precision',
+        'ci_hi': 'double precision',
+        'n_users': 'bigint',
+        'reason': 'varchar(512)',
+    }) }}
 ),
 
 refused as (
-    select fit_number from {{ ref('value_fits') }} where status = 'no_model'
+    select fit_number, model_version, reason, n_users from {{ ref('value_fits') }} where status = 'no_model'
 ),
 
 final as (
     select
-        fits.fit_number,
-        cast(fits.model_version as varchar(64)) as model_version,
-        cast(case when fits.row_kind = 'calibration' then substring(fits.text, 1, 10) end as date) as origin_date,
-        cast(case when fits.row_kind = 'card' then 'refused' else fits.item end as varchar(16)) as measure,
-        cast(case when fits.item = 'decile' then fits.item_position end as integer) as decile,
-        fits.value as actual,
-        fits.expected,
-        fits.low as ci_lo,
-        fits.high as ci_hi,
-        fits.n_users,
-        cast(case
-            when fits.row_kind = 'card' then fits.text
-            when fits.item = 'refused' then substring(fits.text, 13, 500)
-        end as varchar(512)) as reason
-    from fits
-    left join refused on fits.fit_number = refused.fit_number
-    where fits.row_kind = 'calibration' or refused.fit_number is not null
+        figures.fit_number,
+        cast(figures.model_version as varchar(64)) as model_version,
+        cast(figures.origin_date as date) as origin_date,
+        figures.measure,
+        figures.decile,
+        figures.actual,
+        figures.expected,
+        figures.ci_lo,
+        figures.ci_hi,
+        figures.n_users,
+        figures.reason
+    from figures
+    union all
+    select
+        refused.fit_number,
+        refused.model_version,
+        cast(null as date) as origin_date,
+        cast('refused' as varchar(16)) as measure,
+        cast(null as integer) as decile,
+        cast(null as double precision) as actual,
+        cast(null as double precision) as expected,
+        cast(null as double precision) as ci_lo,
+        cast(null as double precision) as ci_hi,
+        refused.n_users,
+        cast(refused.reason as varchar(512)) as reason
+    from refused
 )
 
 select * from final

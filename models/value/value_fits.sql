@@ -1,56 +1,55 @@
 {#- Grain: one fit of customer value: its card and the constants of its formulas, which are empty when there was too
-    little to fit. The newest that has constants scores. -#}
+    little to fit. Which one scores is decided as for every kind of model (macros/registry/standing.sql). -#}
 {% set parameters = [
     'visit_r', 'visit_alpha', 'visit_a', 'visit_b', 'order_alpha', 'order_beta', 'orders_per_visit', 'order_level',
     'spend_p', 'spend_q', 'spend_v'
 ] %}
+{% set cut_points = ['cut_point_1', 'cut_point_2', 'cut_point_3', 'cut_point_4'] %}
 
 with
 
-fits as (
-    select * from {{ ref('value_models') }}
-),
-
 cards as (
-    select
-        fit_number,
-        model_version,
-        max(case when row_kind = 'card' and item = 'status' then text end) as status,
-        max(case when row_kind = 'card' and item = 'reason' then text end) as reason,
-        max(case when row_kind = 'card' and item = 'basis' then text end) as basis,
-        max(case when row_kind = 'card' and item = 'n_users' then value end) as n_users,
-        {% for parameter in parameters %}
-        max(case when row_kind = 'parameter' and item = '{{ parameter }}' then value end) as {{ parameter }},
-        {% endfor %}
-        {% for place in range(1, 5) %}
-        max(case when row_kind = 'cut_point' and item_position = {{ place }} then value end) as cut_point_{{ place }}
-        {%- if not loop.last %},{% endif %}
-        {% endfor %}
-    from fits
-    group by fit_number, model_version
+    {{ clientele.fit_part(ref('value_fit_fields'), 'card', {
+        'status': 'varchar(16)',
+        'reason': 'varchar(4096)',
+        'basis': 'varchar(16)',
+        'n_users': 'bigint',
+    }) }}
 ),
 
-current_fit as (
-    select max(fit_number) as fit_number from cards where status = 'ok'
+constants as (
+    {% set fields = {} -%}
+    {%- for name in parameters + cut_points %}{% do fields.update({name: 'double precision'}) %}{% endfor -%}
+    {{ clientele.fit_part(ref('value_fit_fields'), 'constants', fields) }}
 ),
+
+judged as (
+    select
+        cards.*,
+        case when cards.status = 'ok' then 'proven' else 'none' end as model_status,
+        -- nothing else says more of these customers than a fit on them does: each one that is possible scores
+        case when cards.status = 'ok' then 'passed' end as gate,
+        cards.reason as gate_reason
+    from cards
+),
+
+{{ clientele.standing_ctes('judged') }},
 
 final as (
     select
-        cards.fit_number,
-        cast(cards.model_version as varchar(64)) as model_version,
-        cast(cards.status as varchar(16)) as status,
-        cards.reason,
-        cast(cards.basis as varchar(16)) as basis,
-        cast(cards.n_users as bigint) as n_users,
-        {% for parameter in parameters %}
-        cards.{{ parameter }},
+        standing.fit_number,
+        cast(standing.model_version as varchar(64)) as model_version,
+        standing.status,
+        standing.reason,
+        standing.basis,
+        standing.n_users,
+        cast(standing.decision as varchar(16)) as decision,
+        {% for name in parameters + cut_points %}
+        constants.{{ name }},
         {% endfor %}
-        {% for place in range(1, 5) %}
-        cards.cut_point_{{ place }},
-        {% endfor %}
-        coalesce(cards.fit_number = current_fit.fit_number, false) as is_current
-    from cards
-    cross join current_fit
+        standing.is_champion as is_current
+    from standing
+    left join constants on standing.fit_number = constants.fit_number
 )
 
 select * from final

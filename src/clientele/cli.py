@@ -168,6 +168,28 @@ def requests(home: Path) -> None:
             click.echo(line)
 
 
+@main.command()
+@_HOME
+def fit(home: Path) -> None:
+    """Fit the models that the last build has prepared samples for.
+
+    For builds that are SQL alone: dbt build --exclude path:python_models before and after. With
+    DBT_TARGET=redshift it fits in Redshift.
+    """
+    from clientele.runtime import fits, locking
+
+    manifest = fits.manifest_of(Path(os.environ.get("DBT_TARGET_PATH") or "target"))
+    with locking.held(home), fits.opened(home) as warehouse:
+        found = fits.fit(manifest, warehouse, Path())
+    for fitted in found:
+        version = f", model {fitted.model_version}" if fitted.model_version else ""
+        click.echo(f"{fitted.name}: {fitted.n_rows:,} new rows{version}")
+    if not any(fitted.n_rows for fitted in found):
+        click.echo(
+            "No fit is due. To ask for one: dbt build --exclude path:python_models --vars 'refit: true'"
+        )
+
+
 @main.command("rotate-key")
 def rotate_key() -> None:
     """Give everybody a new pseudonym.

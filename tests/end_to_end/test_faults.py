@@ -149,9 +149,7 @@ def everything(new_house, breaker) -> House:
     house.deliver("everything.csv", SHOP)
     for _ in range(2):
         built(breaker.build(house, *WITHOUT_TESTS))
-    assert (
-        house.value("select count(distinct segment_id) from core.segment_fits where row_kind = 'weight'") > 1
-    )
+    assert house.value("select count(distinct segment_id) from core.segment_weights") > 1
     return house
 
 

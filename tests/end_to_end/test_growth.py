@@ -10,6 +10,8 @@ import pytest
 from make_warehouse_before import VARIABLES
 from support import FIRST_USER, UP_TO_FEATURES, WITHOUT_TESTS, Event, House, assert_same, little_shop
 
+from clientele.learning.fields import part_of
+
 BEFORE = Path(__file__).with_name("warehouse_before.zip")
 PAPERS = False  # no test here reads what dbt writes about its runs
 SHOP = little_shop(seed=5, n_users=400)
@@ -22,8 +24,6 @@ KEPT = {
     "key epoch": "select * from core.key_epoch",
     "decisions": "select * from core.segment_decisions order by all",
     "models": "select fit_number, model_version, n_segments, is_champion from core.segment_models "
-    "order by all",
-    "fits": "select fit_number, model_version, row_kind, item, segment_id, value from core.segment_fits "
     "order by all",
     "personas": "select distinct segment_id, segment_name from marts.user_segments order by all",
     # the version before listed customers who object, without a persona
@@ -42,8 +42,41 @@ def before(tmp_path) -> House:
     return house
 
 
+# What the version before kept in one wide table, and this version keeps as fields.
+FITS_BEFORE = """
+select
+    fit_number, model_version, row_kind, segment_id, item, item_position, value, feature_mean,
+    clip_lo, clip_hi
+from core.segment_fits where row_kind = 'weight'
+union all
+select fit_number, model_version, row_kind, segment_id, text, null, null, null, null, null
+from core.segment_fits where row_kind = 'name' and item = 'en'
+union all
+select fit_number, model_version, row_kind, null, item, item_position, value, null, clip_lo, clip_hi
+from core.segment_fits where row_kind = 'gate'
+order by all
+"""
+
+
 def kept(house: House) -> dict[str, list[tuple]]:
-    return {name: house.rows(query) for name, query in KEPT.items()}
+    found = {name: house.rows(query) for name, query in KEPT.items()}
+    if not house.value("select count(*) from duckdb_tables() where table_name = 'persona_fit_fields'"):
+        return found | {"fits": house.rows(FITS_BEFORE)}
+    with house.connection() as connection:
+        fields = connection.table("core.persona_fit_fields").df()
+    weight = "segment_id feature feature_position weight feature_mean clip_lo clip_hi"
+    columns = {
+        "weight": weight.split(),
+        "name": ["segment_id", "segment_name_en"],
+        "gate": [None, "criterion", "criterion_position", "value", None, "ci_lo", "bar"],
+    }
+    rows = []
+    for part, names in columns.items():
+        for row in part_of(fields, part).to_dict("records"):
+            values = [row.get(name) for name in names]
+            values = [None if value is None or value != value else value for value in values]
+            rows.append((row["fit_number"], row["model_version"], part, *values, *[None] * (7 - len(values))))
+    return found | {"fits": sorted(rows, key=lambda row: [(value is None, value) for value in row])}
 
 
 def test_a_warehouse_of_the_version_before_is_taken_over_by_one_build(before):

@@ -44,10 +44,10 @@ NEXT_KEY = "another key for tests, and no secret: 7be0"
 STRANGER = "987654321987"
 NOT_COPIED = {*PROVENANCE}
 # What Python models may read: samples of users, what was fitted on them, and tables as small as a catalogue.
-PULLED = {"segment_sample", "segment_replicates", "training_frame", "truncated_histories", "segment_fits",
-          "segment_studies", "segment_weights", "early_weights", "fit_request", "feature_catalog",
-          "family_prices", "segment_names", "as_of", "value_request", "value_sample",
-          "value_models"}  # fmt: skip
+PULLED = {"segment_sample", "segment_replicates", "training_frame", "truncated_histories",
+          "persona_fit_fields", "persona_study_fields", "segment_weights", "early_weights",
+          "fit_request", "feature_catalog", "family_prices", "segment_names", "as_of",
+          "value_request", "value_sample", "value_fit_fields"}  # fmt: skip
 SAMPLE_USERS = 200  # of the second build in the long form: the fewest that are allowed
 READS = {
     "clientele_reader": {"marts"},

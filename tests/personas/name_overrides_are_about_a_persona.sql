@@ -3,11 +3,16 @@
     built anew may not have the model yet. -#}
 {{ config(severity='warn') }}
 
+with
+
+named as (
+    {{ clientele.fit_part(ref('persona_fit_fields'), 'name', {'segment_id': 'integer'}) }}
+)
+
 select overrides.model_version, overrides.segment_id, overrides.name_en
 from {{ ref('segment_name_overrides') }} as overrides
-left join {{ ref('segment_fits') }} as fits
+left join named
     on
-        overrides.segment_id = fits.segment_id
-        and (overrides.model_version = fits.model_version or overrides.model_version = '*')
-        and fits.row_kind = 'name'
-where fits.segment_id is null
+        overrides.segment_id = named.segment_id
+        and (overrides.model_version = named.model_version or overrides.model_version = '*')
+where named.segment_id is null

@@ -121,8 +121,9 @@ def test_a_challenger_replaces_the_champion_only_if_it_passes(shop, first, secon
     version = shop.value("select model_version from core.segment_models where fit_number = 1")
     with shop.connection(read_only=False) as connection:
         connection.execute(
-            "insert into core.segment_fits "
-            "select * replace (2 as fit_number, '20200201-00000000' as model_version) from core.segment_fits"
+            "insert into core.persona_fit_fields "
+            "select * replace (2 as fit_number, '20200201-00000000' as model_version) "
+            "from core.persona_fit_fields"
         )
     try:
         shop.decide(*([(version, "pin")] if pinned else []), gates={1: first, 2: second})
@@ -131,7 +132,7 @@ def test_a_challenger_replaces_the_champion_only_if_it_passes(shop, first, secon
         assert waiting == ([] if scores == 2 else [(2,)])
     finally:
         with shop.connection(read_only=False) as connection:
-            connection.execute("delete from core.segment_fits where fit_number = 2")
+            connection.execute("delete from core.persona_fit_fields where fit_number = 2")
         shop.decide(gates={1: "passed"})
 
 
@@ -144,7 +145,7 @@ def test_a_request_refits_once_and_unchanged_data_rename_and_move_nobody(shop):
         )
     shop.build("--exclude", "segment_decisions", *WITHOUT_TESTS)
     assert shop.value("select is_due from core.fit_request")
-    assert shop.value("select count(*) from core.segment_fits where row_kind = 'unchanged'") == 1
+    assert shop.value("select count(*) from core.persona_fit_fields where part = 'unchanged'") == 1
     assert_same(shop.contents("marts"), before)
     shop.build("--select", "fit_request", *WITHOUT_TESTS)
     assert not shop.value("select is_due from core.fit_request")

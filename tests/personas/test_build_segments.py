@@ -191,7 +191,7 @@ def test_rules_tell_the_personas_and_how_far_to_believe_them(shop):
     assert accuracy > 0.7 and recall > 0.4
     # The rules are those of the fit: a build without a fit writes none.
     assert (
-        shop.value("select count(distinct fit_number) from core.segment_fits where row_kind = 'rule_words'")
+        shop.value("select count(distinct fit_number) from core.persona_fit_fields where part = 'rule_words'")
         == 1
     )
 
@@ -247,7 +247,7 @@ def test_as_of_moves_lifecycle_states_alone_and_building_again_gives_the_same_by
     """The second build is published while somebody reads the first, who is not disturbed."""
     personas = "select user_key, segment_id, confidence from marts.user_segments order by all"
     before, first = shop.rows(personas), published(shop)
-    n_fits = shop.value("select count(distinct fit_number) from core.segment_fits")
+    n_fits = shop.value("select count(distinct fit_number) from core.persona_fit_fields")
     shop.build(*WITHOUT_TESTS, variables={"as_of": "2020-06-30 00:00:00"})
     assert shop.rows(personas) == before
     assert shop.rows("select distinct lifecycle_state from marts.user_segments order by 1") == [
@@ -262,7 +262,7 @@ def test_as_of_moves_lifecycle_states_alone_and_building_again_gives_the_same_by
         shop.build(*WITHOUT_TESTS)
         assert opened.fetchall() == [(shop.value("select count(*) from marts.user_segments"),)]
     assert published(shop) == first
-    assert shop.value("select count(distinct fit_number) from core.segment_fits") == n_fits
+    assert shop.value("select count(distinct fit_number) from core.persona_fit_fields") == n_fits
 
 
 def test_another_house_publishes_the_same_bytes(shop, tmp_path):

@@ -29,7 +29,7 @@ def frequented(new_house) -> House:
     house = new_house(variables=VARIABLES)
     shop_simulator.generate(house.folder / "shop", users=1100, months=3, seed=3, activity=1.6)
     house.lake = house.folder / "shop" / "events"
-    fit = ("segment_fits", "segment_sample", "segment_replicates", "training_frame")
+    fit = ("persona_fit_fields", "segment_sample", "segment_replicates", "training_frame")
     house.build("--select", "+truncated_histories", "feature_catalog", "--exclude", *fit, *WITHOUT_TESTS)
     return house
 
@@ -143,15 +143,15 @@ def test_sql_and_python_agree_on_every_user_of_the_sample(shop):
 
 def test_a_threshold_can_be_set_and_costs_no_new_study(built_shop, tmp_path):
     shop = built_shop.copy(tmp_path)
-    studies = shop.value("select count(*) from core.segment_studies")
+    studies = shop.value("select count(*) from core.persona_study_fields")
     scored = ("persona_threshold", "centroid_scores", "early_scores", "persona_scores", "user_segments")
-    selected = ("moments", "features_as_of", "truncated_histories", "segment_studies", *scored)
+    selected = ("moments", "features_as_of", "truncated_histories", "persona_study_fields", *scored)
     shop.build("--select", *selected, *WITHOUT_TESTS, variables={"min_events": 3})
     assert shop.value("select min(n_events) from marts.user_segments where segment_id is not null") == 3
     assert shop.value("select basis from core.persona_threshold") == "set"
     unsure = "segment_id > 0 and confidence is null"
     assert shop.value(f"select count(*) from marts.user_segments where {unsure}") == 0
-    assert shop.value("select count(*) from core.segment_studies") == studies
+    assert shop.value("select count(*) from core.persona_study_fields") == studies
     assert shop.value("select count(*) from core.truncated_histories") == 0
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
+from clientele.learning.fields import SCHEMA, part_of, to_fields
 from clientele.personas import score, short_histories
 from clientele.personas.short_histories import (
     StudySettings,
@@ -18,7 +19,7 @@ from clientele.personas.short_histories import (
     end_of_early_use,
     study_short_histories,
 )
-from clientele.personas.study_rows import SCHEMA, study_rows
+from clientele.personas.study_rows import study_rows
 
 SETTINGS = StudySettings(n_bootstraps=100)
 LENGTHS = (1, 5, 10, 20, 40)
@@ -232,21 +233,18 @@ def test_histories_without_a_key_column_are_refused():
 
 
 def fits() -> pd.DataFrame:
-    rows = centroids().rename(
-        columns={"feature": "item", "feature_position": "item_position", "weight": "value"}
-    )
-    return rows.assign(fit_number=1, model_version="v", row_kind="weight")
+    return to_fields({"weight": centroids()}, 1, "v")
 
 
 def test_a_model_is_studied_once_and_its_rows_say_what_was_found(study):
     rows = study_rows(planted(), fits(), None, compare=False)
     assert list(rows.columns) == list(SCHEMA)
-    assert set(rows["row_kind"]) == {
+    assert set(rows["part"]) == {
         "choice", "length", "recall", "ceiling", "early_weight", "confidence", "calibration",
     }  # fmt: skip
-    choice = rows[rows["row_kind"] == "choice"].set_index("item")
-    assert choice.loc["basis", "text"] == study.choice["basis"]
-    assert choice.loc["mature_events", "value"] == 80
+    choice = part_of(rows, "choice").iloc[0]
+    assert choice["basis"] == study.choice["basis"]
+    assert choice["mature_events"] == 80
     assert study_rows(planted(), fits(), rows, compare=False).empty
     assert study_rows(planted().iloc[:0], fits(), None, compare=False).empty
     newer = pd.concat([fits(), fits().assign(fit_number=2, model_version="w")])

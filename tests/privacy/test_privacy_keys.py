@@ -60,7 +60,7 @@ PYTHON_READERS = {
     [
         *(pytest.param("calendar", text, id=f"model: {way}") for way, text in SQL_READERS.items()),
         *(
-            pytest.param("segment_fits", text, id=f"Python model: {way}")
+            pytest.param("persona_fit_fields", text, id=f"Python model: {way}")
             for way, text in PYTHON_READERS.items()
         ),
         pytest.param("events_are_held_once", SQL_READERS["variable"], id="test: variable"),

@@ -175,7 +175,7 @@ def test_the_next_build_is_that_of_a_shop_without_the_erased(erased, new_house):
     other.build(*WITHOUT_TESTS)
 
     def comparable(one: House) -> dict:
-        fitted = ("segment_fits", "segment_models", "value_models", "value_fits")
+        fitted = ("persona_fit_fields", "segment_models", "value_fit_fields", "value_fits")
         return {name: table for name, table in one.contents().items() if not name.endswith(fitted)}
 
     assert_same(comparable(house), comparable(other))

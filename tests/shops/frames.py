@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support import WITHOUT_TESTS, House
 
+from clientele.learning.fields import part_of
 from clientele.personas.scoring import WEIGHT_COLUMNS, score
 from shops.mechanisms import SHOPS, write_months
 
@@ -43,7 +44,7 @@ TABLES = {
         "outcomes",
         "persona_threshold",
         "product_taxonomy",
-        "segment_fits",
+        "persona_fit_fields",
         "segment_models",
         "segment_names",
         "segment_replicates",
@@ -132,9 +133,9 @@ def judgement(folder: Path) -> dict[str, object]:
         truth["group"] = truth["group_after"].where(truth["group_after"].notna(), truth["group"])
     named = segments[segments["segment_id"].notna()]
     weights = (
-        read("segment_fits")
-        .query("row_kind == 'weight' and fit_number == 1")
-        .rename(columns={"item": "feature", "item_position": "feature_position", "value": "weight"})
+        part_of(read("persona_fit_fields"), "weight")
+        .query("fit_number == 1")
+        .astype({"segment_id": "int64", "feature_position": "int64"})
     )
     labels = score(sample, weights[list(WEIGHT_COLUMNS)]) if len(weights) and len(sample) else None
     for column, suffix in (("group", ""), ("coarse", "_coarse")):

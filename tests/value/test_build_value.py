@@ -91,7 +91,7 @@ def test_sql_gives_every_customer_the_scores_of_python(shop):
     for name in scores.columns.drop("value_tier"):
         assert built[name].to_numpy() == pytest.approx(scores[name].to_numpy(), rel=1e-9, abs=1e-15), name
     assert (built["value_tier"] == scores["value_tier"]).all()
-    n_slow = shop.value("select count(*) from core.value_models where row_kind = 'visits_if_alive'")
+    n_slow = shop.value("select count(*) from core.visit_patterns")
     assert n_slow > 0, "the rows for new customers would not be compared"
 
 
@@ -164,7 +164,7 @@ def lived(shop, tmp_path_factory) -> dict[str, object]:
 def test_nothing_new_changes_nothing_and_fits_nothing(lived):
     kept = {name: rows for name, rows in lived["before"].items() if "value_" not in name}
     assert_same({name: lived["again"][name] for name in kept}, kept)
-    (models,) = (name for name in lived["before"] if name.endswith("value_models"))
+    (models,) = (name for name in lived["before"] if name.endswith("value_fit_fields"))
     assert lived["again"][models].rows == lived["before"][models].rows
     (values,) = (name for name in lived["before"] if name.endswith("customer_values"))
     assert lived["again"][values].rows == lived["before"][values].rows
@@ -220,7 +220,7 @@ def test_a_shop_too_small_is_told_so_and_its_customers_have_no_value(house):
     told = house.rows("select measure, origin_date, reason from monitor.value_calibration")
     assert told == [("refused", None, reason)]
     house.build(*VALUE)
-    assert house.value("select count(distinct fit_number) from core.value_models") == 1
+    assert house.value("select count(distinct fit_number) from core.value_fit_fields") == 1
     assert house.value(f"select count(*) from vault.vault.user_keys where user_id = {FIRST_USER}") == 1
 
 

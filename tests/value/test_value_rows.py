@@ -8,8 +8,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from test_value_models import customers
 
+from clientele.learning.fields import SCHEMA, part_of
 from clientele.value.calibration import rolling_calibration
-from clientele.value.rows import SCHEMA, value_rows
+from clientele.value.rows import value_rows
 from clientele.value.tiers import tier_cut_points, tiers
 
 
@@ -74,17 +75,17 @@ def test_tiers_of_nobody_are_refused():
 
 def test_each_origin_is_measured_by_deciles_and_an_interval():
     table, (expected, actual) = rolling_calibration(sample())
-    assert table.groupby("days_back")["item"].value_counts().unstack().loc[30].to_dict() == {
+    assert table.groupby("days_back")["measure"].value_counts().unstack().loc[30].to_dict() == {
         "auc": 1, "decile": 10, "orders": 1,
     }  # fmt: skip
-    auc = table[(table["item"] == "auc") & (table["days_back"] == 30)].iloc[0]
-    assert auc["low"] < auc["value"] < auc["high"] and auc["value"] > 0.6
-    deciles = table[(table["item"] == "decile") & (table["days_back"] == 30)]
+    auc = table[(table["measure"] == "auc") & (table["days_back"] == 30)].iloc[0]
+    assert auc["ci_lo"] < auc["actual"] < auc["ci_hi"] and auc["actual"] > 0.6
+    deciles = table[(table["measure"] == "decile") & (table["days_back"] == 30)]
     assert (np.diff(deciles["expected"]) >= 0).all()
     assert deciles["n_users"].sum() == auc["n_users"]
-    orders = table[(table["item"] == "orders") & (table["days_back"] == 30)].iloc[0]
-    assert orders["value"] == actual
-    assert deciles["value"] @ deciles["n_users"] == pytest.approx(actual)
+    orders = table[(table["measure"] == "orders") & (table["days_back"] == 30)].iloc[0]
+    assert orders["actual"] == actual
+    assert deciles["actual"] @ deciles["n_users"] == pytest.approx(actual)
     assert expected > 0
 
 
@@ -103,8 +104,8 @@ def test_an_origin_without_history_is_refused_and_the_others_are_measured():
     early = rows["days_back"] == 60
     rows = rows[~early | (rows.index % 40 == 0)]
     table, forecast = rolling_calibration(rows)
-    refused = table[table["item"] == "refused"]
-    assert refused["days_back"].tolist() == [60] and "of the 200 that" in refused["text"].iloc[0]
+    refused = table[table["measure"] == "refused"]
+    assert refused["days_back"].tolist() == [60] and "of the 200 that" in refused["reason"].iloc[0]
     assert (table["days_back"] == 30).sum() == 12 and forecast is not None
 
 
@@ -118,14 +119,12 @@ def test_nothing_due_gives_no_row_of_the_right_types():
 
 def test_a_fit_is_rows_of_one_number_and_version():
     rows = value_rows({"request": request(), "sample": sample()}, None)
-    assert set(rows["row_kind"]) >= {"card", "parameter", "cut_point", "calibration"}
+    assert set(rows["part"]) == {"card", "constants", "visits_if_alive", "calibration"}
     assert set(rows["fit_number"]) == {1} and rows["model_version"].nunique() == 1
     assert rows["model_version"].iloc[0].startswith("20200229-")
-    assert (rows["row_kind"] == "parameter").sum() == 11 and (rows["row_kind"] == "cut_point").sum() == 4
-    days = rows.loc[rows["row_kind"] == "calibration", "text"].str[:10].unique().tolist()
-    assert days == ["2019-12-31", "2020-01-30"]
-    level = rows.loc[rows["item"] == "order_level", "value"].iloc[0]
-    assert level != 1
+    (constants,) = part_of(rows, "constants").to_dict("records")
+    assert len(constants) == 3 + 11 + 4 and constants["order_level"] != 1
+    assert part_of(rows, "calibration")["origin_date"].unique().tolist() == ["2019-12-31", "2020-01-30"]
 
 
 def test_the_same_fit_is_not_written_twice_and_another_one_is():
@@ -141,9 +140,9 @@ def test_the_same_fit_is_not_written_twice_and_another_one_is():
 def test_too_little_is_a_row_with_a_reason_and_is_said_once():
     frames = {"request": request(), "sample": sample(100)}
     rows = value_rows(frames, None)
-    assert set(rows["row_kind"]) == {"card"}
-    told = rows.set_index("item")["text"]
+    assert set(rows["part"]) == {"card"}
+    told = part_of(rows, "card").iloc[0]
     assert told["status"] == "no_model" and told["reason"].startswith("Customers: 100 of the 200 that")
     assert value_rows(frames, rows).empty
     empty = value_rows({"request": request(), "sample": sample(100).iloc[:0]}, rows)
-    assert empty.set_index("item")["text"]["reason"].startswith("Customers: 0 of")
+    assert part_of(empty, "card")["reason"].iloc[0].startswith("Customers: 0 of")

@@ -23,12 +23,12 @@ FIT_NODES = (
     "training_frame",
     "segment_sample",
     "segment_replicates",
-    "segment_fits",
+    "persona_fit_fields",
     "segment_sample_labels",
     "truncated_histories",
-    "segment_studies",
+    "persona_study_fields",
     "value_sample",
-    "value_models",
+    "value_fit_fields",
 )
 
 

@@ -3,15 +3,23 @@
 with
 
 studies as (
+    {{ clientele.fit_part(ref('persona_study_fields'), 'calibration', {
+        'decile': 'integer',
+        'n_users': 'bigint',
+        'confidence': 'double precision',
+        'kept': 'double precision',
+    }) }}
+),
+
+final as (
     select
         fit_number,
         model_version,
-        cast(item_position as integer) as decile,
+        decile,
         n_users,
-        low as mean_confidence,
-        value as kept_share
-    from {{ ref('segment_studies') }}
-    where row_kind = 'calibration'
+        confidence as mean_confidence,
+        kept as kept_share
+    from studies
 )
 
-select * from studies
+select * from final

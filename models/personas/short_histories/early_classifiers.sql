@@ -4,17 +4,27 @@
 with
 
 studies as (
+    {{ clientele.fit_part(ref('persona_study_fields'), 'comparison', {
+        'n_events': 'bigint',
+        'method': 'varchar(256)',
+        'n_users': 'bigint',
+        'value': 'double precision',
+        'low': 'double precision',
+        'high': 'double precision',
+    }) }}
+),
+
+final as (
     select
         fit_number,
         model_version,
         n_events,
-        item as classifier,
+        method as classifier,
         n_users,
         value as kappa,
         low as kappa_low,
         high as kappa_high
-    from {{ ref('segment_studies') }}
-    where row_kind = 'comparison'
+    from studies
 )
 
-select * from studies
+select * from final

@@ -4,7 +4,7 @@
 with
 
 studies as (
-    select * from {{ ref('segment_studies') }} where row_kind = 'early_weight'
+    {{ clientele.fit_part(ref('persona_study_fields'), 'early_weight', clientele.weight_fields()) }}
 ),
 
 champion as (
@@ -14,13 +14,13 @@ champion as (
 final as (
     select
         studies.model_version,
-        cast(studies.segment_id as integer) as segment_id,
-        studies.item as feature,
-        cast(studies.item_position as integer) as feature_position,
-        studies.value as weight,
+        studies.segment_id,
+        studies.feature,
+        studies.feature_position,
+        studies.weight,
         studies.feature_mean,
-        studies.low as clip_lo,
-        studies.high as clip_hi
+        studies.clip_lo,
+        studies.clip_hi
     from studies
     inner join champion on studies.fit_number = champion.fit_number
 )

@@ -9,31 +9,41 @@ models as (
     select fit_number, model_version, is_champion from {{ ref('segment_models') }} where n_segments > 0
 ),
 
-studies as (
-    select * from {{ ref('segment_studies') }}
+choices as (
+    {{ clientele.fit_part(ref('persona_study_fields'), 'choice', clientele.choice_fields()) }}
 ),
 
-choices as (
-    select
-        fit_number,
-        {% for item in ['min_events', 'kappa_bar', 'mature_events', 'early_below_events', 'calibration_error'] -%}
-        max(case when item = '{{ item }}' then value end) as {{ item }},
-        {% endfor -%}
-        max(case when item = 'basis' then text end) as basis
-    from studies
-    where row_kind = 'choice'
-    group by fit_number
+study_ceilings as (
+    {{ clientele.fit_part(ref('persona_study_fields'), 'ceiling', {
+        'metric': 'varchar(256)', 'value': 'double precision'
+    }) }}
+),
+
+study_recalls as (
+    {{ clientele.fit_part(ref('persona_study_fields'), 'recall', {
+        'n_events': 'bigint', 'value': 'double precision'
+    }) }}
+),
+
+study_lengths as (
+    {{ clientele.fit_part(ref('persona_study_fields'), 'length', {
+        'n_events': 'bigint',
+        'metric': 'varchar(256)',
+        'value': 'double precision',
+        'low': 'double precision',
+        'high': 'double precision',
+        'n_users': 'bigint',
+    }) }}
 ),
 
 ceilings as (
     select
         fit_number,
         max(value) as kappa_ceiling,
-        {% for item in ['odd_even', 'earlier_later'] -%}
-        max(case when item = '{{ item }}' then value end) as kappa_{{ item }}{% if not loop.last %},{% endif %}
+        {% for metric in ['odd_even', 'earlier_later'] -%}
+        max(case when metric = '{{ metric }}' then value end) as kappa_{{ metric }}{% if not loop.last %},{% endif %}
         {% endfor %}
-    from studies
-    where row_kind = 'ceiling'
+    from study_ceilings
     group by fit_number
 ),
 
@@ -42,8 +52,7 @@ recalls as (
         fit_number,
         n_events,
         min(value) as min_recall
-    from studies
-    where row_kind = 'recall'
+    from study_recalls
     group by fit_number, n_events
 ),
 
@@ -52,13 +61,12 @@ lengths as (
         fit_number,
         n_events,
         {% for metric in metrics -%}
-        max(case when item = '{{ metric }}' then value end) as {{ metric }},
-        max(case when item = '{{ metric }}' then low end) as {{ metric }}_low,
-        max(case when item = '{{ metric }}' then high end) as {{ metric }}_high,
+        max(case when metric = '{{ metric }}' then value end) as {{ metric }},
+        max(case when metric = '{{ metric }}' then low end) as {{ metric }}_low,
+        max(case when metric = '{{ metric }}' then high end) as {{ metric }}_high,
         {% endfor -%}
         max(n_users) as n_users
-    from studies
-    where row_kind = 'length'
+    from study_lengths
     group by fit_number, n_events
 ),
 

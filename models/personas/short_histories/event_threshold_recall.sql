@@ -3,17 +3,27 @@
 with
 
 studies as (
+    {{ clientele.fit_part(ref('persona_study_fields'), 'recall', {
+        'n_events': 'bigint',
+        'segment_id': 'integer',
+        'n_users': 'bigint',
+        'value': 'double precision',
+        'low': 'double precision',
+        'high': 'double precision',
+    }) }}
+),
+
+final as (
     select
         fit_number,
         model_version,
         n_events,
-        cast(segment_id as integer) as segment_id,
+        segment_id,
         n_users,
         value as recall,
         low as recall_low,
         high as recall_high
-    from {{ ref('segment_studies') }}
-    where row_kind = 'recall'
+    from studies
 )
 
-select * from studies
+select * from final

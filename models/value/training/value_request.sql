@@ -5,7 +5,7 @@ with
 
 final as (
     select
-        cast({{ 'true' if clientele.fit_is_due('value_models', 'parameter') else 'false' }} as boolean) as is_due,
+        cast({{ 'true' if clientele.fit_is_due('value_fit_fields', 'constants') else 'false' }} as boolean) as is_due,
         cast({{ clientele.local_time('as_of_at') }} as date) as as_of_date
     from {{ ref('as_of') }}
 )

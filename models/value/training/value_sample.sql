@@ -10,7 +10,7 @@ eligible as (
     select user_sk
     from {{ ref('customer_visits') }}
     where
-        {{ 'true' if clientele.fit_is_due('value_models', 'parameter') else 'false' }}
+        {{ 'true' if clientele.fit_is_due('value_fit_fields', 'constants') else 'false' }}
         and {{ clientele.may_be_profiled('user_sk') }}
 ),
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from clientele.learning.fields import part_of
 from clientele.personas.naming import LANGUAGES, name_segments, profile
 from clientele.personas.rules import fit_rules
 
 
-def description_rows(
+def description_parts(
     labels: pd.DataFrame,
     frames: Mapping[str, pd.DataFrame],
-    earlier: pd.DataFrame | None = None,
+    known: pd.DataFrame,
     before: str | None = None,
-) -> list[dict[str, object]]:
-    """Return the rows of ``segment_fits`` that describe a fit's personas.
+) -> dict[str, pd.DataFrame]:
+    """Return the parts of a fit that describe its personas.
 
     Parameters
     ----------
@@ -24,63 +25,29 @@ def description_rows(
         ``user_sk``, ``segment_id``.
     frames : mapping of str to DataFrame
         ``sample``, ``catalog``, ``names``, ``families``; see `clientele.personas.rows.fit_rows`.
-    earlier : DataFrame or None
-        The rows of ``segment_fits`` so far, from which names are kept.
+    known : DataFrame
+        The fields of earlier fits, from which names are kept; may be empty.
     before : str or None
         ``model_version`` of the model whose ids the labels carry; the newest that has names unless given.
 
     Returns
     -------
-    list of dict
-        Row kinds ``name`` (item: a language, or ``named_after``), ``rule`` (item: a feature; above
-        ``clip_lo``, up to ``clip_hi``), ``rule_words`` (item: a language; ``value``: coverage,
-        ``feature_mean``: precision) and ``rule_fidelity`` (item: a metric). ``item_position`` of a rule is
-        its number.
+    dict of str to DataFrame
+        ``name`` (a row per persona), ``rule`` (a row per rule and feature: above ``above``, up to ``up_to``),
+        ``rule_words`` (a row per rule and language) and ``rule_fidelity`` (a row per metric).
     """
     families = _families(frames["families"])
     sample = frames["sample"][frames["sample"]["user_sk"].isin(labels["user_sk"])]
     profiles, summary = profile(sample, labels, frames["catalog"])
-    names = name_segments(
-        profiles, frames["names"], families, summary, earlier=_names_so_far(earlier, before)
-    )
-    rows: list[dict[str, object]] = [
-        {"row_kind": "name", "segment_id": name["segment_id"], "item": item, "text": name[column]}
-        for name in names.to_dict("records")
-        for item, column in [
-            *((language, f"segment_name_{language}") for language in LANGUAGES),
-            ("named_after", "named_after"),
-        ]
-    ]
+    names = name_segments(profiles, frames["names"], families, summary, earlier=_names_so_far(known, before))
     rules = fit_rules(sample, labels, frames["catalog"], families)
-    rows += (
-        rules.conditions.rename(
-            columns={
-                "feature": "item",
-                "rule_number": "item_position",
-                "above": "clip_lo",
-                "up_to": "clip_hi",
-            }
-        )
-        .assign(row_kind="rule")
-        .to_dict("records")
-    )
-    rows += (
-        rules.words.rename(
-            columns={
-                "language": "item",
-                "rule_number": "item_position",
-                "words": "text",
-                "coverage": "value",
-                "precision": "feature_mean",
-            }
-        )
-        .assign(row_kind="rule_words")
-        .to_dict("records")
-    )
-    rows += (
-        rules.fidelity.rename(columns={"metric": "item"}).assign(row_kind="rule_fidelity").to_dict("records")
-    )
-    return rows
+    columns = ["segment_id", *(f"segment_name_{language}" for language in LANGUAGES), "named_after"]
+    return {
+        "name": names[columns],
+        "rule": rules.conditions,
+        "rule_words": rules.words.rename(columns={"precision": "rule_precision"}),
+        "rule_fidelity": rules.fidelity,
+    }
 
 
 def _families(ranked: pd.DataFrame) -> dict[str, str]:
@@ -90,13 +57,11 @@ def _families(ranked: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _names_so_far(earlier: pd.DataFrame | None, before: str | None) -> dict[int, str]:
+def _names_so_far(known: pd.DataFrame, before: str | None) -> dict[int, str]:
     """Return the reasons of the names that a model's segments have, by segment id."""
-    if earlier is None or earlier.empty:
-        return {}
-    found = earlier[(earlier["row_kind"] == "name") & (earlier["item"] == "named_after")]
+    found = part_of(known, "name")
     if found.empty:
         return {}
     newest = found["fit_number"] == found["fit_number"].max()
     found = found[newest if before is None else found["model_version"] == before]
-    return dict(zip(found["segment_id"].astype(int), found["text"].astype(str), strict=True))
+    return dict(zip(found["segment_id"].astype(int), found["named_after"].astype(str), strict=True))

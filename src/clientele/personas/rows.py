@@ -1,8 +1,4 @@
-"""A fit as rows of one table, and back: what the dbt Python models call.
-
-Every fit writes rows of several kinds into ``core.segment_fits``; SQL models split them again. One table,
-because one dbt Python model writes one table, and a fit must be kept or lost as a whole.
-"""
+"""A fit as the rows of its parts, and back: what the dbt Python models call."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clientele.learning.tables import typed
+from clientele.learning.fields import part_of, to_fields
 from clientele.personas.scoring import WEIGHT_COLUMNS, score
 from clientele.personas.settings import Settings
 
@@ -19,27 +15,6 @@ from clientele.personas.settings import Settings
 if TYPE_CHECKING:
     from clientele.personas.fit import PersonaFit
     from clientele.personas.gate import Standing
-
-# One schema for all kinds; `item` is a feature, a metric, a criterion, a field of the card or a language. The
-# last five are of evaluations, criteria and lineage.
-SCHEMA = {
-    "fit_number": "int64",
-    "model_version": "str",
-    "row_kind": "str",
-    "segment_id": "int64",
-    "item": "str",
-    "item_position": "int64",
-    "value": "float64",
-    "feature_mean": "float64",
-    "clip_lo": "float64",
-    "clip_hi": "float64",
-    "text": "str",
-    "model": "str",
-    "compared_with": "str",
-    "origin": "str",
-    "fold": "int64",
-    "n_users": "int64",
-}
 
 
 def fit_rows(
@@ -49,7 +24,7 @@ def fit_rows(
     max_segments: int,
     sample_users: int,
 ) -> pd.DataFrame:
-    """Fit personas if that is due, judge them, and return the new rows of ``segment_fits``.
+    """Fit personas if that is due, judge them, and return the new rows of ``persona_fit_fields``.
 
     Parameters
     ----------
@@ -58,37 +33,39 @@ def fit_rows(
         ``families``: the dbt models and the seed of these names (``request``: fit_request, ``training``:
         training_frame).
     earlier : DataFrame or None
-        The rows of ``segment_fits`` so far; None when there is no table.
+        The rows of ``persona_fit_fields`` so far; None when there is no table.
     max_segments, sample_users : int
         Upper bounds.
 
     Returns
     -------
     DataFrame
-        Columns of `SCHEMA`; empty when no fit is due. A fit that gives a model which there is already leaves
-        one row of the kind ``unchanged``, the first time.
+        Columns of `clientele.learning.fields.SCHEMA`; empty when no fit is due. A fit that gives a model
+        which there is already leaves the part ``unchanged``, the first time.
     """
     request = frames["request"].iloc[0]
-    has_model = earlier is not None and bool((earlier["row_kind"] == "weight").any())
+    known = to_fields({}) if earlier is None else earlier
+    weights = part_of(known, "weight")
+    has_model = len(weights) > 0
     if has_model and not request["is_due"]:
-        return _typed([])
+        return to_fields({})
     from clientele.personas.gate import judge
 
-    before = _weights_before(earlier, request["champion_version"]) if has_model else None
-    highest_id = int(earlier["segment_id"].max()) if has_model else 0
+    before = _weights_before(weights, request["champion_version"]) if has_model else None
+    highest_id = int(weights["segment_id"].max()) if has_model else 0
     fit = _fit(frames, max_segments, sample_users, before, highest_id)
-    number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
-    if earlier is not None and fit.model_version in set(earlier["model_version"]):
-        known = earlier[earlier["model_version"] == fit.model_version]
-        if not fit.k or (known["row_kind"] == "unchanged").any():
-            return _typed([])
-        rows = _typed([{"row_kind": "unchanged", "item": "model_version"}])
+    number = 1 if known.empty else int(known["fit_number"].max()) + 1
+    if fit.model_version in set(known["model_version"]):
+        same = known[known["model_version"] == fit.model_version]
+        if not fit.k or (same["part"] == "unchanged").any():
+            return to_fields({})
+        parts = {"unchanged": pd.DataFrame({"is_unchanged": [True]})}
     else:
         evaluations = _evaluate(fit, frames, max_segments, before)
         settings = _settings(frames, max_segments)
         verdict = judge(fit.status, fit.evidence, evaluations, settings, fit.reason)
-        rows = _rows(fit, frames, earlier, evaluations, verdict, before)
-    return rows.assign(fit_number=number, model_version=fit.model_version)[list(SCHEMA)]
+        parts = _parts(fit, frames, known, evaluations, verdict, before)
+    return to_fields(parts, number, fit.model_version)
 
 
 def label_rows(sample: pd.DataFrame, weights: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
@@ -114,14 +91,13 @@ def label_rows(sample: pd.DataFrame, weights: pd.DataFrame, early: pd.DataFrame)
     return labels.assign(early_segment_id=found).astype("Int64")
 
 
-def _weights_before(earlier: pd.DataFrame, champion: str | None) -> pd.DataFrame:
+def _weights_before(weights: pd.DataFrame, champion: str | None) -> pd.DataFrame:
     """Weights of the champion, or of the newest model when none has been promoted yet."""
-    weights = earlier[earlier["row_kind"] == "weight"]
     own = weights[weights["model_version"] == champion]
     if own.empty:
         own = weights[weights["fit_number"] == weights["fit_number"].max()]
-    names = {"item": "feature", "item_position": "feature_position", "value": "weight"}
-    return own.rename(columns=names)[list(WEIGHT_COLUMNS)].reset_index(drop=True)
+    whole = {"segment_id": "int64", "feature_position": "int64"}
+    return own[list(WEIGHT_COLUMNS)].astype(whole).reset_index(drop=True)
 
 
 def _settings(
@@ -200,118 +176,44 @@ def _evaluate(
     return pd.concat([pd.DataFrame(stability, columns=evaluations.columns), evaluations], ignore_index=True)
 
 
-def _rows(
+def _parts(
     fit: PersonaFit,
     frames: Mapping[str, pd.DataFrame],
-    earlier: pd.DataFrame | None,
+    known: pd.DataFrame,
     evaluations: pd.DataFrame,
     verdict: Standing,
     before: pd.DataFrame | None,
-) -> pd.DataFrame:
-    card = fit.model_card.iloc[0].to_dict() | {
-        "model_status": verdict.model_status,
-        "sentence": verdict.sentence,
+) -> dict[str, pd.DataFrame]:
+    """Return all that a new model leaves; one without personas has no judgement and no words."""
+    judged = {"model_status": verdict.model_status, "sentence": verdict.sentence}
+    if fit.k:
+        judged |= {"gate": verdict.outcome, "gate_reason": verdict.reason}
+    diagnostics = fit.diagnostics.rename(columns={"k": "n_segments"})
+    parts = {
+        "card": fit.model_card.assign(**judged),
+        "weight": fit.weights,
+        "diagnostic": diagnostics.drop(columns="passed").assign(
+            verdict=_words(diagnostics["passed"], "passed", "missed", "reported")
+        ),
+        "confidence": fit.confidence,
+        "feature": fit.features,
     }
     if fit.k:
-        card |= {"gate": verdict.outcome, "gate_reason": verdict.reason}
-    rows: list[dict[str, object]] = []
-    for position, (field, value) in enumerate(card.items()):
-        number = float(value) if isinstance(value, (int, float)) or hasattr(value, "__float__") else None
-        rows.append(
-            {
-                "row_kind": "card",
-                "item": field,
-                "item_position": position,
-                "value": number,
-                "text": str(value),
-            }
-        )
-    rows += (
-        fit.weights.rename(
-            columns={"feature": "item", "feature_position": "item_position", "weight": "value"}
-        )
-        .assign(row_kind="weight")
-        .to_dict("records")
-    )
-    for diagnostic in fit.diagnostics.to_dict("records"):
-        passed = diagnostic["passed"]
-        rows.append(
-            {
-                "row_kind": "diagnostic",
-                "item": diagnostic["metric"],
-                "item_position": diagnostic["k"],
-                "value": diagnostic["value"],
-                "clip_lo": diagnostic["threshold"],
-                "text": "reported" if pd.isna(passed) else "passed" if passed else "missed",
-            }
-        )
-    for position, bin_ in enumerate(fit.confidence.to_dict("records")):
-        rows.append(
-            {
-                "row_kind": "confidence",
-                "item": "margin",
-                "item_position": position,
-                "value": bin_["confidence"],
-                "clip_lo": bin_["margin_lo"],
-            }
-        )
-    for feature in fit.features.to_dict("records"):
-        rows.append(
-            {
-                "row_kind": "feature",
-                "item": feature["feature"],
-                "item_position": feature["feature_position"],
-                "value": feature["reliability"],
-                "text": f"{feature['status']}: {feature['note']}".rstrip(": "),
-            }
-        )
-    if fit.k:
-        from clientele.personas.description import description_rows
+        from clientele.personas.description import description_parts
 
-        rows += _judgement_rows(fit, evaluations, verdict, before)
         version_before = None if before is None else str(before["model_version"].iloc[0])
-        rows += description_rows(fit.labels, frames, earlier, version_before)
-    return _typed(rows)
+        criteria = verdict.criteria.reset_index(drop=True)
+        parts |= {
+            "evaluation": evaluations,
+            "gate": criteria.drop(columns="is_met").assign(
+                criterion_position=criteria.index + 1,
+                verdict=_words(criteria["is_met"], "met", "missed", "not measured"),
+            ),
+            "lineage": fit.lineage.assign(from_model_version=version_before),
+        }
+        parts |= description_parts(fit.labels, frames, known, version_before)
+    return parts
 
 
-def _judgement_rows(
-    fit: PersonaFit, evaluations: pd.DataFrame, verdict: Standing, before: pd.DataFrame | None
-) -> list[dict[str, object]]:
-    """Return evaluations, criteria of the gate, and lineage."""
-    ends = {"ci_lo": "clip_lo", "ci_hi": "clip_hi"}
-    rows = (
-        evaluations.rename(columns={"metric": "item"} | ends).assign(row_kind="evaluation").to_dict("records")
-    )
-    for position, criterion in enumerate(verdict.criteria.to_dict("records"), start=1):
-        is_met = criterion["is_met"]
-        rows.append(
-            {
-                "row_kind": "gate",
-                "item": criterion["criterion"],
-                "item_position": position,
-                "compared_with": criterion["compared_with"],
-                "value": criterion["value"],
-                "clip_lo": criterion["ci_lo"],
-                "clip_hi": criterion["bar"],
-                "text": "not measured" if pd.isna(is_met) else "met" if is_met else "missed",
-            }
-        )
-    version_before = "" if before is None else str(before["model_version"].iloc[0])
-    for segment in fit.lineage.to_dict("records"):
-        rows.append(
-            {
-                "row_kind": "lineage",
-                "segment_id": segment["segment_id"],
-                "item": segment["change"],
-                "item_position": segment["from_segment_id"],
-                "value": segment["jaccard"],
-                "clip_lo": segment["n_users"],
-                "clip_hi": segment["from_n_users"],
-                "compared_with": version_before,
-            }
-        )
-    return rows
-
-
-def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
-    return typed(pd.DataFrame(rows, columns=list(SCHEMA)), SCHEMA)
+def _words(flags: pd.Series, yes: str, no: str, unknown: str) -> list[str]:
+    return [unknown if pd.isna(flag) else yes if flag else no for flag in flags]

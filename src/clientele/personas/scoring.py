@@ -104,7 +104,9 @@ class _Segments:
     def __init__(self, weights: pd.DataFrame) -> None:
         missing = [column for column in WEIGHT_COLUMNS[1:] if column not in weights.columns]
         if missing:
-            raise ValueError(f"The weights lack the column(s) {missing}; pass the rows of segment_fits.")
+            raise ValueError(
+                f"The weights lack the column(s) {missing}; pass the rows of persona_fit_fields."
+            )
         self.model = LinearModel.from_rows(weights.rename(columns={"segment_id": "output"}).assign(piece=1))
         if len(self.model.outputs) < 2:
             raise ValueError("The weights need two segments, each with an intercept and the same features.")

@@ -32,9 +32,8 @@ def rolling_calibration(
     Returns
     -------
     table : DataFrame
-        ``days_back``, ``item`` (auc, orders, decile or refused), ``item_position`` (the decile, from 1, the
-        lowest), ``value`` (what was measured), ``expected``, ``low`` and ``high`` (95 %), ``n_users``,
-        ``text``.
+        ``days_back``, ``measure`` (auc, orders, decile or refused), ``decile`` (from 1, the lowest),
+        ``actual``, ``expected``, ``ci_lo`` and ``ci_hi`` (95 %), ``n_users``, ``reason`` (of a refusal).
     forecast : (float, float) or None
         Orders expected at the newest origin, with level 1, and those that came; None where no origin had
         enough history.
@@ -50,14 +49,14 @@ def rolling_calibration(
         known = sample[sample["days_back"] == days_back].sort_values("user_sk")
         about = {"days_back": days_back, "n_users": len(known)}
         if sentence := ValueModel.refusal(known):
-            rows.append(about | {"item": "refused", "text": sentence})
+            rows.append(about | {"measure": "refused", "reason": sentence})
             continue
         model = ValueModel().fit(known, forecast)
         expected = model.predict(known)["expected_orders_30d"].to_numpy()
         actual = known["orders_after"].to_numpy(float)
         rows += [about | row for row in _measures(expected, actual, seed)]
         forecast = float(expected.sum() / model.level_), float(actual.sum())
-    columns = ["days_back", "item", "item_position", "value", "expected", "low", "high", "n_users", "text"]
+    columns = ["days_back", "measure", "decile", "actual", "expected", "ci_lo", "ci_hi", "n_users", "reason"]
     return pd.DataFrame(rows, columns=columns), forecast
 
 
@@ -66,17 +65,17 @@ def _measures(expected: np.ndarray, actual: np.ndarray, seed: int) -> Iterator[d
     ordered = (actual > 0).astype(float)
     auc, drawn = _auc(ordered, expected, seed)
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
-    yield {"item": "auc", "value": auc, "low": low, "high": high}
-    yield {"item": "orders", "value": actual.sum(), "expected": expected.sum()}
+    yield {"measure": "auc", "actual": auc, "ci_lo": low, "ci_hi": high}
+    yield {"measure": "orders", "actual": actual.sum(), "expected": expected.sum()}
     for decile, members in enumerate(np.array_split(np.argsort(expected, kind="stable"), N_DECILES), start=1):
         mean, spread = actual[members].mean(), 1.96 * actual[members].std() / np.sqrt(len(members))
         yield {
-            "item": "decile",
-            "item_position": decile,
-            "value": mean,
+            "measure": "decile",
+            "decile": decile,
+            "actual": mean,
             "expected": expected[members].mean(),
-            "low": max(mean - spread, 0),
-            "high": mean + spread,
+            "ci_lo": max(mean - spread, 0),
+            "ci_hi": mean + spread,
             "n_users": len(members),
         }
 

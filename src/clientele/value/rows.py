@@ -1,31 +1,17 @@
-"""A fit of customer value as rows of one table: what the dbt Python model calls.
-
-Every fit writes rows of several kinds into ``core.value_models``; SQL models read them apart again. A fit is
-kept or lost as a whole, and for ever.
-"""
+"""A fit of customer value as the rows of its parts: what the dbt Python model calls."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clientele.learning.tables import typed
+from clientele.learning.fields import to_fields
 
-SCHEMA = {
-    "fit_number": "int64",
-    "model_version": "str",
-    "row_kind": "str",
-    "item": "str",
-    "item_position": "int64",
-    "value": "float64",
-    "expected": "float64",
-    "low": "float64",
-    "high": "float64",
-    "n_users": "int64",
-    "text": "str",
-}
+if TYPE_CHECKING:
+    from clientele.value.model import ValueModel
 
 
 def value_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None) -> pd.DataFrame:
@@ -36,15 +22,15 @@ def value_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None)
     frames : mapping of str to DataFrame
         ``request`` and ``sample``: the dbt models value_request and value_sample.
     earlier : DataFrame or None
-        The rows of ``value_models`` so far; None when there is no table.
+        The rows of ``value_fit_fields`` so far; None when there is no table.
 
     Returns
     -------
     DataFrame
-        Columns of `SCHEMA`; empty when no fit is due, or when it says what the newest one said. Kinds of
-        rows: ``card`` (status, reason and figures), ``parameter``, ``cut_point``, ``visits_if_alive`` (of
-        customers for whom forty terms of the series are too few: position is their frequency, ``low`` their
-        age in days), ``calibration`` (position 1..10 is a decile, ``text`` the origin, or why there is none).
+        Columns of `clientele.learning.fields.SCHEMA`; empty when no fit is due, or when it says what the
+        newest one said. Parts: ``card`` (status, reason and figures), ``constants`` (of the formulas, with
+        the cut points of the tiers), ``visits_if_alive`` (of customers for whom forty terms of the series are
+        too few) and ``calibration`` (a row per origin and figure, or why there is none).
 
     Examples
     --------
@@ -54,7 +40,7 @@ def value_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None)
     """
     request = frames["request"].iloc[0]
     if not request["is_due"]:
-        return typed(pd.DataFrame(), SCHEMA)
+        return to_fields({})
     # scipy and what it brings take half a second; most builds fit nothing
     from clientele.value.calibration import rolling_calibration
     from clientele.value.model import ValueModel
@@ -63,37 +49,39 @@ def value_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None)
     sample = sample.assign(revenue=sample["revenue"].astype(float))
     now = sample[sample["days_back"] == 0]
     as_of = pd.Timestamp(request["as_of_date"])
+    parts: dict[str, pd.DataFrame] = {}
     if reason := ValueModel.refusal(now):
-        rows = [_card("status", text="no_model"), _card("reason", text=reason)]
+        card: dict[str, object] = {"status": "no_model", "reason": reason}
     else:
         calibration, forecast = rolling_calibration(sample)
         model = ValueModel().fit(now, forecast)
-        rows = [
-            _card("status", text="ok"),
-            _card("reason", text=_words(model, calibration)),
-            _card("basis", text=model.basis_),
-            _card("log_likelihood_visits", model.visits_.log_likelihood_),
-            _card("log_likelihood_order_value", model.spending_.log_likelihood_),
-            *_model_rows(model),
-        ]
-        for row in calibration.to_dict("records"):
-            origin = as_of - pd.Timedelta(days=row.pop("days_back"))
-            words = f"{origin:%Y-%m-%d}" + (f": {row['text']}" if row["item"] == "refused" else "")
-            rows.append(row | {"row_kind": "calibration", "text": words})
-    rows.insert(2, _card("n_users", len(now)))
-    table = typed(pd.DataFrame(rows), SCHEMA)
-    version = f"{as_of:%Y%m%d}-{_digest(table)[:8]}"
-    if earlier is None or earlier.empty:
-        number = 1
-    else:
-        number = int(earlier["fit_number"].max()) + 1
-        newest = earlier[earlier["fit_number"] == number - 1]
-        if (newest["model_version"] == version).all():
-            return typed(pd.DataFrame(), SCHEMA)
-    return table.assign(fit_number=number, model_version=version)
+        card = {
+            "status": "ok",
+            "reason": _words(model, calibration),
+            "basis": model.basis_,
+            "log_likelihood_visits": model.visits_.log_likelihood_,
+            "log_likelihood_order_value": model.spending_.log_likelihood_,
+        }
+        origins = [as_of - pd.Timedelta(days=int(days)) for days in calibration["days_back"]]
+        parts = {
+            "constants": pd.DataFrame([parameters(model) | _cut_points(model)]),
+            "visits_if_alive": _slow_patterns(model),
+            "calibration": calibration.drop(columns="days_back").assign(
+                origin_date=[f"{origin:%Y-%m-%d}" for origin in origins]
+            ),
+        }
+    parts["card"] = pd.DataFrame([card | {"n_users": len(now)}])
+    version = f"{as_of:%Y%m%d}-{_digest(parts)[:8]}"
+    number = 1
+    if earlier is not None and len(earlier):
+        newest = earlier["fit_number"].max()
+        if (earlier.loc[earlier["fit_number"] == newest, "model_version"] == version).all():
+            return to_fields({})
+        number = int(newest) + 1
+    return to_fields(parts, number, version)
 
 
-def parameters(model) -> dict[str, float]:
+def parameters(model: ValueModel) -> dict[str, float]:
     """Return the constants that scoring in SQL reads, by name.
 
     Parameters
@@ -121,54 +109,39 @@ def parameters(model) -> dict[str, float]:
     }
 
 
-def _model_rows(model) -> list[dict[str, object]]:
+def _cut_points(model: ValueModel) -> dict[str, float]:
+    return {f"cut_point_{place}": cut for place, cut in enumerate(model.cut_points_, start=1)}
+
+
+def _slow_patterns(model: ValueModel) -> pd.DataFrame:
+    """Visits to be expected of the living, where the series needs more terms than SQL adds up."""
     from clientele.value.model import HORIZONS
 
-    rows: list[dict[str, object]] = [
-        {"row_kind": "parameter", "item": name, "item_position": position, "value": value}
-        for position, (name, value) in enumerate(parameters(model).items(), start=1)
+    rows = [
+        (float(frequency), float(age), int(horizon), float(visits))
+        for horizon in HORIZONS
+        for frequency, age, visits in zip(*model.visits_.slow_patterns(horizon), strict=True)
     ]
-    for position, cut in enumerate(model.cut_points_, start=1):
-        rows.append({"row_kind": "cut_point", "item": "value_score", "item_position": position, "value": cut})
-    for horizon in HORIZONS:
-        for frequency, age, visits in zip(*model.visits_.slow_patterns(horizon), strict=True):
-            rows.append(
-                {
-                    "row_kind": "visits_if_alive",
-                    "item": f"{horizon}d",
-                    "item_position": int(frequency),
-                    "value": visits,
-                    "low": float(age),
-                }
-            )
-    return rows
+    return pd.DataFrame(rows, columns=["frequency", "age_days", "horizon_days", "visits"])
 
 
-def _card(item: str, value: float | None = None, text: str | None = None) -> dict[str, object]:
-    return {"row_kind": "card", "item": item, "value": value, "text": text}
-
-
-def _words(model, calibration: pd.DataFrame) -> str:
+def _words(model: ValueModel, calibration: pd.DataFrame) -> str:
     """Say in plain sentences what was fitted and what is known of how it does."""
     words = (
         "Fitted on visits, orders per visit and order values."
         if model.basis_ == "visits"
         else "Fitted on orders alone: the shop shows no visits without an order."
     )
-    measured = calibration[calibration["item"] == "auc"]
+    measured = calibration[calibration["measure"] == "auc"]
     if measured.empty:
         return f"{words} The history is too short to check a forecast of 30 days against what came."
     return f"{words} Earlier forecasts of 30 days that were checked against what came: {len(measured)}."
 
 
-def _digest(table: pd.DataFrame) -> str:
+def _digest(parts: Mapping[str, pd.DataFrame]) -> str:
     """Return a hash of what scores, or of the reason why nothing does."""
-    kinds = ["parameter", "cut_point"]
-    told = table[table["row_kind"].isin(kinds) | (table["item"] == "reason")]
-    lines = [
-        f"{row.row_kind},{row.item},{row.item_position},{row.value:.10g}"
-        if row.row_kind in kinds
-        else row.text
-        for row in told.itertuples()
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    if "constants" not in parts:
+        told = str(parts["card"]["reason"].iloc[0])
+    else:
+        told = "\n".join(f"{name},{value:.10g}" for name, value in parts["constants"].iloc[0].items())
+    return hashlib.sha256(told.encode()).hexdigest()

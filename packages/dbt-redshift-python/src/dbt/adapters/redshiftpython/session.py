@@ -190,14 +190,27 @@ class Session:
         """
         frame = _as_frame(result)
         known = {name.lower(): kind for name, kind in types.items() if kind}
-        names = ", ".join(map(_quoted, frame.columns))
         columns = ", ".join(
             f"{_quoted(name)} {known.get(name.lower()) or _column_type(frame[name])}"
             for name in frame.columns
         )
-        cursor = self._cursor()
         kind = "temporary table" if is_temporary else "table"
-        cursor.execute(f"create {kind} {relation} ({columns}) {attributes}".rstrip())
+        self._cursor().execute(f"create {kind} {relation} ({columns}) {attributes}".rstrip())
+        return self.append(relation, frame)
+
+    def append(self, relation: str, result: Any) -> int:
+        """Add rows to a table that is there, and return how many.
+
+        Parameters
+        ----------
+        relation : str
+            Name of the table as SQL.
+        result : pandas.DataFrame, or anything with `df` or `to_pandas`
+            Columns of the table, in any order.
+        """
+        frame = _as_frame(result)
+        names = ", ".join(map(_quoted, frame.columns))
+        cursor = self._cursor()
         for values in self._batches(frame):
             cursor.execute(f"insert into {relation} ({names}) values {', '.join(values)}")
         return len(frame)
@@ -222,6 +235,29 @@ class Session:
         if not connection.transaction_open:
             self.connections.begin()
         return connection.handle.cursor()
+
+
+@dataclass(frozen=True)
+class _Limits:
+    python_max_rows: int = 1_000_000
+    python_insert_rows: int = 1_000
+
+
+class Standalone(Session):
+    """A session on a connection of the driver, for a process that is not dbt's. Whoever opened it commits.
+
+    Parameters
+    ----------
+    connection : redshift_connector.Connection
+        Without autocommit.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connections=None, credentials=_Limits())
+        object.__setattr__(self, "_connection", connection)
+
+    def _cursor(self) -> Any:
+        return self._connection.cursor()
 
 
 # --- from the wire

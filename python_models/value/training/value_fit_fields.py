@@ -1,4 +1,4 @@
-"""Grain: one row of one fit of customer value, of several kinds (clientele.value.rows). All are kept."""
+"""Grain: one field of one row of one part of a fit of customer value. Every fit so far is kept."""
 
 from clientele.value.rows import value_rows
 

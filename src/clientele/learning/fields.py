@@ -1,0 +1,109 @@
+"""A fit as fields: how one Python model hands over tables of many kinds in one.
+
+A dbt Python model writes one table, and a fit is kept or lost as a whole. So each fit is written as its parts
+(a card, weights, a gate, words …), each part as rows, and each row as fields: a number or a text under its
+own name. SQL puts the rows together again (`clientele.fit_part` in macros/registry), with a type for each
+column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from clientele.learning.tables import typed
+
+SCHEMA = {
+    "fit_number": "int64",
+    "model_version": "str",
+    "part": "str",
+    "row_position": "int64",
+    "field": "str",
+    "number_value": "float64",
+    "text_value": "str",
+}
+KEYS = ("fit_number", "model_version", "row_position")
+
+
+def to_fields(
+    parts: Mapping[str, pd.DataFrame], fit_number: int = 0, model_version: str = ""
+) -> pd.DataFrame:
+    """Write the parts of a fit as fields.
+
+    Parameters
+    ----------
+    parts : mapping of str to DataFrame
+        Rows of each part, in their order. Numbers and truth values become numbers (true is 1), all else
+        texts; a missing value has no field. Columns that are called like a key stand in the keys alone.
+    fit_number : int
+    model_version : str
+
+    Returns
+    -------
+    DataFrame
+        Columns of `SCHEMA`.
+
+    Examples
+    --------
+    >>> gate = pd.DataFrame({"criterion": ["auc"], "value": [0.01]})
+    >>> to_fields({"gate": gate}, 1, "v")[["part", "field", "number_value", "text_value"]].values.tolist()
+    [['gate', 'criterion', nan, 'auc'], ['gate', 'value', 0.01, <NA>]]
+    """
+    found = []
+    for part, rows in parts.items():
+        for name in [name for name in rows.columns if name not in KEYS]:
+            values = rows[name].reset_index(drop=True)
+            is_number = [
+                isinstance(value, (bool, int, float)) or hasattr(value, "__float__") for value in values
+            ]
+            column = pd.DataFrame(
+                {
+                    "part": part,
+                    "row_position": range(1, len(values) + 1),
+                    "field": name,
+                    "number_value": [
+                        float(value) if number and not pd.isna(value) else None
+                        for value, number in zip(values, is_number, strict=True)
+                    ],
+                    "text_value": [
+                        None if number or pd.isna(value) else str(value)
+                        for value, number in zip(values, is_number, strict=True)
+                    ],
+                }
+            )
+            found.append(column[column["number_value"].notna() | column["text_value"].notna()])
+    table = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+    return typed(table.assign(fit_number=fit_number, model_version=model_version), SCHEMA)
+
+
+def part_of(fields: pd.DataFrame, part: str) -> pd.DataFrame:
+    """Put the rows of one part together again, of every fit in the table.
+
+    Parameters
+    ----------
+    fields : DataFrame
+        Columns of `SCHEMA`.
+    part : str
+
+    Returns
+    -------
+    DataFrame
+        `KEYS` and a column per field, in the order of the fits and their rows; only the keys without a row.
+
+    Examples
+    --------
+    >>> part_of(to_fields({"cut": pd.DataFrame({"at": [0.1, 0.4]})}, 2, "v"), "cut")["at"].tolist()
+    [0.1, 0.4]
+    """
+    own = fields[fields["part"] == part]
+    if own.empty:
+        return pd.DataFrame(columns=list(KEYS))
+    names = list(dict.fromkeys(own["field"]))
+    keys = list(KEYS)
+    numbers = own.pivot(index=keys, columns="field", values="number_value")
+    texts = own.pivot(index=keys, columns="field", values="text_value")
+    columns = {
+        name: texts[name] if texts[name].notna().any() else numbers[name].astype(float) for name in names
+    }
+    return pd.DataFrame(columns).sort_index().reset_index()
