@@ -210,7 +210,7 @@ def test_a_leak_is_found(house):
         judged.macro_sql = judged.macro_sql.replace("judged.brand,", "judged.user_session as brand,")
         marts = manifest.nodes["model.clientele.user_features"]
         raw_id = (
-            "(select cast(map.user_id as varchar(32)) from vault.vault.user_keys as map"
+            '(select cast(map.user_id as varchar(32)) from "vault"."vault"."user_keys" as map'
             " where map.user_sk = users.user_sk) as user_key,"
         )
         marts.raw_code = marts.raw_code.replace("        users.user_key,", f"        {raw_id}")

@@ -123,8 +123,9 @@ def as_built(house: House) -> House:
 def erased(built) -> dict:
     """Erase the victim; keep what stood before and what was said. The tests of it come first, in order."""
     house = as_built(built)
-    assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=VICTIM).succeeded
     before = {"traces": traces(house.home), "holders": holders(house), "accounts": house.accounts()}
+    assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=VICTIM).succeeded
+    before["holders"] |= holders(house)
     done = house.operation("erase_subjects", CLIENTELE_SUBJECT=VICTIM)
     assert done.succeeded, done.said[-3000:]
     return {"house": house, "before": before, "said": done.said}
@@ -332,7 +333,14 @@ def test_who_objects_is_counted_and_not_profiled(shop):
     assert house.value("select count(*) from core.segment_sample") > 0
     assert house.value("select sum(n_events) from core.daily_events") == len(SHOP)
     assert house.operation("withdraw_objection", CLIENTELE_SUBJECT=OTHER).succeeded
-    house.build(*WITHOUT_TESTS, "--select", "profiling_objections", "segment_sample", "user_segments")
+    again = (
+        "profiling_objections",
+        "user_sessions",
+        "user_feature_values",
+        "segment_sample",
+        "user_segments",
+    )
+    house.build(*WITHOUT_TESTS, "--select", *again)
     assert len(house.rows(in_marts)) == 2
     assert house.value(f"select count(*) from core.segment_sample where user_sk = {number}") == 1
 
