@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import duckdb
 import pytest
 from support import ROOT, parsed
 
@@ -65,3 +66,20 @@ def test_durations(seconds, text):
 def test_no_manifest_no_record(tmp_path, capsys):
     assert privacy_docs.main(["record", "--manifest", str(tmp_path / "manifest.json")]) == 2
     assert "make privacy-docs" in capsys.readouterr().out
+
+
+def test_buyers_who_share_what_is_known_are_counted_over_joined_tables():
+    """Twelve of twenty buyers are alike, three others are; the week stands in another table than the band."""
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts; create schema core")
+        connection.execute(
+            "create table marts.user_features as select n as user_key, "
+            "case when n < 20 then date '2020-01-06' + 7 * (n >= 12)::integer end as last_order_week "
+            "from range(30) t(n)"
+        )
+        connection.execute(
+            "create table marts.facts as select n as user_key, if(n < 15, 'none', 'other') as revenue_band "
+            "from range(30) t(n)"
+        )
+        ((kind, n_buyers, share, smallest, bar),) = privacy_docs.singled_out(connection)
+    assert (n_buyers, share, smallest, bar) == (20, 17 / 20, 3, 0.95) and "revenue" in kind
