@@ -177,6 +177,18 @@ def export_subject(output: Path | None) -> None:
 
 @main.command()
 @_HOME
+def requests(home: Path) -> None:
+    """List the requests of customers that were carried out: when, of how many, by which run; no id."""
+    from clientele.privacy import register
+    from clientele.runtime import locking
+
+    with locking.held(home):
+        for line in register.lines(home):
+            click.echo(line)
+
+
+@main.command()
+@_HOME
 def fit(home: Path) -> None:
     """Fit the models that the last build has prepared samples for.
 
@@ -195,18 +207,6 @@ def fit(home: Path) -> None:
         click.echo(
             "No fit is due. To ask for one: dbt build --exclude path:python_models --vars 'refit: true'"
         )
-
-
-@main.command()
-@_HOME
-def requests(home: Path) -> None:
-    """List the requests of customers that were carried out: when, of how many, by which run; no id."""
-    from clientele.privacy import register
-    from clientele.runtime import locking
-
-    with locking.held(home):
-        for line in register.lines(home):
-            click.echo(line)
 
 
 @main.command("rotate-key")

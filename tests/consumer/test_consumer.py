@@ -1,4 +1,4 @@
-"""As a package: another dbt project installs clientele, feeds it its own relation, and builds on its marts."""
+"""As a package: another dbt project installs clientele, feeds it its own relation and builds on its marts."""
 
 from __future__ import annotations
 
