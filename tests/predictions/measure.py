@@ -19,11 +19,13 @@ def built(home: Path) -> None:
         figures = connection.sql(
             "select head, model, compared_with, metric, round(value, 4) as value, round(ci_lo, 4) as ci_lo, "
             "round(ci_hi, 4) as ci_hi, n_users from monitor.prediction_evaluations "
-            "where origin = 'all' order by all"
+            "where origin = 'all' "
+            "and fit_number = (select max(fit_number) from monitor.prediction_evaluations) order by all"
         ).df()
         verdicts = connection.sql(
             "select head, outcome, reason from monitor.prediction_gates "
-            "where criterion = 'verdict' order by head"
+            "where criterion = 'verdict' "
+            "and fit_number = (select max(fit_number) from monitor.prediction_gates) order by head"
         ).df()
         hits = connection.sql("from monitor.recommendation_hits order by all").df()
     for table in (verdicts, figures, hits):
