@@ -13,7 +13,7 @@ from support import KEY, ROOT, WITHOUT_TESTS, House, little_shop
 
 NAMES = ("happened_at", "kind", "article", "family", "label", "amount", "customer", "visit")
 TYPES = ("timestamp", "varchar", "bigint", "varchar", "varchar", "decimal(14, 4)", "bigint", "varchar")
-FIELDS = "event_type product_id category_code brand price user_id user_session".split()
+FIELDS = ["event_type", "product_id", "category_code", "brand", "price", "user_id", "user_session"]
 SHOP = little_shop(n_users=40, n_days=20)
 
 

@@ -1,4 +1,4 @@
-"""Forecasts on real sales: ``python tests/learning/measure_daily.py FOLDER``; it holds rossmann/ and uci/."""
+"""Forecasts on real sales: ``python tests/learning/measure_daily.py FOLDER`` (with rossmann and uci)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from clientele.learning.daily import DailyRidge, WeekdayMedian, forecast
+from clientele.learning.daily import WeekdayMedian, forecast
 from clientele.learning.metrics import rmspe, wape
 
 HORIZON = 42
@@ -84,7 +84,6 @@ def measure_uci(folder: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    assert DailyRidge is not None
     for measured in (measure_rossmann, measure_uci):
         print(
             measured.__name__, {name: round(value, 4) for name, value in measured(Path(sys.argv[1])).items()}

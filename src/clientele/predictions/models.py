@@ -24,7 +24,7 @@ class OrderModel(PiecewiseLogistic):
 
     Examples
     --------
-    >>> OrderModel.penalty_of(30_000), OrderModel.penalty_of(100)
+    >>> OrderModel.penalty_of(15_000), OrderModel.penalty_of(100)
     (0.01, 1.0)
     """
 
@@ -34,7 +34,7 @@ class OrderModel(PiecewiseLogistic):
     @staticmethod
     def penalty_of(n_rows: int) -> float:
         """Return scikit-learn's ``C`` for so many rows."""
-        return float(np.clip(300 / n_rows, 0.003, 1.0))
+        return float(np.clip(150 / n_rows, 0.003, 1.0))
 
     def _one(self, standardised: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
         self.inverse_penalty = self.penalty_of(len(target))
