@@ -13,7 +13,6 @@
         'input_time_zone': 'zone',
         'null_words': 'words',
         'sentinel_user_ids': 'words',
-        'repeated_purchase_lines': ['drop', 'keep'],
         'user_id_kind': ['integer', 'text'],
         'product_id_kind': ['integer', 'text'],
         'category_id_kind': ['integer', 'text'],
