@@ -98,6 +98,13 @@ others as (
     where own.user_sk is null
 ),
 
+{{ clientele.listed_ctes(people) }}
+{%- endmacro %}
+
+
+{% macro listed_ctes(people) %}
+    {#- The CTE `listed`: the customer's own products first, then the popular ones that are missing. -#}
+    {%- set length = clientele.list_length() -%}
 listed as (
     select
         days_back,
