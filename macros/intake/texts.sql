@@ -36,7 +36,7 @@
 
 {% macro present(text) -%}
     {#- A text, and NULL for an empty one and for a word that tools write for nothing. -#}
-    case when {{ text }} in ('', {{ clientele.literals(clientele.null_words_in_any_case()) }}) then null else {{ text }} end
+    case when length({{ text }}) <= {{ clientele.null_words() | map('length') | max }} and {{ text }} in ('', {{ clientele.literals(clientele.null_words_in_any_case()) }}) then null else {{ text }} end
 {%- endmacro %}
 
 

@@ -15,6 +15,9 @@
     {%- set alone, serial = [], [] -%}
     {%- set done = namespace(value=false) -%}
     {%- do clientele._tell_reader_of_words() -%}
+    {#- A list of words must stay a comparison: as a join, which the optimizer makes of it, it would lose the order of lines. -#}
+    {%- set optimizers = run_query("select current_setting('disabled_optimizers')").columns[0].values()[0] -%}
+    {%- do run_query("set disabled_optimizers = '" ~ ([optimizers, 'in_clause'] | select | join(',')) ~ "'") -%}
     {%- for attempt in range(2 * files | length + 1) if not done.value -%}
         {%- set lossy = [] -%}
         {%- do run_query(clientele._create_lines_table(target_relation)) -%}
@@ -26,6 +29,7 @@
             ) -%}
             {%- if group[0]['file_format'] == 'csv' -%}
                 {%- if group | length == 1 -%}{%- do run_query(clientele._insert_rejected_lines(target_relation)) -%}{%- endif -%}
+                {%- do clientele._stop_if_order_is_lost(target_relation, group) -%}
                 {%- do run_query(clientele._mark_headers(target_relation, group)) -%}
             {%- endif -%}
             {%- do lossy.extend(clientele._lossy(target_relation, group)) -%}
@@ -43,6 +47,7 @@
         {%- if not lossy -%}{%- set done.value = true -%}{%- endif -%}
     {%- endfor -%}
     {%- do run_query('select clientele_unpacked(null, null)') -%}
+    {%- do run_query("set disabled_optimizers = '" ~ optimizers ~ "'") -%}
     {%- call statement('main') -%} select 1 {%- endcall -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
@@ -141,4 +146,19 @@
         select min(rowid) from {{ relation }}
         where file_id between {{ group[0]['file_id'] }} and {{ group[-1]['file_id'] }} group by file_id
     )
+{% endmacro %}
+
+
+{% macro _stop_if_order_is_lost(relation, group) %}
+    {#- The first line of a file is no event: where it is one, lines do not stand in their order. -#}
+    {%- set first = run_query(
+        'select count(*) from ' ~ relation ~ " where line_kind = 'event' and rowid in (select min(rowid) from " ~ relation
+        ~ ' where file_id between ' ~ group[0]['file_id'] ~ ' and ' ~ group[-1]['file_id'] ~ ' group by file_id)'
+    ) -%}
+    {%- if first.columns[0].values()[0] > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            'Nothing was loaded: the lines of ' ~ group[0]['file_name'] ~ ' did not come in their order. Build again; if this repeats, tell'
+            ~ ' the maintainers of clientele.'
+        ) }}
+    {%- endif -%}
 {% endmacro %}

@@ -135,7 +135,7 @@ def wanted(heads: str) -> set[str]:
     >>> sorted(wanted("spend next_order")), wanted("none")
     (['next_order', 'spend'], set())
     """
-    every = {"next_order", "spend", "category", "recommendations", "rebuy", "forecast"}
+    every = {"next_order", "spend", "recommendations"}
     return every if heads == "all" else set(heads.split()) & every
 
 
