@@ -24,6 +24,19 @@
 {% endmacro %}
 
 
+{% macro drop_left_over_tables() %}
+    {#- on-run-end: the adapter for DuckDB leaves behind what an incremental Python model has returned. -#}
+    {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
+        {%- for table in run_query(
+            "select table_schema, table_name from information_schema.tables where table_catalog = '" ~ target.database
+            ~ "' and table_schema = 'core' and table_name like '%!_!_dbt!_tmp%' escape '!'"
+        ).rows -%}
+            {%- do run_query('drop table if exists ' ~ clientele.built(table[0], table[1])) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
 {% macro column_names(relation) %}
     {#- In lower case. Not adapter.get_columns_in_relation, which opens a transaction. -#}
     {{ return(run_query('select * from ' ~ relation ~ ' where 1 = 0').column_names | map('lower') | list) }}
