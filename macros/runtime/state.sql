@@ -29,7 +29,7 @@
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
         {%- for table in run_query(
             "select table_schema, table_name from information_schema.tables where table_catalog = '" ~ target.database
-            ~ "' and table_schema = 'core' and table_name like '%!_!_dbt!_tmp%' escape '!'"
+            ~ "' and table_name like '%!_!_dbt!_tmp%' escape '!'"
         ).rows -%}
             {%- do run_query('drop table if exists ' ~ clientele.built(table[0], table[1])) -%}
         {%- endfor -%}
