@@ -61,7 +61,7 @@ final as (
         cast(grid.segment_id as integer) as segment_id,
         cast(grid.n_users as bigint) as n_users,
         {{ clientele.month_sums_of('activity') }},
-        coalesce(cast(as_of.as_of_at as date) < {{ dbt.last_day('grid.month_date', 'month') }}, false) as is_partial
+        coalesce(cast(as_of.as_of_at as date) < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'grid.month_date')) }}, false) as is_partial
     from grid
     cross join {{ ref('as_of') }} as as_of
     left join activity

@@ -117,7 +117,7 @@ final as (
         ) as {{ column }},
         {% endfor %}
         {{ clientele.month_sums_of('activity') }},
-        coalesce(cast(as_of.as_of_at as date) < {{ dbt.last_day('sized.month_date', 'month') }}, false) as is_partial
+        coalesce(cast(as_of.as_of_at as date) < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'sized.month_date')) }}, false) as is_partial
     from sized
     cross join {{ ref('as_of') }} as as_of
     left join movements on sized.month_date = movements.month_date and sized.segment_id = movements.segment_id

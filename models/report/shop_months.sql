@@ -36,7 +36,7 @@ final as (
         cast(sums.largest_orders as bigint) as largest_orders,
         cast(sums.revenue as decimal(18, 4)) as revenue,
         cast(sums.largest_revenue as decimal(18, 4)) as largest_revenue,
-        coalesce(moment.as_of_date < {{ dbt.last_day('sums.month_date', 'month') }}, false) as is_partial
+        coalesce(moment.as_of_date < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'sums.month_date')) }}, false) as is_partial
     from sums
     cross join moment
 ),
