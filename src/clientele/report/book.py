@@ -117,7 +117,7 @@ class Book:
         if value is None:
             return self.dash()
         return Markup('<data value="{}" data-mart="{}" data-column="{}" data-row="{}">{}</data>').format(
-            self.plain(value), mart, column, row, self._about(value, self.written(value, form), mart)
+            self.plain(value), mart, column, row, self._about(value, self.written(value, form), mart in EXACT and form != "decimal")
         )
 
     @property
@@ -132,9 +132,9 @@ class Book:
         )
 
     @staticmethod
-    def _about(value: Any, written: str, mart: str) -> str:
+    def _about(value: Any, written: str, is_exact: bool) -> str:
         """Return a figure that is rounded to nothing as such: it is not nothing."""
-        if (mart in EXACT and value == 0) or re.search("[1-9a-z]", written):
+        if (is_exact and value == 0) or re.search("[1-9a-z]", written):
             return written
         return "\u2248\u00a0" + written.lstrip("\u2212")
 
@@ -166,7 +166,7 @@ class Book:
             size = abs(round(number * 100, 1))
             is_one = size < 2 if self.language == "fr" else size == 1
             return self._translate("{n} point" if is_one else "{n} points").format(
-                n=format_decimal(number * 100, "#,##0.#", locale=self._locale)
+                n=format_decimal(number * 100, "#,##0.#" if size < 10 else "#,##0", locale=self._locale)
             )
         if form in ("times", "decimal"):
             return format_decimal(number, "#,##0.##", locale=self._locale)
