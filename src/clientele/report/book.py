@@ -116,8 +116,12 @@ class Book:
         value = self.value(mart, column, row)
         if value is None:
             return self.dash()
+        written = self.written(value, form)
+        if not re.search("[1-9a-z]", written) and not (value == 0 and mart in EXACT and form != "decimal"):
+            # a cell that is rounded to nothing is not nothing
+            written = "\u2248\u00a0" + written.lstrip("\u2212")
         return Markup('<data value="{}" data-mart="{}" data-column="{}" data-row="{}">{}</data>').format(
-            self.plain(value), mart, column, row, self._about(value, self.written(value, form), mart in EXACT and form != "decimal")
+            self.plain(value), mart, column, row, written
         )
 
     @property
@@ -127,16 +131,8 @@ class Book:
 
     def dash(self) -> Markup:
         """Return what stands for a figure that is not shown."""
-        return Markup('<span class="none" aria-hidden="true">\u2013</span><span class="hidden">{}</span>').format(
-            self.hidden
-        )
-
-    @staticmethod
-    def _about(value: Any, written: str, is_exact: bool) -> str:
-        """Return a figure that is rounded to nothing as such: it is not nothing."""
-        if (is_exact and value == 0) or re.search("[1-9a-z]", written):
-            return written
-        return "\u2248\u00a0" + written.lstrip("\u2212")
+        dash = Markup('<span class="none" aria-hidden="true">\u2013</span>')
+        return dash + Markup('<span class="hidden">{}</span>').format(self.hidden)
 
     @staticmethod
     def plain(value: Any) -> str:

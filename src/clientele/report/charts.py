@@ -50,16 +50,13 @@ def bars(rows: list[dict[str, Any]], language: str, form: str, hidden: str) -> s
         # room for the words beside the longest bar; they say what an axis would
         x=alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.25 * longest], nice=False)),
     )
-    chart = (
-        alt.layer(
-            base.mark_bar().encode(color=_colour(alt, kinds)),
-            base.mark_text(align="left", dx=4, fontSize=11, color=_INK).encode(text="label:N"),
-        )
-        .properties(
-            width=_WIDTH,
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-            height=alt.Step(max(28, 13 * tallest + 4) / len(kinds)),
-        )
+    chart = alt.layer(
+        base.mark_bar().encode(color=_colour(alt, kinds)),
+        base.mark_text(align="left", dx=4, fontSize=11, color=_INK).encode(text="label:N"),
+    ).properties(
+        width=_WIDTH,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        height=alt.Step(max(28, 13 * tallest + 4) / len(kinds)),
     )
     return _svg(chart, language)
 
@@ -98,9 +95,8 @@ def lines(rows: list[dict[str, Any]], language: str, form: str, hidden: str) -> 
         .mark_text(angle=270, align="left", fontSize=10, color=_INK)
         .encode(x=steps, y=alt.datum(0), text="label:N")
     )
-    chart = (
-        alt.layer(line, *([words] if unknown else []))
-        .properties(width=_WIDTH, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), height=150)
+    chart = alt.layer(line, *([words] if unknown else [])).properties(
+        width=_WIDTH, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), height=150
     )
     return _svg(chart, language)
 

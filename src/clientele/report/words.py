@@ -46,7 +46,7 @@ CODES = {
 # What each lifecycle state means; the rules are in macros/customers/lifecycle.sql, the days in report_terms.
 MEANINGS = {
     "new_visitor": "has not ordered, and came for the first time in the last {new} days",
-    "browser_only": "has not ordered, has been known for more than {new} days, and has come in the last {gone} days",
+    "browser_only": "has not ordered, came first more than {new} days ago, and has come in the last {gone} days",
     "lapsed_visitor": "has not ordered, and has not come for more than {gone} days",
     "new_buyer": "has ordered once, in the last {new} days",
     "active": "has ordered, has come in the last {risk} days, and is neither new nor loyal",
@@ -71,14 +71,14 @@ def translation(language: str) -> Callable[[str], str]:
 
 
 def typeset(text: str, language: str) -> str:
-    """Return a text with the apostrophes and the spaces that French print asks for; others as they are.
+    r"""Return a text with the apostrophes and the spaces that French print asks for; others as they are.
 
     Examples
     --------
-    >>> typeset("l'offre : « rien » ?", "fr")
-    'l’offre\\xa0: «\\xa0rien\\xa0»\\u202f?'
+    >>> typeset("un prix : « bas » ?", "fr")
+    'un prix\xa0: «\xa0bas\xa0»\u202f?'
     """
     if language != "fr":
         return text
-    text = re.sub(r" ?»", "\u00a0»", re.sub(r"« ?", "«\u00a0", text.replace("'", "’")))
+    text = re.sub(r" ?»", "\u00a0»", re.sub(r"« ?", "«\u00a0", text.replace("'", "\u2019")))
     return re.sub(r" ([;!?%])", "\u202f\\1", text.replace(" :", "\u00a0:"))
