@@ -46,7 +46,7 @@ CODES = {
 # What each lifecycle state means; the rules are in macros/customers/lifecycle.sql, the days in report_terms.
 MEANINGS = {
     "new_visitor": "has not ordered, and came for the first time in the last {new} days",
-    "browser_only": "has not ordered, came first more than {new} days ago, and has come in the last {gone} days",
+    "browser_only": "has not ordered, came first over {new} days ago, and has come in the last {gone} days",
     "lapsed_visitor": "has not ordered, and has not come for more than {gone} days",
     "new_buyer": "has ordered once, in the last {new} days",
     "active": "has ordered, has come in the last {risk} days, and is neither new nor loyal",
