@@ -193,10 +193,11 @@ def test_money_is_planned_by_personas_only_where_they_are_proven(folder, tmp_pat
         columns = f"* replace ({column.replace('$status', repr(status))})"
         told = columns if path.stem == "persona_evidence" else "*"
         duckdb.execute(f"copy (select {told} from '{path}') to '{tmp_path / path.name}'")
-    planned = re.findall(
-        r'data-mart="action_plan" data-column="worth" data-row="([^"]*)"', page.render(tmp_path, "en")
-    )
+    text = page.render(tmp_path, "en")
+    planned = re.findall(r'data-mart="action_plan" data-column="worth" data-row="([^"]*)"', text)
     assert planned and all(f"scope = &#39;{scope}&#39;" in row for row in planned)
+    (total,) = set(re.findall(r'data-column="sum\(worth\)" data-row="([^"]*)"', text))
+    assert total == "scope = &#39;shop&#39; and worth &gt; 0", "what is not shown counts, too"
 
 
 def test_pages_of_an_earlier_version_ask_for_a_build(folder, tmp_path):
