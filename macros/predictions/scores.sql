@@ -80,8 +80,8 @@ heuristics as (
 {% macro two_digits(value) -%}
     {#- SQL: an amount with two significant digits: no sum that somebody could look up in a till. -#}
     case
-        when {{ value }} > 0
-            then {{ clientele.round_to_step(value, 'power(10, floor(ln(' ~ value ~ ') / ln(10)) - 1)') }}
+        when {{ value }} != 0
+            then {{ clientele.round_to_step(value, 'power(10, floor(ln(abs(' ~ value ~ ')) / ln(10)) - 1)') }}
         else {{ value }}
     end
 {%- endmacro %}

@@ -44,6 +44,7 @@
         'inactive_profile_months': [1, 600],
         'unnamed_lines_days': [1, 36500],
         'publish_to': 's3 or none',
+        'currency': 'currency or none',
     }) }}
 {% endmacro %}
 
@@ -89,6 +90,11 @@
             {{ clientele._refuse_setting(name, value, 'all, none, or some of ' ~ known | join(', ') ~ " with a space between ('next_order spend')") }}
         {%- endif -%}
         {{ return(asked) }}
+    {%- elif form == 'currency or none' -%}
+        {%- if text != 'none' and not modules.re.fullmatch('[A-Z]{3}', text) -%}
+            {{ clientele._refuse_setting(name, value, 'three capital letters (EUR), or none') }}
+        {%- endif -%}
+        {{ return(text) }}
     {%- elif form == 's3 or none' -%}
         {%- if text != 'none' and not modules.re.fullmatch('s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9_.=-]+)*', text) -%}
             {{ clientele._refuse_setting(name, value, "a place in S3 without a slash at its end, like 's3://bucket/folder', or none") }}

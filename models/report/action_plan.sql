@@ -1,6 +1,6 @@
-{#- Grain: one persona (0: none yet) and lifecycle state for which seeds/playbook.csv has a measure: what it is worth, from
-    figures that are published, so that nothing here says more than they do. Gains are the playbook's, a hypothesis until
-    an experiment has measured them. Late data: built whole in each run. -#}
+{#- Grain: one lifecycle state for which seeds/playbook.csv has a measure, of all customers and of each persona (0: none
+    yet): what it is worth, from figures that are published, so that nothing here says more than they do. Gains are the
+    playbook's, a hypothesis until an experiment has measured them. Late data: built whole in each run. -#}
 {% set texts = [] %}
 {% for text in ['aim', 'channel', 'message', 'offer', 'price', 'success'] %}
 {% do texts.extend([text ~ '_en', text ~ '_fr']) %}
@@ -8,25 +8,50 @@
 
 with
 
+-- counted from customers, not added up from cells
+shop as (
+    select
+        {{ clientele.double('revenue') }} / nullif(n_orders, 0) as order_value,
+        order_chance
+    from {{ ref('shop_states') }}
+    where dimension = 'all'
+),
+
 states as (
-    select * from {{ ref('persona_states') }}
+    select
+        'shop' as scope,
+        cast(null as integer) as segment_id,
+        'All customers' as segment_name,
+        'Tous les clients' as segment_name_fr,
+        dimension,
+        group_code,
+        n_users,
+        n_orders,
+        revenue,
+        order_chance
+    from {{ ref('shop_states') }}
+    union all
+    select
+        'persona' as scope,
+        segment_id,
+        segment_name,
+        segment_name_fr,
+        dimension,
+        group_code,
+        n_users,
+        n_orders,
+        revenue,
+        order_chance
+    from {{ ref('persona_states') }}
 ),
 
 playbook as (
     select * from {{ ref('playbook') }}
 ),
 
-shop as (
-    select
-        {{ clientele.double('sum(revenue)') }} / nullif(sum(n_orders), 0) as order_value,
-        sum(order_chance * n_users) / nullif(sum(case when order_chance is not null then n_users end), 0) as order_chance
-    from states
-    where dimension = 'all'
-),
-
 personas as (
     select
-        segment_id,
+        coalesce(segment_id, -2) as of_whom,
         {{ clientele.double('revenue') }} / nullif(n_orders, 0) as order_value
     from states
     where dimension = 'all'
@@ -34,6 +59,7 @@ personas as (
 
 bases as (
     select
+        states.scope,
         states.segment_id,
         states.segment_name,
         states.segment_name_fr,
@@ -53,7 +79,7 @@ bases as (
         least(greatest(coalesce(states.order_chance, shop.order_chance), 0.001), 0.999) as order_chance
     from states
     inner join playbook on states.group_code = playbook.lifecycle_state
-    inner join personas on states.segment_id = personas.segment_id
+    left join personas on coalesce(states.segment_id, -2) = personas.of_whom
     cross join shop
     where states.dimension = 'lifecycle'
 ),
@@ -70,9 +96,10 @@ judged as (
 
 final as (
     select
+        cast(scope as varchar(16)) as scope,
         segment_id,
-        segment_name,
-        segment_name_fr,
+        cast(segment_name as varchar(256)) as segment_name,
+        cast(segment_name_fr as varchar(256)) as segment_name_fr,
         lifecycle_state,
         cast(measure as varchar(32)) as measure,
         n_users,
@@ -81,10 +108,10 @@ final as (
         cast(margin_share as double precision) as margin_share,
         cast(gain as double precision) as gain,
         cast(round(cost_share / margin_share, 4) as double precision) as break_even_gain,
-        cast(round(n_double * order_value * cost_share, 0) as double precision) as total_cost,
+        cast({{ clientele.two_digits('(n_double * order_value * cost_share)') }} as double precision) as total_cost,
         {% for place in ['low', '', 'high'] %}
         {% set gain = 'gain' ~ ('_' ~ place if place else '') %}
-        cast(round(n_double * order_value * ({{ gain }} * margin_share - cost_share), 0) as double precision)
+        cast({{ clientele.two_digits('(n_double * order_value * (' ~ gain ~ ' * margin_share - cost_share))') }} as double precision)
             as {{ 'worth' ~ ('_' ~ place if place else '') }},
         {% endfor %}
         cast(round(smallest_effect, 4) as double precision) as smallest_effect,

@@ -63,13 +63,13 @@ final as (
         cast(figures.topic as varchar(16)) as topic,
         cast(figures.item as varchar(32)) as item,
         cast(figures.item_position as integer) as item_position,
-        -- hundredths: no customer can be told from them; what misses a bar by less is not shown to reach it
+        -- hundredths: no customer can be told from them; what misses a bar by less is not shown to reach it; bars are settings
         cast(
             case when figures.topic = 'gate' then floor(figures.value * 100) / 100 else round(figures.value, 2) end
             as double precision
         ) as figure,
         cast(round(figures.low, 2) as double precision) as low,
-        cast(round(figures.bar, 2) as double precision) as bar,
+        cast(round(figures.bar, 3) as double precision) as bar,
         cast(figures.verdict as varchar(32)) as verdict
     from figures
     cross join champion

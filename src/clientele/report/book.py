@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
 from clientele.errors import ClienteleError
+from clientele.report.words import typeset
 
 __all__ = ["OF_CUSTOMERS", "Book", "ReportError"]
 
@@ -32,6 +34,10 @@ OF_CUSTOMERS = {
     "customer_facts",
     "persona_history",
 }
+
+
+# Tables whose zeros are nothing: lines and settings, no cells of customers that are rounded.
+EXACT = {"shop_books", "persona_evidence", "report_terms"}
 
 
 class Book:
@@ -63,6 +69,11 @@ class Book:
             raise ReportError(
                 f"{folder} holds no published tables: a report is made of what a build has published"
             )
+        if lacking := {"shop_states", "report_terms", "segment_families"} - self.tables:
+            raise ReportError(
+                f"{folder} lacks {', '.join(sorted(lacking))}: an earlier version has published it. "
+                "Build once (dbt build), which writes the pages, too"
+            )
 
     def close(self) -> None:
         """Let go of the tables."""
@@ -72,7 +83,13 @@ class Book:
         """Return the rows of a query, for texts and for the shape of tables."""
         answer = self._connection.execute(query)
         names = [column[0] for column in answer.description]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        return [
+            {
+                name: typeset(value, "fr") if isinstance(value, str) and name.endswith("_fr") else value
+                for name, value in zip(names, row, strict=True)
+            }
+            for row in answer.fetchall()
+        ]
 
     def value(self, mart: str, column: str, row: str = "true") -> Any:
         """Return the answer of `select column from mart where row`; None where that is no row."""
@@ -94,16 +111,28 @@ class Book:
         row : str
             The condition of the row, or of the rows that are summed.
         form : str
-            number, money, share, points, times, decimal or month.
+            number, money, about, share, points, times, decimal, bar, day or month.
         """
         value = self.value(mart, column, row)
         if value is None:
-            return Markup(
-                '<span class="none" aria-hidden="true">\u2013</span><span class="hidden">{}</span>'
-            ).format(self._translate("not shown"))
+            return self.dash()
+        written = self.written(value, form)
+        if not re.search("[1-9a-z]", written) and not (value == 0 and mart in EXACT and form != "decimal"):
+            # a cell that is rounded to nothing is not nothing
+            written = "\u2248\u00a0" + written.lstrip("\u2212")
         return Markup('<data value="{}" data-mart="{}" data-column="{}" data-row="{}">{}</data>').format(
-            self.plain(value), mart, column, row, self.written(value, form)
+            self.plain(value), mart, column, row, written
         )
+
+    @property
+    def hidden(self) -> str:
+        """The words for a figure that is not shown."""
+        return self._translate("not shown")
+
+    def dash(self) -> Markup:
+        """Return what stands for a figure that is not shown."""
+        dash = Markup('<span class="none" aria-hidden="true">\u2013</span>')
+        return dash + Markup('<span class="hidden">{}</span>').format(self.hidden)
 
     @staticmethod
     def plain(value: Any) -> str:
@@ -118,17 +147,30 @@ class Book:
             return format_date(value, "MMM yy", locale=self._locale)
         if form == "day":
             day = value if isinstance(value, date) else datetime.fromisoformat(str(value)).date()
-            return format_date(day, "long", locale=self._locale)
+            written = format_date(day, "long", locale=self._locale)
+            return f"1er{written[1:]}" if self.language == "fr" and day.day == 1 else written
+        return self._number(value, form).replace("-", "\u2212")
+
+    def _number(self, value: Any, form: str) -> str:
         number = Decimal(str(value))
         if form == "share":
             return format_percent(
                 number, "#,##0.#\u202f%" if self.language == "fr" else "#,##0.#%", locale=self._locale
             )
         if form == "points":
-            return format_decimal(number * 100, "#,##0.##", locale=self._locale)
+            # one and a half is singular in French, a half is plural in English
+            size = abs(round(number * 100, 1))
+            is_one = size < 2 if self.language == "fr" else size == 1
+            return self._translate("{n} point" if is_one else "{n} points").format(
+                n=format_decimal(number * 100, "#,##0.#" if size < 10 else "#,##0", locale=self._locale)
+            )
         if form in ("times", "decimal"):
             return format_decimal(number, "#,##0.##", locale=self._locale)
-        return format_decimal(number, "#,##0", locale=self._locale)
+        if form == "bar":
+            return format_decimal(number, "#,##0.###", locale=self._locale)
+        if form == "about" and number:
+            number = round(number, 1 - number.adjusted())
+        return format_decimal(number, "#,##0.##" if 0 < abs(number) < 10 else "#,##0", locale=self._locale)
 
     def say(self, text: str, **parts: Any) -> Markup:
         """Return a text in the page's language with its figures in place."""

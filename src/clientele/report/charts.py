@@ -23,52 +23,80 @@ def is_available() -> bool:
     return True
 
 
-def bars(rows: list[dict[str, Any]], language: str, form: str) -> str | None:
-    """Return horizontal bars, `name`, `value` and `kind` of each row; kinds stand beside each other."""
+def bars(rows: list[dict[str, Any]], language: str, form: str, hidden: str) -> str | None:
+    """Return horizontal bars, `name`, `value`, `label` and `kind` of each row; kinds stand beside each other.
+
+    A row without a value says `hidden`: it is not nothing.
+    """
     if not rows or not is_available():
         return None
     import altair as alt
 
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
-    rows = [row | {"name": "|".join(textwrap.wrap(row["name"], 24))} for row in rows]
+    rows = [
+        row
+        | {
+            "name": "|".join(textwrap.wrap(row["name"], 24, break_long_words=False)),
+            "value": row["value"] or 0,
+            "label": hidden if row["value"] is None else row["label"],
+        }
+        for row in rows
+    ]
+    longest = max(float(row["value"]) for row in rows) or 1
     tallest = max(row["name"].count("|") + 1 for row in rows)
-    chart = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_bar()
-        .encode(
-            y=alt.Y("name:N", sort=None, title=None, axis=_wrapped(alt)),
-            yOffset=alt.YOffset("kind:N", sort=kinds),
-            x=alt.X("value:Q", title=None, axis=alt.Axis(format=form, tickCount=4)),
-            color=_colour(alt, kinds),
-        )
-        .properties(
-            width=_WIDTH,
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-            height=alt.Step(max(28, 13 * tallest + 4) / len(kinds)),
-        )
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y("name:N", sort=None, title=None, axis=_wrapped(alt)),
+        yOffset=alt.YOffset("kind:N", sort=kinds),
+        # room for the words beside the longest bar; they say what an axis would
+        x=alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.25 * longest], nice=False)),
+    )
+    chart = alt.layer(
+        base.mark_bar().encode(color=_colour(alt, kinds)),
+        base.mark_text(align="left", dx=4, fontSize=11, color=_INK).encode(text="label:N"),
+    ).properties(
+        width=_WIDTH,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        height=alt.Step(max(28, 13 * tallest + 4) / len(kinds)),
     )
     return _svg(chart, language)
 
 
-def lines(rows: list[dict[str, Any]], language: str, form: str) -> str | None:
-    """Return lines over steps, `name` (of the step), `value` and `kind` of each row."""
+def lines(rows: list[dict[str, Any]], language: str, form: str, hidden: str) -> str | None:
+    """Return lines over steps, `name` (of the step), `value` and `kind` of each row.
+
+    A line has a gap where a value is not shown, and then says so (`hidden`) below it.
+    """
     if not rows or not is_available():
         return None
     import altair as alt
 
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
-    chart = (
+    unknown = list(dict.fromkeys(str(row["name"]) for row in rows if row["value"] is None))
+    steps = alt.X(
+        "name:O",
+        sort=list(dict.fromkeys(row["name"] for row in rows)),
+        title=None,
+        axis=alt.Axis(labelAngle=0, labelOverlap=True),
+    )
+    line = (
         alt.Chart(alt.Data(values=rows))
         .mark_line(point=True, strokeWidth=2)
         .encode(
-            x=alt.X("name:O", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            x=steps,
             y=alt.Y(
                 "value:Q", title=None, axis=alt.Axis(format=form, tickCount=4), scale=alt.Scale(zero=True)
             ),
             color=_colour(alt, kinds),
             strokeDash=alt.StrokeDash("kind:N", sort=kinds, legend=None),
         )
-        .properties(width=_WIDTH, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), height=150)
+    )
+    words = (
+        alt.Chart(alt.Data(values=[{"name": name, "label": hidden} for name in unknown]))
+        .mark_text(angle=270, align="left", fontSize=10, color=_INK)
+        .encode(x=steps, y=alt.datum(0), text="label:N")
+    )
+    chart = alt.layer(line, *([words] if unknown else [])).properties(
+        width=_WIDTH, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), height=150
     )
     return _svg(chart, language)
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from clientele.report import charts
 from clientele.report.book import Book
-from clientele.report.words import CODES, translation
+from clientele.report.words import CODES, MEANINGS, translation
 
 __all__ = ["LANGUAGES", "render", "write"]
 
@@ -54,6 +54,9 @@ def render(folder: Path, language: str) -> str:
             "rows": book.rows,
             "has": lambda mart: mart in book.tables,
             "name": book.name,
+            "dash": book.dash(),
+            "meanings": list(MEANINGS.items()),
+            "text": lambda row, part: row[f"{part}_{language}"],
             "word": lambda code: translate(CODES[code]) if code in CODES else code.replace("_", " "),
             "written": book.written,
             "bars": lambda *given: _drawn(charts.bars, book, language, *given),
@@ -139,5 +142,10 @@ def _points(book: Book, translate: Callable[[str], str]) -> dict[str, Callable[.
 
 
 def _drawn(draw: Any, book: Book, language: str, rows: list[dict[str, Any]], form: str) -> Markup | None:
-    drawn = draw([row for row in rows if row["value"] is not None], language, form)
+    if not any(row["value"] is not None for row in rows):
+        return None
+    unit = "share" if form.endswith("%") else "number"
+    for row in rows:
+        row["label"] = "" if row["value"] is None else book.written(row["value"], unit)
+    drawn = draw(rows, language, form, book.hidden)
     return None if drawn is None else Markup(drawn)

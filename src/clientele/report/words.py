@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-__all__ = ["CODES", "translation"]
+__all__ = ["CODES", "MEANINGS", "translation", "typeset"]
 
 CODES = {
     "new_visitor": "New visitor",
@@ -20,26 +21,38 @@ CODES = {
     "at_risk": "Buyer at risk",
     "lapsed_buyer": "Lost buyer",
     "none": "Not valued yet",
-    "loaded": "events",
+    "loaded": "events that count",
     "duplicates": "exact duplicates",
     "quarantined": "lines that are no event",
     "headers": "headers and blank lines",
     "removed": "erased or expired",
     "category_family": "Family",
     "brand": "Brand",
-    "prediction_strength": "Customers who are together are together again in a fit on others",
-    "half_sample_ari": "Two fits on halves of the customers agree",
-    "min_jaccard": "The least stable persona is found again",
-    "min_share": "The smallest persona has a share of customers",
-    "month_ago_ari": "A fit a month ago agrees",
-    "auc": "Foresees who orders, more than a simple rule",
-    "volume_r2": "Foresees how much, more than a simple rule",
-    "habit_r2": "Foresees habits, more than a simple rule",
-    "met": "reached",
-    "missed": "missed",
-    "not measured": "not measured",
-    "hypothesis": "hypothesis",
+    "prediction_strength": "Other customers give the same groups",
+    "half_sample_ari": "Two halves of the customers give the same groups",
+    "min_jaccard": "The least stable persona is found again with other customers",
+    "min_share": "Share of customers in the smallest persona",
+    "month_ago_ari": "The groups of a month ago are the same",
+    "auc": "Says who will order, better than a simple rule",
+    "volume_r2": "Says how much they will order, better than a simple rule",
+    "habit_r2": "Says what their habits will be, better than a simple rule",
+    "met": "passed",
+    "missed": "failed",
+    "hypothesis": "assumed",
     "measured": "measured",
+}
+
+
+# What each lifecycle state means; the rules are in macros/customers/lifecycle.sql, the days in report_terms.
+MEANINGS = {
+    "new_visitor": "has not ordered, and came for the first time in the last {new} days",
+    "browser_only": "has not ordered, came first over {new} days ago, and has come in the last {gone} days",
+    "lapsed_visitor": "has not ordered, and has not come for more than {gone} days",
+    "new_buyer": "has ordered once, in the last {new} days",
+    "active": "has ordered, has come in the last {risk} days, and is neither new nor loyal",
+    "loyal": "has ordered {orders} times or more, and has come in the last {risk} days",
+    "at_risk": "has ordered, and came last between {risk} and {gone} days ago",
+    "lapsed_buyer": "has ordered, and has not come for more than {gone} days",
 }
 
 
@@ -54,4 +67,18 @@ def translation(language: str) -> Callable[[str], str]:
     if language == "en":
         return lambda text: text
     catalog = _catalog(language)
-    return lambda text: catalog[text]
+    return lambda text: typeset(catalog[text], language)
+
+
+def typeset(text: str, language: str) -> str:
+    r"""Return a text with the apostrophes and the spaces that French print asks for; others as they are.
+
+    Examples
+    --------
+    >>> typeset("un prix : « bas » ?", "fr")
+    'un prix\xa0: «\xa0bas\xa0»\u202f?'
+    """
+    if language != "fr":
+        return text
+    text = re.sub(r" ?»", "\u00a0»", re.sub(r"« ?", "«\u00a0", text.replace("'", "\u2019")))
+    return re.sub(r" ([;!?%])", "\u202f\\1", text.replace(" :", "\u00a0:"))
