@@ -222,7 +222,7 @@ lock: $(DEV) ## Resolve pyproject.toml's ranges again into requirements/*.lock
 	lock pyproject.toml --all-extras --group build --output-file requirements/dev.lock; \
 	lock pyproject.toml --extra report --group build --constraints requirements/dev.lock \
 	    --output-file requirements/run.lock; \
-	lock pyproject.toml --extra redshift --group build --constraints requirements/dev.lock \
+	lock pyproject.toml --extra redshift --extra report --group build --constraints requirements/dev.lock \
 	    --output-file requirements/warehouse.lock; \
 	lock --group installer --output-file requirements/installer.lock
 

@@ -85,9 +85,9 @@ def demo(home: Path, users: int, months: int) -> None:
 )
 @click.option("--vars", "settings", default="{}", help="Settings to try, as dbt takes them.")
 def check(events: str, settings: str) -> None:
-    """Say what a build would make of event files, and change nothing.
+    """Say what a build would make of event files.
 
-    Large files are tried by their first lines.
+    Nothing is changed. Large files are tried by their first lines.
     """
     from clientele.check import run
 
@@ -140,9 +140,9 @@ def erase(unknown: bool) -> None:
 
 
 _operation("readmit", "Let new files bring erased customers back.", "readmit_subjects")
-_operation("object", "Note that customers object to profiling, and stop it at once.", "object_to_profiling")
+_operation("object", "Stop profiling customers who object.", "object_to_profiling")
 _operation("withdraw-objection", "Take such an objection back.", "withdraw_objection")
-_operation("restrict", "Keep the data of customers, and use it for nothing from now on.", "restrict_subjects")
+_operation("restrict", "Keep the data of customers, and use it no more.", "restrict_subjects")
 _operation("unrestrict", "Lift such a restriction.", "unrestrict_subjects")
 
 
@@ -178,7 +178,10 @@ def export_subject(output: Path | None) -> None:
 @main.command()
 @_HOME
 def requests(home: Path) -> None:
-    """List the requests of customers that were carried out: when, of how many, by which run; no id."""
+    """List the requests that were carried out.
+
+    When, of how many customers, by which run; no id.
+    """
     from clientele.privacy import register
     from clientele.runtime import locking
 
@@ -190,7 +193,7 @@ def requests(home: Path) -> None:
 @main.command()
 @_HOME
 def fit(home: Path) -> None:
-    """Fit the models that the last build has prepared samples for.
+    """Fit the models that the last build asks for.
 
     For builds that are SQL alone: dbt build --exclude path:python_models before and after. With
     DBT_TARGET=redshift it fits in Redshift.
@@ -278,7 +281,7 @@ def rollback(context: click.Context, home: Path, to: int | None) -> None:
 @main.command()
 @_HOME
 def report(home: Path) -> None:
-    """Write the pages for people anew, from what is published."""
+    """Write the pages for people once more."""
     from clientele.report import LANGUAGES, charts, render
     from clientele.runtime import publishing
 

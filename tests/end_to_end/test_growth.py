@@ -110,7 +110,7 @@ def test_a_full_refresh_keeps_models_and_fits_none(before):
     same = ("keys", "models", "fits", "tombstones")
     expected = {name: rows for name, rows in kept(before).items() if name in same}
     before.deliver("all.csv", [event for event in SHOP])
-    before.build("--full-refresh", "--exclude-resource-type", "seed", "test", "unit_test")
+    before.build("--full-refresh", "--exclude", "segment_decisions", *WITHOUT_TESTS)
     found = kept(before)
     assert {name: found[name] for name in expected} == expected
 

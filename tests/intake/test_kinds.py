@@ -228,7 +228,7 @@ def test_many_small_files_are_read_together(tmp_path):
 
 def test_check_says_what_would_happen_and_changes_nothing(tmp_path, monkeypatch):
     (tmp_path / "good.csv").write_text(lines(1))
-    (tmp_path / "bad.csv").write_text(lines(1, 1) + LINE.format(1, "ann") * 9)
+    (tmp_path / "bad.csv").write_text(lines(7, 1) + LINE.format(7, "ann") * 9)
     (tmp_path / "page.csv").write_text("<html></html>")
     monkeypatch.setenv("CLIENTELE_HOME", str(tmp_path / "home"))
     done = CliRunner().invoke(main, ["check", "--events", str(tmp_path)])

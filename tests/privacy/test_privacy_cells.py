@@ -214,7 +214,8 @@ create table warehouse.core.segment_rules (
     persona_precision double, persona_recall double, tree_accuracy double
 );
 create table warehouse.core.segment_labels as
-    select distinct 'v1' as model_version, segment_id, 'persona' as segment_name, 'groupe' as segment_name_fr
+    select distinct 'v1' as model_version, segment_id, 'persona' as segment_name, 'groupe' as segment_name_fr,
+        cast(null as date) as first_seen_week
     from customers;
 """
 COLUMNS = ["user_sk", "segment_id", "n_events", "n_orders", "revenue", "product_id"]

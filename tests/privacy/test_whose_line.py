@@ -6,9 +6,9 @@ The statements are those that dbt renders; DuckDB runs them on random shops.
 from __future__ import annotations
 
 import base64
+import inspect
 import os
 import random
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -16,6 +16,7 @@ import duckdb
 import pytest
 from support import MATERIAL, UP_TO_EVENTS, Event, csv_text
 
+from clientele.intake import times
 from clientele.intake.ids import normal_text
 from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
@@ -98,6 +99,20 @@ NO_IDS = [
 ]  # fmt: skip
 
 
+def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
+    """What the plug point gives to a connection of dbt's, for the SQL of lines."""
+    text = "VARCHAR"
+    connection.create_function("clientele_normal_text", normal_text, [text], text)
+    for name, function, kind in (
+        ("clientele_utc_time", times.utc_time, "TIMESTAMP"),
+        ("clientele_fraction_ns", times.fraction_ns, "INTEGER"),
+    ):
+        arguments = [text] * len(inspect.signature(function).parameters)
+        connection.create_function(name, function, arguments, kind, null_handling="special")
+    connection.execute("set variable clientele_event_types = map(['view'], ['view'])")
+    connection.execute("set variable clientele_time_names = ['event_time']")
+
+
 def read(sql: dict[str, str], *texts: str | None) -> list[int | None]:
     with duckdb.connect() as connection:
         connection.create_function("clientele_normal_text", normal_text, ["VARCHAR"], "VARCHAR")
@@ -172,14 +187,16 @@ def attributed(sql: dict[str, str], shop: Shop, subjects: list[int]) -> list[set
     """Return the numbers of the lines that are found for each of these customers."""
     names = [f"{name}_text" if f"{name}_text" in sql["judged"] else name for name in COLUMNS]
     with duckdb.connect() as connection:
-        connection.create_function("clientele_normal_text", normal_text, ["VARCHAR"], "VARCHAR")
+        register_functions(connection)
         connection.execute("attach ':memory:' as vault; create schema vault.vault; create schema core")
         connection.execute(
             "set variable clientele_keys = $keys", {"keys": asdict(MATERIAL) | {"session_mask": 0}}
         )
         connection.execute(
             "create table lines as select 1 as file_id, 1 as load_id, 'event' as line_kind, "
-            "timestamp '2020-01-01' as delivered_at, false as has_nul, true as may_be_long, "
+            "timestamp '2020-01-01' as delivered_at, false as has_nul, false as is_plain, "
+            "true as may_be_long, "
+            "cast(null as varchar) as quantity_text, "
             "row[1] as line_text, row[2] as line_fault, "
             + ", ".join(f"row[{place}] as {name}" for place, name in enumerate(names, 3))
             + " from (select unnest($1::varchar[][]) as row)",
@@ -233,12 +250,17 @@ def test_lines_of_nobody_are_let_go_and_counted(house):
     good = Event(event_time="2019-01-01 12:00:00 UTC")
     nobodys = ["view,cut off", Event(user_id="").line(), Event(user_id="?", user_session="").line()]
     named = Event(user_id="7", price="-1").line()
-    for name, age in (("old.csv", 91), ("young.csv", 89)):
-        day = good if name == "old.csv" else Event()
-        path = house.deliver(name, csv_text([day]) + "\n".join([*nobodys, named, ""]).encode())
-        delivered = time.time() - age * 86400
-        os.utime(path, (delivered, delivered))
+    house.variables["quarantine_refuse_share"] = 1
+    for name, day in (("old.csv", good), ("young.csv", Event())):
+        house.deliver(name, csv_text([day]) + "\n".join([*nobodys, named, ""]).encode())
     house.build(*UP_TO_EVENTS)
+    with house.connection(read_only=False) as connection:
+        for name, age in (("old.csv", 91), ("young.csv", 89)):
+            connection.execute(
+                f"update vault.vault.event_files set delivered_at = delivered_at - interval {age} day "
+                "where file_name = ?",
+                [name],
+            )
     kept = [("old.csv", 6, "negative_price"), *[("young.csv", line) for line in (3, 4, 5, 6)]]
     assert len(house.quarantine()) == 8  # the newest delivery is 89 days old, and the other two days older
     house.deliver("new.csv", [Event(event_time="2019-11-01 12:00:00 UTC")])

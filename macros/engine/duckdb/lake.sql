@@ -6,7 +6,7 @@
         {% for fact in facts %}looked_at.{{ fact }},
         {% endfor %}
         -- when a build first saw the file: what a file says of its own time decides nothing
-        {{ clientele.utc_now() }} as delivered_at,
+        coalesce(seen.delivered_at, {{ clientele.utc_now() }}) as delivered_at,
         looked_at.status,
         looked_at.reason
     from (
@@ -24,7 +24,10 @@
             )),
             '[{ {%- for fact, type in facts.items() %}"{{ fact }}": "{{ type.split('(')[0] }}", {% endfor %}"status": "varchar", "reason": "varchar"}]'
         )) as looked_at
-    )
+    ) as files
+    left join (
+        select file_path, sha256, min(delivered_at) as delivered_at from {{ earlier }} group by file_path, sha256
+    ) as seen on looked_at.file_path = seen.file_path and looked_at.sha256 = seen.sha256
 {% endmacro %}
 
 

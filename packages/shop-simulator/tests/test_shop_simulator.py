@@ -292,7 +292,7 @@ def check_line(line: bytes, kind: str | None) -> None:
     time, event_type, product, _, _, _, price = fields[:7]
     assert time.startswith("2019-1") == (kind not in ("future_timestamp", "absurd_timestamp"))
     assert (time == "2019-13-45 25:61:00 UTC") == (kind == "bad_timestamp")
-    assert (event_type == "wishlist") == (kind == "unknown_event_type")
+    assert (event_type == "hover") == (kind == "unknown_event_type")
     assert product.isdigit() == (kind != "non_numeric_product")
     assert price.startswith("-") == (kind == "negative_price")
     assert price.replace(".", "").lstrip("-").isdigit() == (kind != "non_numeric_price")
