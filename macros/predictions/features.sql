@@ -92,7 +92,7 @@ known_families as (
         days_back,
         sum(n_events) as n_item_events,
         max(n_events) as n_top_events,
-        sum(sum_price_z) as sum_price_z
+        {{ clientele.double('sum(' ~ clientele.exact('sum_price_z') ~ ')') }} as sum_price_z
     from {{ families }}
     group by user_sk, days_back
 ),
@@ -210,7 +210,7 @@ family_history as (
         {{ clientele.double('sum(item_events.is_purchase)') }} as n_purchases,
         max(item_events.local_date) as last_date,
         max(case when item_events.is_purchase = 1 then item_events.local_date end) as last_purchase_date,
-        {{ clientele.double('sum(item_events.price_z)') }} as sum_price_z
+        {{ clientele.double('sum(' ~ clientele.exact('item_events.price_z') ~ ')') }} as sum_price_z
     from item_events
     inner join {{ origins }} as origins on item_events.local_date < origins.origin_date
     group by item_events.user_sk, origins.days_back, origins.origin_date, item_events.family_rank

@@ -18,7 +18,9 @@ reasons as (
 ranked as (
     select
         user_sk,
-        ntile(10) over (order by coalesce(p_order_30d, p_order_14d, p_order_7d), user_sk) as decile
+        ntile(10) over (
+            order by round(coalesce(p_order_30d, p_order_14d, p_order_7d), 9) nulls last, user_sk
+        ) as decile
     from scores
     where coalesce(p_order_30d, p_order_14d, p_order_7d) is not null
 ),
@@ -33,7 +35,7 @@ final as (
         {{ clientele.round_to_step('scores.p_order_' ~ days ~ 'd', '0.001') }} as p_order_{{ days }}d,
         {% endfor %}
         {% for place in [10, 50, 90] %}
-        cast(ceil(scores.days_to_order_p{{ place }}) as integer) as days_to_order_p{{ place }},
+        cast(ceil(round(scores.days_to_order_p{{ place }}, 6)) as integer) as days_to_order_p{{ place }},
         {% endfor %}
         scores.days_known,
         {% for days in [30, 90] %}

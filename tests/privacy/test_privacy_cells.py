@@ -60,7 +60,7 @@ def rendered(new_house) -> dict[str, object]:
 
     def unprotected(manifest) -> None:
         node = manifest.nodes["model.clientele.segment_summary"]
-        node.raw_code = node.raw_code.replace("select * from publishable", "select * from final")
+        node.raw_code = node.raw_code.replace("select * from publishable", "select * from persona_summary")
 
     return {
         "together": compiled("--inline", TOGETHER),
