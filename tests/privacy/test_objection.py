@@ -28,7 +28,7 @@ REGISTERS = {"objections", "restrictions", "profiling_objections"}
 # Tables of people that ask the rule, and what their build needs. The others that ask it are tables of groups.
 ASKING = ["customer_values", "centroid_scores", "early_scores", "user_segments", "user_features"]
 ASKING_AT_A_FIT = ["value_sample", "segment_sample", "moments", "truncated_histories"]
-ASKING_OF_GROUPS = {"persona_sizes", "segment_traits", "segment_transitions", "user_segments_shadow"}
+ASKING_OF_GROUPS = {"persona_sizes", "segment_traits", "segment_transitions", "challenger_scores"}
 
 
 @pytest.fixture(scope="module")
