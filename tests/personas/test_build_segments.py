@@ -322,8 +322,8 @@ def test_a_failed_test_keeps_the_last_publication(shop):
         connection.execute("create or replace table core.kept as select * from core.events limit 1")
         connection.execute("delete from core.events where rowid = 0")
     try:
-        marts = ("--select", "config.schema:marts", "reconciliation")
-        built = shop.run(*marts, variables={"as_of": "2020-06-30 00:00:00"})
+        selected = ("--select", "config.schema:marts", "reconciliation")
+        built = shop.run(*selected, variables={"as_of": "2020-06-30 00:00:00"})
         assert not built.succeeded
         assert {name for name, status in built.status.items() if status in ("fail", "error")}
         assert marts() <= {name for name in built.status if built.rebuilt(name)}

@@ -16,10 +16,14 @@ cards as (
     {{ clientele.fit_part(ref('prediction_fit_fields'), 'card', {'heads': 'varchar(256)'}) }}
 ),
 
+last_card as (
+    select max(fit_number) as fit_number from cards
+),
+
 asked_for as (
     select max(cards.heads) as heads
     from cards
-    inner join (select max(fit_number) as fit_number from cards) as last_card on cards.fit_number = last_card.fit_number
+    inner join last_card on cards.fit_number = last_card.fit_number
 ),
 
 fits as (
