@@ -1,5 +1,5 @@
-{#- Grain: one first month, month since and persona of today (0 without one): what became of the customers who came first
-    in that month, those who never came back included. Late data: built whole in each run. -#}
+{#- Grain: one first month, month since and persona of today (0 without one): what became of the customers who came
+    first in that month, those who never came back included. Late data: built whole in each run. -#}
 
 with
 
@@ -61,7 +61,10 @@ final as (
         cast(grid.segment_id as integer) as segment_id,
         cast(grid.n_users as bigint) as n_users,
         {{ clientele.month_sums_of('activity') }},
-        coalesce(cast(as_of.as_of_at as date) < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'grid.month_date')) }}, false) as is_partial
+        coalesce(
+            cast(as_of.as_of_at as date) < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'grid.month_date')) }},
+            false
+        ) as is_partial
     from grid
     cross join {{ ref('as_of') }} as as_of
     left join activity

@@ -1,6 +1,6 @@
-{#- Grain: one customer of user_segments, in words and bands: what analysts ask of a customer without knowing features. A
-    favourite that too few customers share, and a habit that would single the customer out, is empty. Late data: built
-    whole in each run. -#}
+{#- Grain: one customer of user_segments, in words and bands: what analysts ask of a customer without knowing
+    features. A favourite that too few customers share, and a habit that would single the customer out, is empty. Late
+    data: built whole in each run. -#}
 {% set words = clientele.customer_fact_words() %}
 
 with

@@ -1,5 +1,6 @@
 {#- Grain: one user with a session that is not a bot's: what the user has looked at most, and when the user comes, as
-    counts that hang on nobody else. Late data: rebuilt for the same users as user_feature_values, as families change. -#}
+    counts that hang on nobody else. Late data: rebuilt for the same users as user_feature_values, as families change.
+    -#}
 -- depends_on: {{ ref('users') }}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('touched_days') }}

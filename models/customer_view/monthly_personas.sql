@@ -1,7 +1,7 @@
-{#- Grain: one month and persona, 0 for customers without one yet: how many customers had it at the end of the month, how
-    many came to it and left it in the month, and what they did, as far as macros/privacy/disclosure.sql lets it be
-    published. All customers, not a sample; those who did not come in the month keep the persona they had. Late data:
-    built whole in each run. -#}
+{#- Grain: one month and persona, 0 for customers without one yet: how many customers had it at the end of the month,
+    how many came to it and left it in the month, and what they did, as far as macros/privacy/disclosure.sql lets it
+    be published. All customers, not a sample; those who did not come in the month keep the persona they had. Late
+    data: built whole in each run. -#}
 
 with
 
@@ -35,11 +35,15 @@ newcomers as (
 flows as (
     select month_date, 0 as segment_id, 1 as came_or_left, 'first' as cause from newcomers
     union all
-    select entered_date as month_date, 0 as segment_id, -1 as came_or_left, 'customer' as cause from newcomers where entered_date is not null
+    select entered_date as month_date, 0 as segment_id, -1 as came_or_left, 'customer' as cause
+    from newcomers
+    where entered_date is not null
     union all
     select entered_date as month_date, segment_id, 1 as came_or_left, entered_by as cause from stays
     union all
-    select left_date as month_date, segment_id, -1 as came_or_left, left_by as cause from stays where left_date is not null
+    select left_date as month_date, segment_id, -1 as came_or_left, left_by as cause
+    from stays
+    where left_date is not null
 ),
 
 dates as (
@@ -117,7 +121,10 @@ final as (
         ) as {{ column }},
         {% endfor %}
         {{ clientele.month_sums_of('activity') }},
-        coalesce(cast(as_of.as_of_at as date) < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'sized.month_date')) }}, false) as is_partial
+        coalesce(
+            cast(as_of.as_of_at as date) < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'sized.month_date')) }},
+            false
+        ) as is_partial
     from sized
     cross join {{ ref('as_of') }} as as_of
     left join movements on sized.month_date = movements.month_date and sized.segment_id = movements.segment_id

@@ -34,7 +34,8 @@ final as (
         coalesce(stays.left_date is null, false) as is_current,
         case when stays.left_date is null then segments.value_tier end as value_tier,
         cast(
-            case when stays.left_date is null then segments.lifecycle_state else stays.lifecycle_state end as varchar(16)
+            case when stays.left_date is null then segments.lifecycle_state else stays.lifecycle_state end
+            as varchar(16)
         ) as lifecycle_state,
         cast(stays.model_version as varchar(32)) as model_version
     from stays

@@ -1,6 +1,6 @@
-{#- Grain: one user and calendar month with a session that is not a bot's: what the user did in it, what was known of the
-    user at its last event, and the features then. In the user's last month they are empty: user_feature_values has them,
-    and so nothing is worked out twice. Late data: rebuilt for the same users as user_feature_values. -#}
+{#- Grain: one user and calendar month with a session that is not a bot's: what the user did in it, what was known of
+    the user at its last event, and the features then. In the user's last month they are empty: user_feature_values
+    has them, and so nothing is worked out twice. Late data: rebuilt for the same users as user_feature_values. -#}
 -- depends_on: {{ ref('users') }}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('touched_days') }}

@@ -1,6 +1,7 @@
-{#- Grain: one user who may not be profiled, under the number that core knows: the user objects to profiling, or asked that
-    the data be restricted. Nothing is fitted on this user and no persona is given, while counts of events and orders stay
-    whole. Read from the registers of the vault in each build; an operation writes here, too, so that it holds at once. -#}
+{#- Grain: one user who may not be profiled, under the number that core knows: the user objects to profiling, or asked
+    that the data be restricted. Nothing is fitted on this user and no persona is given, while counts of events and
+    orders stay whole. Read from the registers of the vault in each build; an operation writes here, too, so that it
+    holds at once. -#}
 
 with
 

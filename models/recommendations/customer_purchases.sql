@@ -1,5 +1,5 @@
-{#- Grain: one customer who may be profiled, product and day (the shop's local time) with a purchase, up to the day of the
-    build; bots left out. Built whole: it is as small as what was sold. -#}
+{#- Grain: one customer who may be profiled, product and day (the shop's local time) with a purchase, up to the day of
+    the build; bots left out. Built whole: it is as small as what was sold. -#}
 
 with
 

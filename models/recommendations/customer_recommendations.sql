@@ -1,5 +1,5 @@
-{#- Grain: one customer with a session that is not a bot's, who does not object to profiling, kind of list (again, new) and
-    rank from 1 to 3. Built whole: what is popular moves with as_of. Nobody is without a list. -#}
+{#- Grain: one customer with a session that is not a bot's, who does not object to profiling, kind of list (again,
+    new) and rank from 1 to 3. Built whole: what is popular moves with as_of. Nobody is without a list. -#}
 
 with
 

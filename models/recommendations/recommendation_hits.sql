@@ -1,6 +1,6 @@
-{#- Grain: one origin (30, 60 or 90 days before the day after the build's), kind of list and way to make it: of the customers
-    who ordered within thirty days, how many bought one of the three products in their next order. The popular products
-    of then are the way that has to be beaten. Late data: built whole in each run. -#}
+{#- Grain: one origin (30, 60 or 90 days before the day after the build's), kind of list and way to make it: of the
+    customers who ordered within thirty days, how many bought one of the three products in their next order. The
+    popular products of then are the way that has to be beaten. Late data: built whole in each run. -#}
 
 with
 

@@ -1,6 +1,7 @@
-{#- Grain: one fit of personas: its card, what the gate and people have decided about it, and whether its weights score
-    (is_champion, the switch that every other table reads: macros/registry/standing.sql) or score in shadow. One that the
-    gate passed on other features than today's is exploratory, and a fit is due (macros/registry/fits.sql). -#}
+{#- Grain: one fit of personas: its card, what the gate and people have decided about it, and whether its weights
+    score (is_champion, the switch that every other table reads: macros/registry/standing.sql) or score in shadow. One
+    that the gate passed on other features than today's is exploratory, and a fit is due (macros/registry/fits.sql).
+    -#}
 
 with
 

@@ -111,11 +111,15 @@ final as (
         cast({{ clientele.two_digits('(n_double * order_value * cost_share)') }} as double precision) as total_cost,
         {% for place in ['low', '', 'high'] %}
         {% set gain = 'gain' ~ ('_' ~ place if place else '') %}
-        cast({{ clientele.two_digits('(n_double * order_value * (' ~ gain ~ ' * margin_share - cost_share))') }} as double precision)
+        cast(
+            {{ clientele.two_digits('(n_double * order_value * (' ~ gain ~ ' * margin_share - cost_share))') }}
+            as double precision
+        )
             as {{ 'worth' ~ ('_' ~ place if place else '') }},
         {% endfor %}
         cast(round(smallest_effect, 4) as double precision) as smallest_effect,
-        cast(case when needed_part <= 1 then round((1 - sqrt(1 - needed_part)) / 2, 2) end as double precision) as holdout_share,
+        cast(case when needed_part <= 1 then round((1 - sqrt(1 - needed_part)) / 2, 2) end as double precision)
+            as holdout_share,
         cast('hypothesis' as varchar(16)) as evidence,
         {% for text in texts %}
         cast({{ text }} as varchar(256)) as {{ text }}{% if not loop.last %},{% endif %}

@@ -43,7 +43,8 @@ buyers as (
 
 by_buyer as (
     {% for dimension, column in {
-        'persona': 'persona_code', 'value_tier': 'tier_code', 'category_family': 'category_family', 'month': 'month_code',
+        'persona': 'persona_code', 'value_tier': 'tier_code', 'category_family': 'category_family',
+        'month': 'month_code',
     }.items() %}
     select
         '{{ dimension }}' as dimension,

@@ -15,7 +15,8 @@ figures as (
         'model' as topic,
         '{{ item }}' as item,
         {{ loop.index }} as item_position,
-        {{ clientele.round_to_step(item, clientele.cell_step()) if item == 'n_users' else clientele.double(item) }} as value,  -- noqa: RF04
+        {{ clientele.round_to_step(item, clientele.cell_step()) if item == 'n_users' else clientele.double(item) }}
+            as value,  -- noqa: RF04
         cast(null as double precision) as low,
         cast(null as double precision) as bar,
         model_status as verdict
@@ -63,7 +64,8 @@ final as (
         cast(figures.topic as varchar(16)) as topic,
         cast(figures.item as varchar(32)) as item,
         cast(figures.item_position as integer) as item_position,
-        -- hundredths: no customer can be told from them; what misses a bar by less is not shown to reach it; bars are settings
+        -- hundredths: no customer can be told from them; what misses a bar by less is not shown to reach it; bars are
+        -- settings
         cast(
             case when figures.topic = 'gate' then floor(figures.value * 100) / 100 else round(figures.value, 2) end
             as double precision

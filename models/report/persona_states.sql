@@ -1,5 +1,5 @@
-{#- Grain: one persona (0: none yet) and group of its customers: all of them, one value tier, or one lifecycle state. Late
-    data: built whole in each run. -#}
+{#- Grain: one persona (0: none yet) and group of its customers: all of them, one value tier, or one lifecycle state.
+    Late data: built whole in each run. -#}
 
 with
 

@@ -1,4 +1,5 @@
-{#- Grain: one row: the settings and the day that the pages explain their words with. Late data: built whole in each run. -#}
+{#- Grain: one row: the settings and the day that the pages explain their words with. Late data: built whole in each
+    run. -#}
 
 select
     cast(as_of_at as date) as as_of_date,

@@ -1,5 +1,5 @@
-{#- Grain: one kind of line: what became of all lines of all files, summed; lines of erased and of expired events in one,
-    so that nobody sees a single erasure. Late data: built whole in each run. -#}
+{#- Grain: one kind of line: what became of all lines of all files, summed; lines of erased and of expired events in
+    one, so that nobody sees a single erasure. Late data: built whole in each run. -#}
 {% set kinds = {
     'loaded': 'n_loaded', 'duplicates': 'n_duplicates', 'quarantined': 'n_quarantined',
     'headers': 'n_headers + n_blank', 'removed': 'n_erased + n_expired',

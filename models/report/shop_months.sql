@@ -1,5 +1,5 @@
-{#- Grain: one month: visitors, buyers, sessions, orders and revenue of the shop's customers who may be profiled, bots left
-    out. Late data: built whole in each run. -#}
+{#- Grain: one month: visitors, buyers, sessions, orders and revenue of the shop's customers who may be profiled, bots
+    left out. Late data: built whole in each run. -#}
 
 with
 
@@ -36,7 +36,9 @@ final as (
         cast(sums.largest_orders as bigint) as largest_orders,
         cast(sums.revenue as decimal(18, 4)) as revenue,
         cast(sums.largest_revenue as decimal(18, 4)) as largest_revenue,
-        coalesce(moment.as_of_date < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'sums.month_date')) }}, false) as is_partial
+        coalesce(
+            moment.as_of_date < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'sums.month_date')) }}, false
+        ) as is_partial
     from sums
     cross join moment
 ),

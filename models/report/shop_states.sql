@@ -1,5 +1,5 @@
-{#- Grain: one group of the shop's customers: all of them, one value tier, or one lifecycle state. Late data: built whole in
-    each run. -#}
+{#- Grain: one group of the shop's customers: all of them, one value tier, or one lifecycle state. Late data: built
+    whole in each run. -#}
 
 with
 

@@ -1,6 +1,7 @@
 {#- Grain: one user and month with a session, from the month on in which the user had enough events for a persona: the
-    persona that the user had then. Months are scored by the champion; those before its fit also by the model that was in
-    force then. Customers who object have no row. Late data: built whole in each run, from features that are kept. -#}
+    persona that the user had then. Months are scored by the champion; those before its fit also by the model that was
+    in force then. Customers who object have no row. Late data: built whole in each run, from features that are kept.
+    -#}
 
 with
 
@@ -33,7 +34,8 @@ reign as (
 reigns as (
     select
         reign.*,
-        case when reign.predecessor_version is not null then least(reign.fitted_month, reign.this_month) end as starts_on
+        case when reign.predecessor_version is not null then least(reign.fitted_month, reign.this_month) end
+            as starts_on
     from reign
 ),
 
@@ -54,7 +56,10 @@ eligible as (
                 then {{ dbt.dateadd('month', 1, 'customer_months.month_date') }}
             else as_of.as_of_at
         end as told_at,
-        case when customer_months.month_date < reigns.starts_on then reigns.predecessor_version else reigns.model_version end
+        case
+            when customer_months.month_date < reigns.starts_on then reigns.predecessor_version
+            else reigns.model_version
+        end
             as model_version,
         {% for feature in clientele.feature_names() %}
         case when customer_months.is_last_month then feature_values.{{ feature }} else customer_months.{{ feature }} end

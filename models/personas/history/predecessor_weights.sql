@@ -1,5 +1,5 @@
-{#- Grain: one persona and feature of the model that scored before the champion, which the champion was compared with when
-    it was fitted: what customers were told before it. Empty for a first model. -#}
+{#- Grain: one persona and feature of the model that scored before the champion, which the champion was compared with
+    when it was fitted: what customers were told before it. Empty for a first model. -#}
 {% set is_predecessor %}
 model_version in (select from_model_version from {{ ref('segment_lineage') }} where is_champion)
 {% endset %}

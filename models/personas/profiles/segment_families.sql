@@ -8,7 +8,9 @@ with
 ranked as (
     select
         shares.*,
-        row_number() over (partition by shares.segment_id order by shares.n_met desc nulls last, shares.trait asc) as place
+        row_number() over (
+            partition by shares.segment_id order by shares.n_met desc nulls last, shares.trait asc
+        ) as place
     from shares
     where
         shares.trait_kind = 'category_family'
