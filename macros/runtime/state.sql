@@ -71,7 +71,7 @@
     {%- set now = clientele.built_with() -%}
     delete from {{ clientele.load_marks() }} where model_name = '{{ this.identifier }}';
     insert into {{ clientele.load_marks() }} (model_name, load_id, built_with, settings)
-    select '{{ this.identifier }}', {{ clientele.load_of_parents() }}, '{{ now.fingerprint }}', '{{ now.settings }}'
+    select '{{ this.identifier }}', {{ clientele.load_of_parents() }}, '{{ now.fingerprint }}', {{ clientele.literals([now.settings]) }}
     {%- endif -%}
 {% endmacro %}
 
