@@ -134,7 +134,7 @@ def test_late_rows_of_any_age(house, reference):
 
 
 @pytest.mark.xfail(
-    reason="A defect: after a corrected delivery customer_months and customer_tastes are not those of one build",
+    reason="A defect: after a corrected file customer_months and customer_tastes are not those of one build",
     raises=AssertionError,
 )
 def test_corrected_deliveries(house, reference):
