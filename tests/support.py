@@ -62,11 +62,12 @@ INJECTIONS = [
 # What most builds of these tests need. dbt's own tests take longer than tables of so few events.
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
 UP_TO_EVENTS = ("--select", "+reconciliation", *WITHOUT_TESTS)
-UP_TO_FEATURES = (
-    *("--select", "+reconciliation", "+user_features", "customer_visits"),
-    *("customer_months", "customer_tastes", *WITHOUT_TESTS),
+SELECTED = (
+    *("--select", "+reconciliation", "+user_features"),
+    *("customer_visits", "customer_months", "customer_tastes"),
 )
-TESTED_UP_TO_FEATURES = (*UP_TO_FEATURES[:4], "--indirect-selection", "cautious")
+UP_TO_FEATURES = (*SELECTED, *WITHOUT_TESTS)
+TESTED_UP_TO_FEATURES = (*SELECTED, "--indirect-selection", "cautious")
 
 
 @dataclass(frozen=True, order=True)

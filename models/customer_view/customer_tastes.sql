@@ -8,7 +8,8 @@
 -- depends_on: {{ ref('shop_priors') }}
 -- depends_on: {{ ref('feature_priors') }}
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='touched_users',
     post_hook=[
         '{{ clientele.mark_load() }}',
         "delete from {{ this }} where user_sk not in (select user_sk from {{ ref('user_feature_values') }})"

@@ -6,7 +6,8 @@
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('retention') }}
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='touched_users',
     post_hook=[
         '{{ clientele.mark_load() }}',
         "delete from {{ this }} where user_sk not in (select user_sk from {{ ref('user_feature_values') }})"

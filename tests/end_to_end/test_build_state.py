@@ -133,10 +133,6 @@ def test_late_rows_of_any_age(house, reference):
     ends_like(house, reference)
 
 
-@pytest.mark.xfail(
-    reason="A defect: after a corrected file customer_months and customer_tastes are not those of one build",
-    raises=AssertionError,
-)
 def test_corrected_deliveries(house, reference):
     october, rest = [e for e in SHOP if not november(e)], [e for e in SHOP if november(e)]
     house.deliver("oct.csv", wrong_version(october))
