@@ -184,7 +184,6 @@ def test_the_next_build_is_that_of_a_shop_without_the_erased(erased, new_house):
             "prediction_users",
             "prediction_frame",
             "family_frame",
-            "shop_books",
         )
         return {name: table for name, table in one.contents().items() if not name.endswith(fitted)}
 
