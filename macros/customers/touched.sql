@@ -20,3 +20,22 @@
     cross join (select max(load_id) as load_id from {{ ref('feature_priors') }}) as feature_priors
     where feature_priors.load_id > {{ clientele.taken_in() }}
 {% endmacro %}
+
+
+{% macro profile_ctes() %}
+    {#- CTEs that end in `profiles`, the users who have features; in an incremental run those alone whose features the load
+        changes. For incremental models beside user_feature_values. -#}
+    {% if is_incremental() %}
+touched_users as (
+    {{ clientele.users_with_other_features() }}
+),
+
+    {% endif %}
+profiles as (
+    select feature_values.user_sk
+    from {{ ref('user_feature_values') }} as feature_values
+    {% if is_incremental() %}
+    inner join touched_users on feature_values.user_sk = touched_users.user_sk
+    {% endif %}
+)
+{% endmacro %}

@@ -47,10 +47,11 @@
 
 
 {% macro significant(count) -%}
-    {#- A count with two significant digits: up to 99 as it is, then 100, 110 … 990, 1000, 1100 … -#}
+    {#- A count with two significant digits: up to 99 as it is, then 100, 110 … 990, 1000, 1100 … Half a step goes up:
+        engines round a half of a floating number each in a way of its own. -#}
     cast(case
         when {{ count }} < 100 then {{ count }}
-        else round({{ clientele.double(count) }} / power(10, floor(ln({{ clientele.double(count) }} + 0.5) / ln(10)) - 1))
+        else floor({{ clientele.double(count) }} / power(10, floor(ln({{ clientele.double(count) }} + 0.5) / ln(10)) - 1) + 0.5)
             * power(10, floor(ln({{ clientele.double(count) }} + 0.5) / ln(10)) - 1)
     end as bigint)
 {%- endmacro %}

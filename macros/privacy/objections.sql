@@ -39,14 +39,26 @@
 {% endmacro %}
 
 
+{% macro _begin_on_profiling(operation) %}
+    {#- Takes the lock and the named customers in; returns the number of the request. -#}
+    {%- do clientele.take_build_lock(operation) -%}
+    {%- do clientele.create_registers() -%}
+    {%- do clientele._require_named(operation) -%}
+    {{ return(clientele.begin_request(operation.split('_')[0], clientele._begin_with_subjects(clientele.named_subjects()))) }}
+{% endmacro %}
+
+
+{% macro _end_request(number) %}
+    {#- Finishes the request, forgets who was named and gives the lock back. -#}
+    {%- do clientele.finish_request(number) -%}
+    {%- do clientele._forget_named_subjects() -%}
+    {%- do clientele.release_build_lock() -%}
+{% endmacro %}
+
+
 {% macro _stop_profiling(operation, register, done) %}
     {%- if execute -%}
-        {%- do clientele.take_build_lock(operation) -%}
-        {%- do clientele.create_registers() -%}
-        {%- do clientele._require_named(operation) -%}
-        {%- set number = clientele.begin_request(
-            operation.split('_')[0], clientele._begin_with_subjects(clientele.named_subjects())
-        ) -%}
+        {%- set number = clientele._begin_on_profiling(operation) -%}
         {%- set noted = clientele.register(register) -%}
         {%- do run_query(
             'insert into ' ~ noted ~ ' select user_id from clientele_subjects where user_id not in (select user_id from ' ~ noted ~ ')'
@@ -63,9 +75,7 @@
             {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ clientele._is_of_subjects(subject['keys'])) -%}
         {%- endfor -%}
         {{ clientele.withdraw_publications() }}
-        {%- do clientele.finish_request(number) -%}
-        {%- do clientele._forget_named_subjects() -%}
-        {%- do clientele.release_build_lock() -%}
+        {{ clientele._end_request(number) }}
         {{ print(done ~ ': no features, no persona, no row in any mart from now on; the next build fits nothing on them') }}
     {%- endif -%}
 {% endmacro %}
@@ -73,12 +83,7 @@
 
 {% macro _profile_again(operation, register, done) %}
     {%- if execute -%}
-        {%- do clientele.take_build_lock(operation) -%}
-        {%- do clientele.create_registers() -%}
-        {%- do clientele._require_named(operation) -%}
-        {%- set number = clientele.begin_request(
-            operation.split('_')[0], clientele._begin_with_subjects(clientele.named_subjects())
-        ) -%}
+        {%- set number = clientele._begin_on_profiling(operation) -%}
         {%- do run_query('delete from ' ~ clientele.register(register) ~ ' where user_id in (select user_id from clientele_subjects)') -%}
         {%- set names = clientele._held_subject_models() | map(attribute='name') | list -%}
         {%- if 'profiling_objections' in names -%}
@@ -99,9 +104,7 @@
             ) -%}
             {%- do clientele._touch_days_of_subjects() -%}
         {%- endif -%}
-        {%- do clientele.finish_request(number) -%}
-        {%- do clientele._forget_named_subjects() -%}
-        {%- do clientele.release_build_lock() -%}
+        {{ clientele._end_request(number) }}
         {{ print(done ~ '; the next build works out features and a persona again, unless something else forbids it') }}
     {%- endif -%}
 {% endmacro %}

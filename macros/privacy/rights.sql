@@ -340,9 +340,7 @@
             'delete from ' ~ clientele.register('tombstones') ~ ' where erased_hash in (select '
             ~ clientele.erased_hash('cast(user_id as varchar(32))') ~ ' from clientele_subjects)'
         ) -%}
-        {%- do clientele.finish_request(number) -%}
-        {%- do clientele._forget_named_subjects() -%}
-        {%- do clientele.release_build_lock() -%}
+        {{ clientele._end_request(number) }}
         {{ print('readmitted: the next files may bring them back') }}
     {%- endif -%}
 {% endmacro %}

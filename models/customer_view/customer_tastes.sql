@@ -18,19 +18,7 @@
 
 with
 
-{% if is_incremental() %}
-touched_users as (
-    {{ clientele.users_with_other_features() }}
-),
-
-{% endif %}
-profiles as (
-    select feature_values.user_sk
-    from {{ ref('user_feature_values') }} as feature_values
-    {% if is_incremental() %}
-    inner join touched_users on feature_values.user_sk = touched_users.user_sk
-    {% endif %}
-),
+{{ clientele.profile_ctes() }},
 
 {{ clientele.human_event_ctes(users='profiles') }},
 

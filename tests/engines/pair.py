@@ -18,7 +18,8 @@ def settled(value: object) -> object:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, Decimal | int):
-        return float(value)
+        # keys of users have more digits than a float holds, and have to stay apart
+        return int(value) if abs(value) > 2**53 and value == int(value) else float(value)
     if isinstance(value, float):
         return None if math.isnan(value) else value
     if isinstance(value, date) and not isinstance(value, datetime):
@@ -101,8 +102,10 @@ class Pair:
             with self.house.connection() as connection:
                 relation = connection.table(name)
                 columns = [name for name in relation.columns if name not in {*PROVENANCE, *without}]
-                ours = relation.select(*columns).fetchall()
-            theirs = self.warehouse.rows(f'select {", ".join(columns)} from {room}."{table}"')
+                # a hash of SQL as rendered, which each engine has in its own words
+                where = "field <> 'features_hash'" if "field" in columns else "true"
+                ours = relation.filter(where).select(*columns).fetchall()
+            theirs = self.warehouse.rows(f'select {", ".join(columns)} from {room}."{table}" where {where}')
             if len(ours) != len(theirs):
                 found[f"{room}.{table}"] = f"{len(ours)} rows on DuckDB, {len(theirs)} on Redshift"
             elif cells := differing_cells(columns, ours, theirs):

@@ -326,7 +326,8 @@ def test_a_failed_test_keeps_the_last_publication(shop):
         built = shop.run(*selected, variables={"as_of": "2020-06-30 00:00:00"})
         assert not built.succeeded
         assert {name for name, status in built.status.items() if status in ("fail", "error")}
-        assert marts() <= {name for name in built.status if built.rebuilt(name)}
+        # shop_books reads the table that failed, and waits
+        assert marts() - {"shop_books"} <= {name for name in built.status if built.rebuilt(name)}
         assert published(shop) == before
     finally:
         with shop.connection(read_only=False) as connection:
