@@ -103,6 +103,7 @@ class Event:
             Decimal(self.price).quantize(Decimal("0.0001")),
             None,
             None,
+            None,
         )
 
 
