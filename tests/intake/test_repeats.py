@@ -6,12 +6,17 @@ from support import UP_TO_EVENTS, Account, Event, House
 
 PAPERS = False
 EVENTS = (
-    "select product_id, event_type, count(*), max(coalesce(repeat_number, 1)) from core.events group by all order by all"
+    "select product_id, event_type, count(*), max(coalesce(repeat_number, 1)) "
+    "from core.events group by all order by all"
 )
 
 
 def test_repeated_purchases_are_units_within_a_file_and_copies_in_another(house: House):
-    bought, seen, other = Event(event_type="purchase"), Event(), Event(event_type="purchase", product_id="2002")
+    bought, seen, other = (
+        Event(event_type="purchase"),
+        Event(),
+        Event(event_type="purchase", product_id="2002"),
+    )
     house.variables["repeated_purchase_lines"] = "keep"
     house.deliver("a.csv", [bought, bought, bought, seen, seen])
     house.deliver("b.csv", [bought, bought, other])
