@@ -19,9 +19,21 @@ usual as (
         days.event_date,
         count(*) as n_days,
         {{ clientele.median('before.n_events') }} as n_events,
-        {{ clientele.median('before.n_hours') }} as n_hours,
         -- a weekday may be quiet every week, and a week may be loud
         min(case when mod({{ days_apart }}, 7) = 0 then before.n_events end) as least_of_weekday
+    from days
+    inner join days as before
+        on
+            before.event_date >= {{ dbt.dateadd('day', -limits['days'], 'days.event_date') }}
+            and before.event_date < days.event_date
+    group by days.event_date
+),
+
+-- apart: Redshift works out one median in a select
+usual_hours as (
+    select
+        days.event_date,
+        {{ clientele.median('before.n_hours') }} as n_hours
     from days
     inner join days as before
         on
@@ -37,11 +49,12 @@ joined as (
         days.n_hours as shop_hours,
         cast(coalesce(usual.n_days, 0) as bigint) as n_days_before,
         usual.n_events as usual_events,
-        usual.n_hours as usual_hours,
+        usual_hours.n_hours as usual_hours,
         least(coalesce(usual.least_of_weekday, usual.n_events), usual.n_events) as low_events,
         coalesce({{ dbt.datediff('days.day_before', 'days.event_date', 'day') }} - 1, 0) as n_missing_days
     from days
     left join usual on days.event_date = usual.event_date
+    left join usual_hours on days.event_date = usual_hours.event_date
 )
 
 select

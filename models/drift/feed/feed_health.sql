@@ -48,7 +48,7 @@ usual as (
         moments.compared_from,
         count(levels.median_price) as n_price_days,
         {{ clientele.median('levels.median_price') }} as usual_price,
-        {{ clientele.median('levels.share_left_out') }} as usual_share_left_out
+        avg(levels.share_left_out) as usual_share_left_out
     from moments
     inner join levels
         on
