@@ -21,7 +21,7 @@ import stat
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import asdict, dataclass, fields, replace
@@ -57,6 +57,7 @@ _TEXTS = tuple(f"{kind}{packed}" for kind in (".csv", ".tsv") for packed in _PAC
 _SUFFIXES = (*_TEXTS, ".parquet", ".zip")
 _HIVE_FOLDER = re.compile(r"([A-Za-z_]\w*)=(.*)")
 _MAX_NAMED = 5
+_MAX_SHOWN = 64  # characters of a name from outside
 _BLOCK_BYTES = 4 * 2**20
 _HEAD_BYTES = 64 * 2**10
 _WORKERS = 2
@@ -248,10 +249,10 @@ def _tell_what_is_passed_over(found: list[FileFacts], say: Callable[[str], None]
             by_columns.setdefault(facts.passed_over, []).append(facts.file_name)
     for columns, names in by_columns.items():
         what = "column" if len(columns) == 1 else "columns"
-        say(f"clientele: {what} {', '.join(columns)} passed over in {_listed(names)}")
+        say(f"clientele: {what} {_listed([name[:_MAX_SHOWN] for name in columns])} passed over in {_listed(names)}")
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = len(names) - _MAX_NAMED
     return ", ".join(names[:_MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
