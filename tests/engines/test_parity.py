@@ -57,8 +57,8 @@ READS = {
 }
 # Tables that no model makes, so that dbt keeps no grants of theirs.
 NO_MODELS = {"key_ring", "tombstones", "objections", "named_subjects", "erasure_requests", "erasure_counts",
-             "pseudonym_key", "load_marks", "key_epoch", "run_log", "requests", "requests_done", "restrictions",
-             "build_lock"}  # fmt: skip
+             "pseudonym_key", "load_marks", "key_epoch", "run_log", "requests", "requests_done",
+             "restrictions", "build_lock"}  # fmt: skip
 
 
 # Reasons of lines that were not split into fields.

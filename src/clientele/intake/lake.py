@@ -249,7 +249,8 @@ def _tell_what_is_passed_over(found: list[FileFacts], say: Callable[[str], None]
             by_columns.setdefault(facts.passed_over, []).append(facts.file_name)
     for columns, names in by_columns.items():
         what = "column" if len(columns) == 1 else "columns"
-        say(f"clientele: {what} {_listed([name[:_MAX_SHOWN] for name in columns])} passed over in {_listed(names)}")
+        shown = _listed([name[:_MAX_SHOWN] for name in columns])
+        say(f"clientele: {what} {shown} passed over in {_listed(names)}")
 
 
 def _listed(names: Sequence[str]) -> str:
