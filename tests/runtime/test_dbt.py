@@ -12,7 +12,7 @@ Compilation Error in operation clientele-on-run-start-0 (./dbt_project.yml)
   
   > in macro check_settings (macros/runtime/settings.sql)
   > called by operation clientele-on-run-start-0 (./dbt_project.yml)
-"""  # noqa: W293
+"""
 
 
 def test_an_error_is_told_without_what_led_to_it():

@@ -35,7 +35,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def sentences(said: str) -> str:
-    """Return what a build or an operation has said of an error, without dbt's frame around it.
+    r"""Return what a build or an operation has said of an error, without dbt's frame around it.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def sentences(said: str) -> str:
 
     Examples
     --------
-    >>> sentences("10:00:00  Encountered an error:\\nCompilation Error in operation x\\n  No.\\n  > in macro y (z)")
+    >>> sentences("Compilation Error in operation x\n  No.\n  > in macro y (z)")
     'No.'
     """
     lines = (line.strip() for line in said.splitlines())
