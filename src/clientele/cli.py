@@ -110,9 +110,9 @@ def _name_subjects() -> None:
     """Check who is named; where SQL cannot read the environment, tell the warehouse."""
     from clientele.privacy import redshift_subjects, rights
 
-    user_ids = rights.subjects(os.environ)
+    rights.named_texts(os.environ)  # a file that cannot be read is told before dbt starts
     if os.environ.get("DBT_TARGET") == "redshift":
-        redshift_subjects.name_all(user_ids)
+        redshift_subjects.name_all(os.environ)
 
 
 def _run(operation: str, **settings: str) -> None:
@@ -243,11 +243,8 @@ def redshift_subjects() -> None:
     The commands above do so themselves; dbt run-operation needs it first.
     """
     from clientele.privacy import redshift_subjects as named
-    from clientele.privacy import rights
 
-    user_ids = rights.subjects(os.environ)
-    named.name_all(user_ids)
-    click.echo(f"named for the next operation: {len(user_ids)} customer(s)", err=True)
+    click.echo(f"named for the next operation: {named.name_all(os.environ)} customer(s)", err=True)
 
 
 # --- publications and evaluation

@@ -1,7 +1,10 @@
 {#- Rights: who is meant comes from the environment, and files are rewritten without the deleted bytes. -#}
 
 {% macro duckdb__named_subjects() -%}
-    (select unnest(cast(json(clientele_subjects()) as bigint[])) as user_id)
+    {%- set kind = clientele.held_id_kind() -%}
+    {%- set problem = run_query("select clientele_subjects_problem('" ~ kind ~ "')").columns[0].values()[0] -%}
+    {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+    (select unnest(cast(json(clientele_subjects('{{ kind }}')) as {{ clientele.id_type(kind) }}[])) as user_id)
 {%- endmacro %}
 
 

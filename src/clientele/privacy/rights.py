@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from clientele.errors import ClienteleError
+from clientele.intake.ids import normal_id
 
-__all__ = ["RightsError", "assemble", "one_subject", "subjects", "write_privately"]
+__all__ = ["RightsError", "assemble", "named_texts", "one_subject", "subjects", "write_privately"]
 
 SUBJECT = "CLIENTELE_SUBJECT"
 SUBJECTS_FILE = "CLIENTELE_SUBJECTS_FILE"
@@ -24,47 +24,65 @@ _REGISTERS = {
     "objections": "Whether the customer objects to profiling",
     "restrictions": "Whether the customer asked that the data be kept and not used",
 }
-_ID = re.compile(r"[+-]?[0-9]{1,19}")
+_WANTED = {"integer": "a whole number", "text": "a text of up to 256 characters"}
 
 
 class RightsError(ClienteleError, ValueError):
     """A request that cannot be carried out; the message says why, and never quotes an id."""
 
 
-def subjects(environment: Mapping[str, str]) -> list[int]:
-    """Return the ids that the environment names, sorted, each once; none when it names none.
+def named_texts(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what the environment names, as it is written: where each stands, and its text.
 
     Raises
     ------
     RightsError
-        If something is not a whole number of 64 bits, or the file cannot be read.
+        If the file cannot be read, or something is no id of any kind.
     """
-    texts = [environment.get(SUBJECT, "").strip()]
+    found = [(SUBJECT, environment.get(SUBJECT, ""))]
     path = environment.get(SUBJECTS_FILE, "")
     if path:
         try:
-            texts += Path(path).read_text().splitlines()
+            lines = Path(path).read_text().splitlines()
         except (OSError, UnicodeDecodeError) as problem:
             reason = getattr(problem, "strerror", None) or "it is not text"
             raise RightsError(f"{SUBJECTS_FILE}: {path} cannot be read: {reason}") from None
+        found += [(f"line {number} of {SUBJECTS_FILE}", line) for number, line in enumerate(lines, 1)]
+    named = [(where, text) for where, text in found if text.strip()]
+    for where, text in named:
+        if normal_id(text, "text") is None:
+            raise RightsError(f"{where} is not a user_id: {_WANTED['text']} is the most. Nothing was done.")
+    return named
+
+
+def subjects(environment: Mapping[str, str], kind: str) -> list[int] | list[str]:
+    """Return the ids that the environment names, sorted, each once; none when it names none.
+
+    Parameters
+    ----------
+    environment : mapping
+        `CLIENTELE_SUBJECT` is an id, `CLIENTELE_SUBJECTS_FILE` a file with an id per line.
+    kind : str
+        `integer` or `text`, as the ids of the warehouse are.
+
+    Raises
+    ------
+    RightsError
+        If something is no id of this kind (`clientele.intake.ids.normal_id`), or the file cannot be read.
+    """
     found = set()
-    for number, text in enumerate(texts):
-        text = text.strip()
-        if not text:
-            continue
-        if not _ID.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
-            where = f"line {number} of {SUBJECTS_FILE}" if number else SUBJECT
-            raise RightsError(f"{where} is not a user_id: a whole number is wanted. Nothing was done.")
-        found.add(int(text))
+    for where, text in named_texts(environment):
+        user_id = normal_id(text, kind)
+        if user_id is None:
+            raise RightsError(f"{where} is not a user_id: {_WANTED[kind]} is wanted. Nothing was done.")
+        found.add(user_id)
     return sorted(found)
 
 
-def one_subject(environment: Mapping[str, str]) -> int:
-    """Return the one id that the environment names; raises :class:`RightsError` when it is not one."""
-    found = subjects(environment)
-    if len(found) != 1:
+def one_subject(environment: Mapping[str, str]) -> None:
+    """Raise :class:`RightsError` unless the environment names one customer, however it is written."""
+    if len({text.strip() for _, text in named_texts(environment)}) != 1:
         raise RightsError(f"Name one customer: {SUBJECT}=<user_id>")
-    return found[0]
 
 
 def assemble(folder: Path, manifest: Mapping) -> dict:

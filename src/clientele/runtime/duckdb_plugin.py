@@ -111,7 +111,8 @@ class Plugin(BasePlugin):
             ("clientele_next_key_problem", _next_key_problem, []),
             ("clientele_rotated_ring", _rotated_ring, [text]),
             ("clientele_mask_change", _mask_change, [text, text]),
-            ("clientele_subjects", _subjects, []),
+            ("clientele_subjects", _subjects, [text]),
+            ("clientele_subjects_problem", _subjects_problem, [text]),
             ("clientele_republication_start", self._start_republication, []),
             ("clientele_republication_finish", self._finish_republication, []),
             ("clientele_rewrite_start", self._start_rewriting, []),
@@ -285,8 +286,16 @@ def _next_user_key() -> Callable[[str], str]:
     return lambda user_id: keys.user_key(user_id, material())
 
 
-def _subjects() -> str:
-    return json.dumps(rights.subjects(os.environ))
+def _subjects(kind: str) -> str:
+    return json.dumps(rights.subjects(os.environ, kind))
+
+
+def _subjects_problem(kind: str) -> str | None:
+    try:
+        rights.subjects(os.environ, kind)
+    except rights.RightsError as problem:
+        return str(problem)
+    return None
 
 
 def _inventory(known: str, reading: str) -> str:
