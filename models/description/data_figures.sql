@@ -42,7 +42,8 @@ final as (
 ),
 
 publishable as (
-    {{ clientele.published_cells('final', keys=['topic', 'item', 'other_item', 'item_position'], within=['topic']) }}
+    {{ clientele.published_cells('final', keys=['topic', 'item', 'other_item', 'item_position'],
+        within=['topic', 'item', 'other_item', 'item_position']) }}
 )
 
 select * from publishable
