@@ -34,7 +34,7 @@ BOOKKEEPING = {
     "shop_books",  # counts the headers of files
 }
 # When a run was and how long it took; a ring of keys that each warehouse draws for itself.
-OF_ONE_RUN = {"run_log", "runs", "builds", "key_ring"}
+OF_ONE_RUN = {"run_log", "runs", "builds", "key_ring", "generation"}
 
 DATABASES = ("warehouse", "vault")
 
