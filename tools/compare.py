@@ -35,7 +35,7 @@ BOOKKEEPING = {
     "feed_health",  # says of each file what it brought
 }
 # When a run was and how long it took; a ring of keys that each warehouse draws for itself.
-OF_ONE_RUN = {"run_log", "runs", "builds", "key_ring"}
+OF_ONE_RUN = {"run_log", "runs", "builds", "key_ring", "generation"}
 
 DATABASES = ("warehouse", "vault")
 

@@ -308,7 +308,7 @@
             ~ "'" ~ file['new'] | replace("'", "''") ~ "' (" ~ clientele.published_format() ~ ")"
         ) -%}
     {%- endfor -%}
-    {%- do run_query('select clientele_republication_finish()') -%}
+    {%- do run_query('select clientele_republication_finish((select coalesce(max(request_number), 0) from ' ~ clientele.register('requests') ~ '))') -%}
 {% endmacro %}
 
 
