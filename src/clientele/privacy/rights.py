@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clientele.errors import ClienteleError
-from clientele.intake.ids import normal_id
+from clientele.ids import normal_id
 
 __all__ = ["RightsError", "assemble", "named_texts", "one_subject", "subjects", "write_privately"]
 
@@ -68,7 +68,7 @@ def subjects(environment: Mapping[str, str], kind: str) -> list[int] | list[str]
     Raises
     ------
     RightsError
-        If something is no id of this kind (`clientele.intake.ids.normal_id`), or the file cannot be read.
+        If something is no id of this kind (`clientele.ids.normal_id`), or the file cannot be read.
     """
     found = set()
     for where, text in named_texts(environment):

@@ -30,7 +30,7 @@ from dbt_common.events.contextvars import get_node_info
 from dbt_common.exceptions import DbtRuntimeError
 
 from clientele.intake import formats, lake, times
-from clientele.intake.ids import normal_text
+from clientele.ids import normal_text
 from clientele.privacy import keys, rights
 from clientele.runtime import locking, modes, publishing, rewriting
 
