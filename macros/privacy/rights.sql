@@ -396,6 +396,9 @@
                 'select user_id from ' ~ clientele.register(name) ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
             ).to_json(folder ~ '/register.' ~ name ~ '.json') -%}
         {%- endfor -%}
+        {%- if run_query(clientele.held_columns(['marts'])).rows | selectattr(1, 'equalto', 'reason_texts') | list -%}
+            {%- do run_query('select reason, reason_fr from ' ~ clientele.built('marts', 'reason_texts')).to_json(folder ~ '/words.json') -%}
+        {%- endif -%}
         {%- do clientele.finish_request(number) -%}
         {%- do clientele._forget_named_subjects() -%}
     {%- endif -%}

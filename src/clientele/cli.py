@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,8 @@ _operation("unrestrict", "Lift such a restriction.", "unrestrict_subjects")
 def export_subject(output: Path | None) -> None:
     """Write all that is held on a customer, as JSON.
 
+    With a file, the same in words goes beside it: a page in English and one in French.
+
     CLIENTELE_SUBJECT says who.
     """
     from clientele.privacy import rights
@@ -167,12 +170,49 @@ def export_subject(output: Path | None) -> None:
         _run("export_subject", **{rights.FOLDER: folder})
         manifest = Path(os.environ.get("DBT_TARGET_PATH") or "target") / "manifest.json"
         copy = rights.assemble(Path(folder), json.loads(manifest.read_text()))
+        reasons = rights.french_reasons(Path(folder))
     text = json.dumps(copy, indent=2, ensure_ascii=False)
     if output is None:
         click.echo(text)
     else:
+        from clientele.report.copy_page import render_copy
+
         rights.write_privately(output, text + "\n")
         click.echo(f"written to {output}", err=True)
+        for language, ending in (("en", ".html"), ("fr", ".fr.html")):
+            page = output.with_suffix(ending)
+            rights.write_privately(page, render_copy(copy, reasons, datetime.now(UTC).date(), language))
+            click.echo(f"for the customer: {page}", err=True)
+
+
+@main.command()
+@click.option(
+    "--corrections",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    envvar="CLIENTELE_CORRECTIONS",
+    required=True,
+    show_default="CLIENTELE_CORRECTIONS",
+    help="CSV file with the columns file_name, wrong_line, right_line; an empty right_line takes the line away.",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, resolve_path=True),
+    envvar="CLIENTELE_MENDED_FOLDER",
+    default="mended",
+    show_default="CLIENTELE_MENDED_FOLDER, or mended",
+    help="Folder for the mended files.",
+)
+def rectify(corrections: str, output: str) -> None:
+    """Correct lines of a customer in copies of the files.
+
+    CLIENTELE_SUBJECT says who. Put the copies in the place of the files, and build.
+    """
+    from clientele.privacy import rights
+
+    rights.one_subject(os.environ)
+    _name_subjects()
+    os.environ |= {rights.CORRECTIONS: corrections, rights.MENDED_FOLDER: output}
+    _run("rectify_subject")
 
 
 @main.command()

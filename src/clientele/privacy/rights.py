@@ -15,11 +15,14 @@ from pathlib import Path
 from clientele.errors import ClienteleError
 from clientele.ids import normal_id
 
-__all__ = ["RightsError", "assemble", "named_texts", "one_subject", "subjects", "write_privately"]
+__all__ = ["RightsError", "assemble", "french_reasons", "named_texts", "one_subject", "subjects", "write_privately"]
 
 SUBJECT = "CLIENTELE_SUBJECT"
 SUBJECTS_FILE = "CLIENTELE_SUBJECTS_FILE"
 FOLDER = "CLIENTELE_EXPORT_FOLDER"
+CORRECTIONS = "CLIENTELE_CORRECTIONS"
+MENDED_FOLDER = "CLIENTELE_MENDED_FOLDER"
+WORDS = "words.json"
 _REGISTERS = {
     "objections": "Whether the customer objects to profiling",
     "restrictions": "Whether the customer asked that the data be kept and not used",
@@ -103,6 +106,8 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
     """
     tables = {}
     for path in sorted(folder.glob("*.json")):
+        if path.name == WORDS:
+            continue
         name = path.name.removesuffix(".json")
         rows = json.loads(path.read_text())
         node = manifest["nodes"].get(name)
@@ -137,6 +142,13 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
         ),
         "tables": tables,
     }
+
+
+def french_reasons(folder: Path) -> dict[str, str]:
+    """Return the French of the reasons of user_segments, where `export_subject` has found them."""
+    path = folder / WORDS
+    rows = json.loads(path.read_text()) if path.exists() else []
+    return {row["reason"]: row["reason_fr"] for row in rows}
 
 
 def write_privately(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-__all__ = ["CODES", "MEANINGS", "translation", "typeset"]
+__all__ = ["ACTIONS", "CODES", "MEANINGS", "translation", "typeset"]
 
 CODES = {
     "new_visitor": "New visitor",
@@ -40,6 +40,15 @@ CODES = {
     "missed": "failed",
     "hypothesis": "assumed",
     "measured": "measured",
+}
+
+
+# What a customer did, as the copy of the customer's data says it.
+ACTIONS = {
+    "view": "Looked at a product",
+    "cart": "Put a product into the cart",
+    "remove_from_cart": "Took a product out of the cart",
+    "purchase": "Bought a product",
 }
 
 
