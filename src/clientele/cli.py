@@ -192,7 +192,7 @@ def export_subject(output: Path | None) -> None:
     envvar="CLIENTELE_CORRECTIONS",
     required=True,
     show_default="CLIENTELE_CORRECTIONS",
-    help="CSV file with the columns file_name, wrong_line, right_line; an empty right_line takes the line away.",
+    help="CSV file with the columns file_name, wrong_line, right_line; an empty right_line drops it.",
 )
 @click.option(
     "--output",
@@ -223,9 +223,9 @@ def requests(home: Path) -> None:
     When, of how many customers, by which run; no id.
     """
     from clientele.privacy import register
-    from clientele.runtime import locking
+    from clientele.runtime import rewriting
 
-    with locking.held(home):
+    with rewriting.settled(home):
         for line in register.lines(home):
             click.echo(line)
 
@@ -238,10 +238,10 @@ def fit(home: Path) -> None:
     For builds that are SQL alone: dbt build --exclude path:python_models before and after. With
     DBT_TARGET=redshift it fits in Redshift.
     """
-    from clientele.runtime import fits, locking
+    from clientele.runtime import fits, rewriting
 
     manifest = fits.manifest_of(Path(os.environ.get("DBT_TARGET_PATH") or "target"))
-    with locking.held(home), fits.opened(home) as warehouse:
+    with rewriting.settled(home), fits.opened(home) as warehouse:
         found = fits.fit(manifest, warehouse, Path())
     for fitted in found:
         version = f", model {fitted.model_version}" if fitted.model_version else ""
@@ -306,9 +306,9 @@ def publications(home: Path) -> None:
 @click.pass_context
 def rollback(context: click.Context, home: Path, to: int | None) -> None:
     """Publish an earlier publication again."""
-    from clientele.runtime import locking, publishing
+    from clientele.runtime import publishing, rewriting
 
-    with locking.held(home):
+    with rewriting.settled(home):
         chosen = publishing.rollback(home, to)
     click.echo(f"published again: {chosen.described()}")
     click.echo("The databases stay as they are, and the next green build publishes anew.")
@@ -320,11 +320,12 @@ def rollback(context: click.Context, home: Path, to: int | None) -> None:
 def report(home: Path) -> None:
     """Write the pages for people once more."""
     from clientele.report import LANGUAGES, charts, render
-    from clientele.runtime import publishing
+    from clientele.runtime import publishing, rewriting
 
-    folder = publishing.current(home)
-    pages = {f"report/{file}": render(folder, language) for language, file in LANGUAGES.items()}
-    link = publishing.put_pages(home, pages)
+    with rewriting.settled(home):
+        folder = publishing.current(home)
+        pages = {f"report/{file}": render(folder, language) for language, file in LANGUAGES.items()}
+        link = publishing.put_pages(home, pages)
     for page in pages:
         click.echo(f"written to {link / page}")
     if not charts.is_available():
@@ -337,9 +338,9 @@ def report(home: Path) -> None:
 def evaluate(home: Path, users: int) -> None:
     """Judge the personas, and compare other ways to cluster."""
     from clientele.personas.evaluate import evaluate as judge
-    from clientele.runtime import locking
+    from clientele.runtime import rewriting
 
-    with locking.held(home):
+    with rewriting.settled(home):
         page, table = judge(home, users)
     click.echo(page.read_text())
     click.echo(f"Written to {page} and {table}")

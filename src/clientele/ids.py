@@ -34,7 +34,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,64}(?:[.]0+)?")
 
 
 def normal_text(text: str) -> str:
-    """Return the text in Unicode's form NFKC, without characters of no width, marks of direction, blanks around it."""
+    """Return the text in Unicode's form NFKC, without marks of no width or direction and blanks around."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_NO_WIDTH))
     return text.strip(_BLANKS)

@@ -393,7 +393,9 @@ def test_roles_of_aws_are_for_one_prefix_each_and_of_nobody_else():
     page = (ROOT / "docs" / "redshift.md").read_text(encoding="utf-8")
     policies = {
         name: json.loads(re.sub(r"'\"(\$\w+)\"'", r"\1", text))["Statement"]
-        for name, text in re.findall(r"put-role-policy --role-name (\S+).*?--policy-document '(.*?)'\n", page, re.S)
+        for name, text in re.findall(
+            r"put-role-policy --role-name (\S+).*?--policy-document '(.*?)'\n", page, re.S
+        )
     }
     assert policies.keys() == {"clientele-lake", "clientele-publish"}
     for name, prefix in (("clientele-lake", "events/*"), ("clientele-publish", "published/*")):

@@ -1,4 +1,4 @@
-"""A correction changes the lines that the customer disputes, in files, tables and persona, and nothing of anybody else."""
+"""A correction changes the lines that a customer disputes, and nothing of anybody else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from clientele.intake import mending
 PAPERS = False
 MINE, OTHERS = "700000007", "700000043"
 GOOD = Event(user_id=MINE, event_time="2019-10-01 12:00:01 UTC")
-WRONG = Event(user_id=f"{MINE}.0", event_time="2019-10-01 12:00:02 UTC", event_type="purchase", price="999.00")
+WRONG = Event(
+    user_id=f"{MINE}.0", event_time="2019-10-01 12:00:02 UTC", event_type="purchase", price="999.00"
+)
 RIGHT = Event(user_id=MINE, event_time="2019-10-01 12:00:02 UTC", event_type="purchase", price="9.99")
 NOT_MINE = Event(user_id=MINE, event_time="2019-10-01 12:00:03 UTC", event_type="view", brand="not, mine")
 THEIRS = Event(user_id=OTHERS, event_time="2019-10-01 12:00:04 UTC")
@@ -42,7 +44,11 @@ def test_lines_are_put_right_by_the_next_build(built, tmp_path):
         tmp_path / "asked.csv", ("a.csv.gz", WRONG.line(), RIGHT.line()), ("a.csv.gz", NOT_MINE.line(), "")
     )
     mended = tmp_path / "mended"
-    named = {"CLIENTELE_SUBJECT": MINE, "CLIENTELE_CORRECTIONS": asked, "CLIENTELE_MENDED_FOLDER": str(mended)}
+    named = {
+        "CLIENTELE_SUBJECT": MINE,
+        "CLIENTELE_CORRECTIONS": asked,
+        "CLIENTELE_MENDED_FOLDER": str(mended),
+    }
     done = house.operation("rectify_subject", **named)
     assert done.succeeded and "2 line(s) corrected" in done.said and MINE not in done.said, done.said[-2000:]
     assert gzip.decompress((mended / "a.csv.gz").read_bytes()) == csv_text([GOOD, RIGHT, THEIRS])
@@ -58,7 +64,12 @@ def test_lines_are_put_right_by_the_next_build(built, tmp_path):
     assert built.value("select count(*) from core.events where brand like 'not%'") == 0
 
 
-FILE = {"file_name": "a.csv", "file_format": "csv", "file_compression": "none", "column_positions": "0,1,2,3,4,5,6,7,8,-1"}
+FILE = {
+    "file_name": "a.csv",
+    "file_format": "csv",
+    "file_compression": "none",
+    "column_positions": "0,1,2,3,4,5,6,7,8,-1",
+}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What people type into the fields of products: addresses and numbers of persons are masked, pages stay inert."""
+"""What people type into the fields of products: addresses and numbers of persons are masked."""
 
 from __future__ import annotations
 
@@ -44,12 +44,16 @@ def expression(new_house) -> str:
 
 @pytest.mark.parametrize("text", LOOKS)
 def test_what_looks_like_a_person_is_masked_by_what_it_looks_like(expression, text):
-    (masked,) = duckdb.execute(f"select {expression} from (select cast($1 as varchar) as text)", [text]).fetchone()
+    (masked,) = duckdb.execute(
+        f"select {expression} from (select cast($1 as varchar) as text)", [text]
+    ).fetchone()
     assert masked == (LOOKS[text] or text)
 
 
 def test_nothing_stays_nothing(expression):
-    assert duckdb.execute(f"select {expression} from (select cast(null as varchar) as text)").fetchone() == (None,)
+    assert duckdb.execute(f"select {expression} from (select cast(null as varchar) as text)").fetchone() == (
+        None,
+    )
 
 
 def test_marks_of_direction_do_not_turn_a_text():
@@ -68,6 +72,8 @@ def test_no_text_of_a_product_carries_a_person_out_of_the_vault(house):
     assert house.value("select count(*) from core.events") == len(events) + 1
     held = b"".join(path.read_bytes() for path in house.home.glob("warehouse.duckdb*"))
     assert not [text for text in persons if text.encode() in held]
-    kinds = house.rows("select brand, count(*) from core.events where brand like 'masked%' group by all order by all")
+    kinds = house.rows(
+        "select brand, count(*) from core.events where brand like 'masked%' group by all order by all"
+    )
     expected = [mask for mask in LOOKS.values() if mask]
     assert kinds == [(mask, expected.count(mask)) for mask in sorted(set(expected))]

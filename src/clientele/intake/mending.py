@@ -112,8 +112,8 @@ def mend(
             raise MendingError(f"{of_file[0].where}: {found}")
         if held[0]["file_format"] != "csv" or held[0]["file_compression"] not in ("none", "gzip"):
             raise MendingError(
-                f"{of_file[0].where}: only plain and gzipped CSV files are mended here; mend this one where it "
-                "comes from, and deliver it under the same name"
+                f"{of_file[0].where}: only plain and gzipped CSV files are mended here; mend this one where "
+                "it comes from, and deliver it under the same name"
             )
         plans.append((held[0], _replacements(of_file, held[0], user_id, kind, delimiter)))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,7 +135,9 @@ def _replacements(
             if normal_id(fields[place], kind) != user_id:
                 raise MendingError(f"{correction.where}: a line does not name the customer who asked")
         if not correction.wrong:
-            raise MendingError(f"{correction.where}: wrong_line is empty; what is missing is delivered as a file")
+            raise MendingError(
+                f"{correction.where}: wrong_line is empty; what is missing is delivered as a file"
+            )
         replaced.setdefault(correction.wrong.encode(), []).append(correction.right.encode())
     held = Counter(
         line.rstrip(b"\r\n")
@@ -144,7 +146,9 @@ def _replacements(
     )
     for correction in asked:
         if held[correction.wrong.encode()] < len(replaced[correction.wrong.encode()]):
-            raise MendingError(f"{correction.where}: {file['file_name']} does not hold this line, or not so often")
+            raise MendingError(
+                f"{correction.where}: {file['file_name']} does not hold this line, or not so often"
+            )
     return replaced
 
 

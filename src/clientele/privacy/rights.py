@@ -15,7 +15,15 @@ from pathlib import Path
 from clientele.errors import ClienteleError
 from clientele.ids import normal_id
 
-__all__ = ["RightsError", "assemble", "french_reasons", "named_texts", "one_subject", "subjects", "write_privately"]
+__all__ = [
+    "RightsError",
+    "assemble",
+    "french_reasons",
+    "named_texts",
+    "one_subject",
+    "subjects",
+    "write_privately",
+]
 
 SUBJECT = "CLIENTELE_SUBJECT"
 SUBJECTS_FILE = "CLIENTELE_SUBJECTS_FILE"

@@ -1,4 +1,4 @@
-"""A customer's copy in words: one self-contained page in a language, from what `clientele export-subject` gives."""
+"""A customer's copy in words: one self-contained page in a language, of what `export_subject` gives."""
 
 from __future__ import annotations
 

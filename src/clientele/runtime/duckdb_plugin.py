@@ -29,8 +29,8 @@ from dbt.flags import get_flags
 from dbt_common.events.contextvars import get_node_info
 from dbt_common.exceptions import DbtRuntimeError
 
-from clientele.intake import formats, lake, mending, times
 from clientele.ids import normal_text
+from clientele.intake import formats, lake, mending, times
 from clientele.privacy import keys, rights
 from clientele.runtime import locking, modes, publishing, rewriting
 
