@@ -18,7 +18,7 @@ ifdef EVENTS
 build check: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
-build docs evaluate report rollback $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
+build docs evaluate report rollback backup restore $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
 endif
 # Ids of customers go through the environment too: dbt logs its commands.
 ifdef SUBJECT
@@ -127,6 +127,22 @@ report: $(RUN) ## Write the pages for people of what is published: published/rep
 .PHONY: rollback
 rollback: $(RUN) ## Publish the marts before these once more: make rollback [TO=number] [HOME_DIR=warehouse]
 	@clientele rollback $(if $(value TO),--to '$(value TO)')
+
+# Both paths go through the environment, like all others.
+ifdef TO
+backup: export CLIENTELE_BACKUPS := $(value TO)
+endif
+ifdef FROM
+restore: export BACKUP := $(value FROM)
+endif
+.PHONY: backup
+backup: $(RUN) ## Save vault, warehouse and publications of one moment: make backup TO=/other/disk [HOME_DIR=warehouse]
+	@clientele backup --wait 600
+
+.PHONY: restore
+restore: $(RUN) ## Put them back, without who was erased since: make restore FROM=/other/disk/2026… [HOME_DIR=warehouse]
+	@if [ -z "$${BACKUP:-}" ]; then echo "make restore: which backup? clientele backups FOLDER lists them" >&2; exit 2; fi
+	@clientele restore "$$BACKUP"
 
 .PHONY: docs
 docs: $(RUN) ## Write the documentation of all tables as one page: target/static_index.html

@@ -17,6 +17,15 @@
         'restrictions': {'user_id': id_type},
         'named_subjects': {'user_id': id_type},
         'erasure_requests': {'user_id': id_type},
+        'destination_ledger': {
+            'destination': 'varchar(64)', 'audience': 'varchar(64)', 'member_key': 'varchar(32)', 'standing': 'varchar(16)',
+            'export_number': 'bigint',
+        },
+        'exports': {
+            'export_number': 'bigint', 'destination': 'varchar(64)', 'audience': 'varchar(64)', 'purpose': 'varchar(512)',
+            'status': 'varchar(16)', 'reason': 'varchar(1024)', 'as_of_date': 'date', 'started_at': 'timestamp',
+            'ended_at': 'timestamp', 'n_added': 'bigint', 'n_removed': 'bigint', 'n_members': 'bigint',
+        },
         'erasure_counts': {'file_id': 'bigint', 'event_date': 'date', 'n_lines': 'bigint'},
     }) }}
 {% endmacro %}
@@ -308,7 +317,7 @@
             ~ "'" ~ file['new'] | replace("'", "''") ~ "' (" ~ clientele.published_format() ~ ")"
         ) -%}
     {%- endfor -%}
-    {%- do run_query('select clientele_republication_finish()') -%}
+    {%- do run_query('select clientele_republication_finish((select coalesce(max(request_number), 0) from ' ~ clientele.register('requests') ~ '))') -%}
 {% endmacro %}
 
 
@@ -399,6 +408,10 @@
         {%- if run_query(clientele.held_columns(['marts'])).rows | selectattr(1, 'equalto', 'reason_texts') | list -%}
             {%- do run_query('select reason, reason_fr from ' ~ clientele.built('marts', 'reason_texts')).to_json(folder ~ '/words.json') -%}
         {%- endif -%}
+        {%- do run_query(
+            'select destination, audience, standing from ' ~ clientele.register('destination_ledger')
+            ~ ' where member_key in (select user_key from clientele_subjects)'
+        ).to_json(folder ~ '/register.destination_ledger.json') -%}
         {%- do clientele.finish_request(number) -%}
         {%- do clientele._forget_named_subjects() -%}
     {%- endif -%}

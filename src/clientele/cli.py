@@ -287,6 +287,79 @@ def redshift_subjects() -> None:
     click.echo(f"named for the next operation: {named.name_all(os.environ)} customer(s)", err=True)
 
 
+# --- backups
+
+
+@main.command()
+@_HOME
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="CLIENTELE_BACKUPS",
+    required=True,
+    show_default="CLIENTELE_BACKUPS",
+    help="Folder of backups, on another disk.",
+)
+@click.option("--keep", type=click.IntRange(min=1), help="How many stay there; all, if not said.")
+@click.option("--wait", default=0, show_default=True, help="Seconds to wait for a build that is running.")
+def backup(home: Path, folder: Path, keep: int | None, wait: int) -> None:
+    """Save vault, warehouse and publications of one moment.
+
+    The key is not in it: keep that elsewhere.
+    """
+    from clientele.runtime import backups
+
+    taken = backups.take(home, folder, keep, wait)
+    click.echo(f"saved to {taken.folder}: {taken.described()}")
+
+
+@main.command("backups")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--verify", is_flag=True, help="Compare every file with its checksum.")
+def list_backups(folder: Path, verify: bool) -> None:
+    """List the whole backups in a folder."""
+    from clientele.runtime import backups
+
+    damaged = False
+    for one in backups.backups(folder):
+        problem = one.problem() if verify else None
+        damaged = damaged or bool(problem)
+        click.echo(one.described() + (f": DAMAGED, {problem}" if problem else ", verified" if verify else ""))
+    sys.exit(1 if damaged else 0)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="BACKUP")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="CLIENTELE_HOME",
+    default="warehouse",
+    show_default="CLIENTELE_HOME, or warehouse",
+    help="Folder of the databases, which are replaced.",
+)
+@click.option(
+    "--register",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A later vault.duckdb, which knows what was asked for since; that of the home if not said.",
+)
+@click.option("--ignore-register", is_flag=True, help="You carry out the later requests yourself.")
+def restore(folder: Path, home: Path, register: Path | None, ignore_register: bool) -> None:
+    """Put vault, warehouse and publications back, all in one step.
+
+    Who was erased since stays erased, and objections since hold: the register of the vault that is replaced
+    tells. Files that came since are read again by the next build.
+    """
+    from clientele.runtime import backups
+
+    done = backups.restore(backups.opened(folder), home, register=register, ignore_register=ignore_register)
+    click.echo(f"restored {done.backup.described()}")
+    for sentence in done.sentences:
+        click.echo(sentence)
+    click.echo("Build once: files that came since the backup are read again.")
+
+
 # --- publications and evaluation
 
 

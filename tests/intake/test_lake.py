@@ -577,3 +577,12 @@ def test_progress_every_two_seconds_and_at_the_end(tmp_path, monkeypatch):
 def test_no_progress_for_short_work(tmp_path, capsys):
     look(write(tmp_path / "x.csv", TEXT))
     assert capsys.readouterr() == ("", "")
+
+
+def test_columns_that_are_passed_over_are_not_all_quoted_back(tmp_path):
+    wide = tmp_path / "wide.csv"
+    wide.write_text(",".join([*COLUMNS, *(f"c{n}" for n in range(9000)), "x" * 9000]) + "\n")
+    said = []
+    inventory(str(wide), progress=said.append)
+    (told,) = [line for line in said if "passed over" in line]
+    assert len(told) < 200 and told.endswith("and 8,996 more passed over in wide.csv")

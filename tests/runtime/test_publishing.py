@@ -134,7 +134,7 @@ def test_publications_written_anew_share_their_work_and_forget_what_they_held(tm
     assert [Path(pair["old"]).parent.name for pair in pairs] == ["000001", "000003"]
     for pair in pairs:
         pq.write_table(pq.read_table(pair["old"]).slice(1), pair["new"])
-    rewriting.finish_publications(tmp_path)
+    rewriting.finish_publications(tmp_path, 3)
     rewriting.mark_whole(tmp_path)
     assert rewriting.finish(tmp_path)
     found = publications(tmp_path)

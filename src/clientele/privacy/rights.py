@@ -31,9 +31,18 @@ FOLDER = "CLIENTELE_EXPORT_FOLDER"
 CORRECTIONS = "CLIENTELE_CORRECTIONS"
 MENDED_FOLDER = "CLIENTELE_MENDED_FOLDER"
 WORDS = "words.json"
+_ID_COLUMN = {"user_id": "The shop's own number of the customer"}
 _REGISTERS = {
-    "objections": "Whether the customer objects to profiling",
-    "restrictions": "Whether the customer asked that the data be kept and not used",
+    "objections": ("Whether the customer objects to profiling", _ID_COLUMN),
+    "restrictions": ("Whether the customer asked that the data be kept and not used", _ID_COLUMN),
+    "destination_ledger": (
+        "To which other systems the customer was sent as a member of an audience",
+        {
+            "destination": "The other system",
+            "audience": "Name of the audience",
+            "standing": "adding: sent; member: acknowledged; leaving: the removal is not acknowledged yet",
+        },
+    ),
 }
 _WANTED = {"integer": "a whole number", "text": "a text of up to 256 characters"}
 
@@ -121,11 +130,8 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
         node = manifest["nodes"].get(name)
         if node is None:
             register = name.removeprefix("register.")
-            tables[f"vault.{register}"] = {
-                "meaning": _REGISTERS[register],
-                "columns": {"user_id": "The shop's own number of the customer"},
-                "rows": rows,
-            }
+            meaning, columns = _REGISTERS[register]
+            tables[f"vault.{register}"] = {"meaning": meaning, "columns": columns, "rows": rows}
             continue
         tables[f"{node['schema']}.{node['alias']}"] = {
             "meaning": " ".join(node["description"].split()),

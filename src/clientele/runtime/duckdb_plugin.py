@@ -29,10 +29,11 @@ from dbt.flags import get_flags
 from dbt_common.events.contextvars import get_node_info
 from dbt_common.exceptions import DbtRuntimeError
 
+from clientele import __version__
 from clientele.ids import normal_text
 from clientele.intake import formats, lake, mending, times
 from clientele.privacy import keys, rights
-from clientele.runtime import locking, modes, publishing, rewriting
+from clientele.runtime import generations, locking, modes, publishing, rewriting, stopping
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -86,6 +87,10 @@ class Plugin(BasePlugin):
             except DbtRuntimeError:
                 conn.close()  # dbt tries once more, and must find nothing left of this attempt
                 raise
+        told = generations.problem(conn, self._home)
+        if told:
+            conn.close()
+            raise DbtRuntimeError(told)
         atexit.register(
             conn.close
         )  # else the interpreter ends with a page of leak warnings from the bindings
@@ -99,6 +104,7 @@ class Plugin(BasePlugin):
             "clientele_fraction_ns", times.fraction_ns, [text], "INTEGER", null_handling="special"
         )
         for name, function, arguments in (
+            ("clientele_version", lambda: __version__, []),
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text, text]),
             ("clientele_unpacked", self._unpacked, [text, text]),
@@ -115,7 +121,7 @@ class Plugin(BasePlugin):
             ("clientele_subjects_problem", _subjects_problem, [text]),
             ("clientele_mended", _mended, [text, text, text]),
             ("clientele_republication_start", self._start_republication, []),
-            ("clientele_republication_finish", self._finish_republication, []),
+            ("clientele_republication_finish", self._finish_republication, ["BIGINT"]),
             ("clientele_rewrite_start", self._start_rewriting, []),
             ("clientele_rewrite_finish", self._finish_rewriting, []),
         ):
@@ -127,6 +133,7 @@ class Plugin(BasePlugin):
         Only where they are needed: in builds and operations, and there on the connection of a model of the
         vault or of the run itself. `dbt show`, which prints what it reads, finds no key.
         """
+        stopping.listen()  # here: the first cursor of the main thread comes before the first model
         if not _may_have_keys():
             return
         try:
@@ -170,8 +177,8 @@ class Plugin(BasePlugin):
     def _start_republication(self) -> str:
         return json.dumps(rewriting.start_publications(self._home))
 
-    def _finish_republication(self) -> None:
-        rewriting.finish_publications(self._home)
+    def _finish_republication(self, n_requests: int) -> None:
+        rewriting.finish_publications(self._home, n_requests)
 
     def _start_rewriting(self) -> str:
         return str(rewriting.start(self._home))

@@ -25,6 +25,7 @@ __all__ = [
     "finish",
     "finish_publications",
     "give_back",
+    "mark_restored",
     "mark_whole",
     "settled",
     "start",
@@ -86,8 +87,11 @@ def start_publications(home: Path) -> list[dict[str, str]]:
     return list(pairs.values())
 
 
-def finish_publications(home: Path) -> None:
-    """Have the manifests of the publications written anew say what is in them now."""
+def finish_publications(home: Path, n_requests: int) -> None:
+    """Have the manifests of the publications written anew say what is in them now.
+
+    `n_requests`: number of the newest request of customers, which they know of then.
+    """
     import pyarrow.parquet as pq
 
     root = home / _FOLDER / publishing._ROOT
@@ -104,20 +108,49 @@ def finish_publications(home: Path) -> None:
                 facts.pop("contents", None)  # it told what stood in the table then
             if "rows" in facts:
                 facts["rows"] = pq.read_metadata(path).num_rows
+        manifest["n_requests"] = n_requests
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 def mark_whole(home: Path) -> None:
     """Say that what stands in the folder of `start` is whole: it will take the place of the old files."""
     folder = home / _FOLDER
-    old = publishing._folders(home / publishing._ROOT)
+    whole = [path for path in publishing._folders(home / publishing._ROOT) if (path / MANIFEST).exists()]
     link = home / publishing.LINK
-    plan: dict[str, object] = {"replaced": [path.name for path in old], "published": None}
-    fresh = publishing._folders(folder / publishing._ROOT)
-    whole = [path for path in old if (path / MANIFEST).exists()]
+    published = None
     if link.is_symlink():
+        fresh = publishing._folders(folder / publishing._ROOT)
         names = {path.name: anew.name for path, anew in zip(whole, fresh, strict=True)}
-        plan["published"] = names.get(link.resolve().name)
+        published = names.get(link.resolve().name)
+    _mark(home, published)
+
+
+def mark_restored(home: Path, staged: Path) -> None:
+    """Say that the home in `staged`, inside the folder of `start`, takes the place of all that is in `home`.
+
+    Its publications follow the numbers that were used here, so that no number means two things.
+    """
+    folder = home / _FOLDER
+    number = max((int(path.name) for path in publishing._folders(home / publishing._ROOT)), default=0)
+    published = None
+    root = folder / publishing._ROOT
+    root.mkdir(exist_ok=True)
+    for publication in publishing.publications(staged):
+        number += 1
+        os.replace(publication.folder, root / f"{number:06d}")
+        if publication.is_current:
+            published = f"{number:06d}"
+    for path in staged.glob("*.duckdb"):
+        if path.name != "batch.duckdb":
+            os.replace(path, folder / path.name)
+    shutil.rmtree(staged)
+    _mark(home, published)
+
+
+def _mark(home: Path, published: str | None) -> None:
+    folder = home / _FOLDER
+    old = publishing._folders(home / publishing._ROOT)
+    plan = {"replaced": [path.name for path in old], "published": published}
     for path in folder.rglob("*"):
         publishing._sync(path)
     draft = folder / f".{_MARKER}"
