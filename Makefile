@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 
-RIGHTS := erase readmit object withdraw-objection restrict unrestrict export-subject
+RIGHTS := erase readmit object withdraw-objection restrict unrestrict export-subject rectify
 
 # A path may hold blanks, quotes or dollars: it goes through the environment, never into a command's text.
 ifdef EVENTS
@@ -29,8 +29,12 @@ $(RIGHTS): export CLIENTELE_SUBJECTS_FILE := $(value SUBJECTS_FILE)
 endif
 ifdef OUTPUT
 export-subject: export CLIENTELE_EXPORT_FILE := $(value OUTPUT)
+rectify: export CLIENTELE_MENDED_FOLDER := $(value OUTPUT)
 endif
-unexport EVENTS HOME_DIR SUBJECT SUBJECTS_FILE OUTPUT
+ifdef CORRECTIONS
+rectify: export CLIENTELE_CORRECTIONS := $(value CORRECTIONS)
+endif
+unexport EVENTS HOME_DIR SUBJECT SUBJECTS_FILE OUTPUT CORRECTIONS
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DBT_PROFILES_DIR := profiles
@@ -99,6 +103,10 @@ unrestrict: $(RUN) ## Lift such a restriction
 .PHONY: export-subject
 export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
 	@clientele export-subject
+
+.PHONY: rectify
+rectify: $(RUN) ## Correct lines of a customer in copies of the files: make rectify SUBJECT=<user_id> CORRECTIONS=wrong-and-right.csv OUTPUT=mended
+	@clientele rectify
 
 .PHONY: requests
 requests: $(RUN) ## List the requests of customers that were carried out [HOME_DIR=directory]

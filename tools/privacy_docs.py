@@ -295,8 +295,8 @@ def singling_out(home: Path) -> str:
         "| somebody knows of a buyer | buyers | share with four others | has to be | smallest group |",
         "|---|---|---|---|---|",
         *(
-            f"| {kind} | {n_buyers:,} | {100 * share:.1f} % | {f'{100 * bar:.0f} %' if bar else 'not promised'} "
-            f"| {smallest} |"
+            f"| {kind} | {n_buyers:,} | {100 * share:.1f} % "
+            f"| {f'{100 * bar:.0f} %' if bar else 'not promised'} | {smallest} |"
             for kind, n_buyers, share, smallest, bar in found
             if n_buyers
         ),

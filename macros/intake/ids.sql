@@ -1,4 +1,4 @@
-{#- One spelling for an id, whatever a tool made of it. The twin in Python is clientele.intake.ids; tests/intake/test_ids.py
+{#- One spelling for an id, whatever a tool made of it. The twin in Python is clientele.ids; tests/intake/test_ids.py
     holds both against the same texts. -#}
 
 {% macro id_kind(of) %}

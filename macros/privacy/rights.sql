@@ -405,6 +405,9 @@
                 'select user_id from ' ~ clientele.register(name) ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
             ).to_json(folder ~ '/register.' ~ name ~ '.json') -%}
         {%- endfor -%}
+        {%- if run_query(clientele.held_columns(['marts'])).rows | selectattr(1, 'equalto', 'reason_texts') | list -%}
+            {%- do run_query('select reason, reason_fr from ' ~ clientele.built('marts', 'reason_texts')).to_json(folder ~ '/words.json') -%}
+        {%- endif -%}
         {%- do run_query(
             'select destination, audience, standing from ' ~ clientele.register('destination_ledger')
             ~ ' where member_key in (select user_key from clientele_subjects)'

@@ -376,7 +376,11 @@ def test_subjects_of_the_environment(environment, expected):
 def test_subjects_of_a_file(tmp_path):
     file = tmp_path / "ids"
     file.write_text("5\n\n 3\n5\n")
-    assert rights.subjects({"CLIENTELE_SUBJECTS_FILE": str(file), "CLIENTELE_SUBJECT": "9"}, "integer") == [3, 5, 9]
+    assert rights.subjects({"CLIENTELE_SUBJECTS_FILE": str(file), "CLIENTELE_SUBJECT": "9"}, "integer") == [
+        3,
+        5,
+        9,
+    ]
     file.write_text("5\nfive\n")
     with pytest.raises(rights.RightsError, match="line 2 of CLIENTELE_SUBJECTS_FILE"):
         rights.subjects({"CLIENTELE_SUBJECTS_FILE": str(file)}, "integer")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 
 import duckdb
+
 from tools import privacy_docs
 
 
@@ -42,5 +43,5 @@ def test_exact_habits_would_single_out(built_shop, tmp_path):
             "inner join core.users using (user_sk) where users.user_key = customer_facts.user_key"
         )
         found = {kind: rest for kind, *rest in privacy_docs.singled_out(connection)}
-    n_buyers, share, smallest, bar = found[list(privacy_docs.KNOWN)[1]]
+    _, share, smallest, bar = found[list(privacy_docs.KNOWN)[1]]
     assert share < bar and smallest == 1

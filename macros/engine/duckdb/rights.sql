@@ -55,3 +55,16 @@
         {{ print('rotated: use the new key as CLIENTELE_PSEUDONYM_KEY from now on, and destroy the old one') }}
     {%- endif -%}
 {% endmacro %}
+
+
+{% macro duckdb__mended_lines() %}
+    {%- set mended = fromjson(run_query(
+        "select clientele_mended('" ~ clientele.held_id_kind() ~ "', " ~ clientele.delimiter() ~ ", (select cast(to_json(list(struct_pack("
+        ~ 'file_name, file_path, file_format, file_compression, column_positions))) as varchar) from ' ~ clientele.register('event_files')
+        ~ " where status = 'accepted'))"
+    ).columns[0].values()[0]) -%}
+    {%- if mended['problem'] is defined -%}
+        {{ exceptions.raise_compiler_error('rectify_subject: ' ~ mended['problem'] ~ '. Nothing was changed.') }}
+    {%- endif -%}
+    {{ return(mended['lines']) }}
+{% endmacro %}

@@ -65,9 +65,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _PARQUET_MAGIC = b"PAR1"
 # DuckDB's own default for max_line_size; a larger value makes it allocate larger buffers.
 _DEFAULT_LINE_BYTES = 2_000_000
-# A scan of whole lines needs a delimiter that is in no line: a control character, or else a code point that
-# Unicode bars from text.
-_DELIMITERS = ("\x01", "\U0010ffff")
+# A scan of whole lines needs a delimiter that is in no line: a control character, or else one of the code
+# points that Unicode bars from text. They are several, so that no single event refuses its file.
+_DELIMITERS = ("\x01", *map(chr, (0x10FFFF, 0x10FFFE, 0xFFFFF, 0xFFFFE, 0xEFFFF, 0xEFFFE, 0xDFFFF)))
 _BYTE_MARK = codecs.BOM_UTF8
 
 
@@ -478,7 +478,7 @@ def _read(facts: FileFacts, source: _Hashed, header: Header) -> FileFacts:
         reader_path=glob.escape(facts.file_path),
     )
     if seen.reader_delimiter is None:
-        raise _Refusal("holds both U+0001 and U+10FFFF, which belong in no text")
+        raise _Refusal("holds U+0001 and U+10FFFF and six others that belong in no text")
     if not seen.n_lines:
         return _empty(replace(seen, column_positions=tuple(range(len(COLUMNS)))), "holds no line")
     columns = header.of_text(text.first_lines(seen.reader_new_line), _hive_values(facts.file_path))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clientele.errors import ClienteleError
-from clientele.intake.ids import SQL_TYPES
+from clientele.ids import SQL_TYPES
 from clientele.privacy import redshift_key, rights
 
 _ROWS = 1000  # a statement takes 32,767 parameters

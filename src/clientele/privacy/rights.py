@@ -13,13 +13,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clientele.errors import ClienteleError
-from clientele.intake.ids import normal_id
+from clientele.ids import normal_id
 
-__all__ = ["RightsError", "assemble", "named_texts", "one_subject", "subjects", "write_privately"]
+__all__ = [
+    "RightsError",
+    "assemble",
+    "french_reasons",
+    "named_texts",
+    "one_subject",
+    "subjects",
+    "write_privately",
+]
 
 SUBJECT = "CLIENTELE_SUBJECT"
 SUBJECTS_FILE = "CLIENTELE_SUBJECTS_FILE"
 FOLDER = "CLIENTELE_EXPORT_FOLDER"
+CORRECTIONS = "CLIENTELE_CORRECTIONS"
+MENDED_FOLDER = "CLIENTELE_MENDED_FOLDER"
+WORDS = "words.json"
 _ID_COLUMN = {"user_id": "The shop's own number of the customer"}
 _REGISTERS = {
     "objections": ("Whether the customer objects to profiling", _ID_COLUMN),
@@ -77,7 +88,7 @@ def subjects(environment: Mapping[str, str], kind: str) -> list[int] | list[str]
     Raises
     ------
     RightsError
-        If something is no id of this kind (`clientele.intake.ids.normal_id`), or the file cannot be read.
+        If something is no id of this kind (`clientele.ids.normal_id`), or the file cannot be read.
     """
     found = set()
     for where, text in named_texts(environment):
@@ -112,6 +123,8 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
     """
     tables = {}
     for path in sorted(folder.glob("*.json")):
+        if path.name == WORDS:
+            continue
         name = path.name.removesuffix(".json")
         rows = json.loads(path.read_text())
         node = manifest["nodes"].get(name)
@@ -143,6 +156,13 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
         ),
         "tables": tables,
     }
+
+
+def french_reasons(folder: Path) -> dict[str, str]:
+    """Return the French of the reasons of user_segments, where `export_subject` has found them."""
+    path = folder / WORDS
+    rows = json.loads(path.read_text()) if path.exists() else []
+    return {row["reason"]: row["reason_fr"] for row in rows}
 
 
 def write_privately(path: Path, text: str) -> None:

@@ -17,8 +17,15 @@ KINDS = ("integer", "text")
 SQL_TYPES = {"integer": "bigint", "text": "varchar(256)"}
 MAX_TEXT = 256
 
-# Characters without width, which copying from web pages and spreadsheets leaves in texts.
-_NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+# Characters without width, which copying from web pages and spreadsheets leaves in texts, and those that turn
+# the direction of what follows them: with one of these a text shows another than it is.
+_NO_WIDTH = dict.fromkeys(
+    map(
+        ord,
+        "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+        "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+    )
+)
 _BLANKS = " \t"
 # What links write for these characters, the percent sign last: %2540 is the text %40 (macros/intake/ids.sql).
 _ESCAPED = " !'()*+,-./:=@_|~%"
@@ -27,7 +34,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,64}(?:[.]0+)?")
 
 
 def normal_text(text: str) -> str:
-    """Return the text in Unicode's form NFKC, without characters of no width and without blanks around it."""
+    """Return the text in Unicode's form NFKC, without marks of no width or direction and blanks around."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_NO_WIDTH))
     return text.strip(_BLANKS)
