@@ -32,7 +32,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from clientele.intake import formats, lake, times
 from clientele.intake.ids import normal_text
 from clientele.privacy import keys, rights
-from clientele.runtime import locking, modes, publishing, rewriting
+from clientele.runtime import locking, modes, publishing, rewriting, views
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -218,6 +218,7 @@ def _take_over_publication(folder: str, name: str, contents: str) -> str:
 
 
 def _finish_publication(folder: str) -> str:
+    views.write(Path(folder))
     return str(publishing.finish(Path(folder)))
 
 
