@@ -18,7 +18,7 @@ ifdef EVENTS
 build check: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
-build docs evaluate report rollback backup restore $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
+build describe docs dossier evaluate report rollback backup restore $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
 endif
 # Ids of customers go through the environment too: dbt logs its commands.
 ifdef SUBJECT
@@ -123,6 +123,14 @@ evaluate: $(RUN) ## Judge the personas of a built warehouse and compare other wa
 .PHONY: report
 report: $(RUN) ## Write the pages for people of what is published: published/report/index.html [HOME_DIR=directory]
 	@clientele report
+
+.PHONY: describe
+describe: $(RUN) ## Describe the data of a built warehouse: tables, and a page published/report/data.html [HOME_DIR=directory]
+	@clientele describe
+
+.PHONY: dossier
+dossier: $(RUN) ## Write the ten pages for a general management: published/report/dossier.html and .pdf [HOME_DIR=directory]
+	@clientele dossier
 
 .PHONY: rollback
 rollback: $(RUN) ## Publish the marts before these once more: make rollback [TO=number] [HOME_DIR=warehouse]

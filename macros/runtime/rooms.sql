@@ -8,7 +8,7 @@
     {{ return([
         ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training', 'predictions.training'],
         ['registry'], ['personas', 'predictions'], ['recommendations'], ['customer_view'], ['activation'],
-        ['description'], ['drift'], ['report']
+        ['description', 'metrics'], ['drift'], ['report']
     ]) }}
 {% endmacro %}
 

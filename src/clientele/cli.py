@@ -407,6 +407,23 @@ def report(home: Path) -> None:
 
 @main.command()
 @_HOME
+def describe(home: Path) -> None:
+    """Describe the data: print tables, and write a page of them."""
+    from clientele.report import PAGES, description, render
+    from clientele.runtime import locking, publishing
+
+    with locking.held(home):
+        for title, text in description.tables(home):
+            click.echo(f"{title}\n{text}")
+    folder = publishing.current(home)
+    pages = {f"report/{file}": render(folder, language, "data") for language, file in PAGES["data"][1].items()}
+    link = publishing.put_pages(home, pages)
+    for page in pages:
+        click.echo(f"written to {link / page}")
+
+
+@main.command()
+@_HOME
 @click.option("--users", default=10_000, show_default=True, help="Users who are clustered, at most.")
 def evaluate(home: Path, users: int) -> None:
     """Judge the personas, and compare other ways to cluster."""

@@ -49,6 +49,7 @@ def shop(new_house) -> House:
         lost_day=dt.date(2020, 2, 27),
         unpaid_day=dt.date(2019, 11, 15),
         capped_price=2574.07,
+        currency_scale=5.0,
         bot_session=34_570,
     )
     november = next(path for path in made.files if "Nov" in path.name)

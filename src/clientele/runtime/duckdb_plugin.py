@@ -33,7 +33,7 @@ from clientele import __version__
 from clientele.ids import normal_text
 from clientele.intake import formats, lake, mending, times
 from clientele.privacy import keys, rights
-from clientele.runtime import generations, locking, modes, publishing, rewriting, stopping
+from clientele.runtime import generations, locking, modes, publishing, rewriting, stopping, views
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -227,6 +227,7 @@ def _take_over_publication(folder: str, name: str, contents: str) -> str:
 
 
 def _finish_publication(folder: str) -> str:
+    views.write(Path(folder))
     return str(publishing.finish(Path(folder)))
 
 
