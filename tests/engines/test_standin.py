@@ -130,7 +130,7 @@ def test_unload_takes_a_place_for_the_beginning_of_names(postgres, tmp_path):
             tmp_path / "b/p/current"
         ).exists()
         with pytest.raises(redshift_connector.Error, match="not empty"):
-            cursor.execute(single + "parallel off")
+            cursor.execute(single + "parallel  off")  # the driver prepares a text once
         cursor.execute(single + "allowoverwrite parallel off")
         cursor.execute(
             "unload ('select 1 as x union all select 2') to 's3://b/p/f/' iam_role default format parquet"
