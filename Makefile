@@ -264,6 +264,8 @@ clean: ## Remove everything that make has made, but not your warehouse
 	@find src packages tests tools requirements -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN): requirements/run.lock requirements/installer.lock requirements/install.py pyproject.toml $(wildcard packages/*/pyproject.toml)
+	@$(PYTHON) -c '' 2>/dev/null || { \
+	    echo "make: $(PYTHON) does not start. Install Python 3.11 or later, or name one: make PYTHON=python3.12 …" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "make: $(PYTHON) is older than 3.11. Name a newer one: make PYTHON=python3.12 …" >&2; exit 2; }
 	@$(PYTHON) -m venv --clear $(VENV)

@@ -64,7 +64,7 @@ def place(source: Path, target: Path, part: str) -> None:
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory) -> tuple[House, list[Path], Path]:
-    """A home with requests of customers after its first build, its three moments, and a backup of the first."""
+    """A home with requests of customers after its first build, three moments of it, a backup of the first."""
     folder = tmp_path_factory.mktemp("lived")
     house = House(folder, papers=False)
     house.deliver("a.csv", SHOP[: len(SHOP) * 2 // 3])
