@@ -69,6 +69,8 @@ def start_publications(home: Path) -> list[dict[str, str]]:
                 first = pairs.setdefault(publishing._sha256(path), pair)
                 if first is not pair:
                     same[pair["new"]] = first["new"]
+            elif path.is_symlink():  # to exported audiences
+                (fresh / path.name).symlink_to(path.readlink())
             elif path.is_dir():  # pages, which name nobody
                 shutil.copytree(path, fresh / path.name)
             else:
@@ -110,7 +112,8 @@ def mark_whole(home: Path) -> None:
         names = {path.name: anew.name for path, anew in zip(whole, fresh, strict=True)}
         plan["published"] = names.get(link.resolve().name)
     for path in folder.rglob("*"):
-        publishing._sync(path)
+        if not path.is_symlink():
+            publishing._sync(path)
     draft = folder / f".{_MARKER}"
     draft.write_text(json.dumps(plan))
     publishing._sync(draft)
