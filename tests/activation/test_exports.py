@@ -26,23 +26,26 @@ attach ':memory:' as vault;
 create schema vault.vault; create schema marts; create schema core; create schema monitor;
 create table vault.vault.destination_ledger (destination varchar, audience varchar, member_key varchar,
     standing varchar, export_number bigint);
-create table vault.vault.exports (export_number bigint, destination varchar, audience varchar, purpose varchar,
-    status varchar, reason varchar, as_of_date date, started_at timestamp, ended_at timestamp,
-    n_added bigint, n_removed bigint, n_members bigint);
+create table vault.vault.exports (export_number bigint, destination varchar, audience varchar,
+    purpose varchar, status varchar, reason varchar, as_of_date date, started_at timestamp,
+    ended_at timestamp, n_added bigint, n_removed bigint, n_members bigint);
 create table vault.vault.user_keys (user_sk bigint, user_key varchar);
 create table core.profiling_objections (user_sk bigint);
 create table marts.audience_members (audience varchar, user_key varchar);
-create table marts.audiences (audience varchar, label varchar, purpose varchar, status varchar, reason varchar,
-    as_of_date date, max_leaving_share double, destinations varchar);
+create table marts.audiences (audience varchar, label varchar, purpose varchar, status varchar,
+    reason varchar, as_of_date date, max_leaving_share double, destinations varchar);
 create table monitor.run_log (run_id varchar, entry varchar, status varchar, logged_at timestamp);
-insert into monitor.run_log values ('1', 'started', '', '2020-01-01'), ('1', 'ended', 'succeeded', '2020-01-01');
+insert into monitor.run_log values ('1', 'started', '', '2020-01-01');
+insert into monitor.run_log values ('1', 'ended', 'succeeded', '2020-01-01');
 """
 
 
 class Shop:
     """What a build leaves, and what people do to it between builds."""
 
-    def __init__(self, share: float = 1.0, audiences: tuple[str, ...] = ("loyal",), places: str = "crm") -> None:
+    def __init__(
+        self, share: float = 1.0, audiences: tuple[str, ...] = ("loyal",), places: str = "crm"
+    ) -> None:
         self.connection = duckdb.connect()
         self.connection.execute(TABLES)
         self.connection.executemany(
@@ -66,7 +69,8 @@ class Shop:
 
     def object(self, key: str) -> None:
         self.connection.execute(
-            "insert into core.profiling_objections select user_sk from vault.vault.user_keys where user_key = ?",
+            "insert into core.profiling_objections "
+            "select user_sk from vault.vault.user_keys where user_key = ?",
             [key],
         )
         self.connection.execute("delete from marts.audience_members where user_key = ?", [key])
@@ -142,7 +146,7 @@ STEPS = st.lists(
 
 
 @settings(
-    max_examples=2000 if IS_LONG else 60,
+    max_examples=2000 if IS_LONG else 40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -202,7 +206,7 @@ def test_an_export_stops_when_more_would_leave_and_still_removes_the_erased():
 
 
 def test_what_was_sent_and_not_acknowledged_is_removed_though_the_export_stops():
-    """An addition without an answer may be there: when the customer leaves, it is removed, and not sent again."""
+    """An addition without an answer may be there: the customer is removed, and not added again."""
     shop, crm = Shop(share=0.1), Crm()
     shop.build(set(CUSTOMERS[:5]))
     run(shop, crm)
@@ -259,7 +263,7 @@ def test_one_destination_that_fails_keeps_no_other_waiting():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(LedgerError, match="no audience 'loyl'. Known: loyal"):
+    with pytest.raises(LedgerError, match=r"no audience 'loyl'\. Known: loyal"):
         run(Shop(), Crm(), audience="loyl")
-    with pytest.raises(LedgerError, match="no destination 'mail'. Known: crm"):
+    with pytest.raises(LedgerError, match=r"no destination 'mail'\. Known: crm"):
         run(Shop(), Crm(), destination="mail")

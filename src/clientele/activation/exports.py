@@ -47,8 +47,8 @@ class Outcome:
         )
         said = f"{self.audience.name} at {self.destination}: {what}"
         if self.audience.status != "active":
-            said += f". It is not active ({self.audience.status}): {self.audience.reason}"
-        return said + (f". {self.reason}" if self.reason else "")
+            said += f". It is not active: {self.audience.reason}"
+        return f"{said.rstrip('.')}." + (f" {self.reason}" if self.reason else "")
 
 
 def activate(
