@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -29,12 +28,11 @@ from pair import Pair
 from redshift_lint import refusals
 from shop_simulator.__main__ import main as synthesize
 from standin import Proxy
-from support import HEADER, MATERIAL, PROVENANCE, ROOT, WITHOUT_TESTS, House
+from support import HEADER, IS_LONG, MATERIAL, PROVENANCE, ROOT, WITHOUT_TESTS, House
 from warehouse import USER, Warehouse
 
 from clientele.privacy import keys, redshift_key, rights
 
-IS_LONG = os.environ.get("CLIENTELE_LONG") == "1"
 SHOP = ["--users", "1500" if IS_LONG else "450", "--months", "3", "--dirt", "0.01", "--seed", "11", "--quiet"]
 # What Spectrum hands over of a NUL or a broken character is one sign, so that their reasons are one as well.
 SAME_REASON = {"control_character": "invalid_encoding"}
@@ -57,8 +55,8 @@ READS = {
 }
 # Tables that no model makes, so that dbt keeps no grants of theirs.
 NO_MODELS = {"key_ring", "tombstones", "objections", "named_subjects", "erasure_requests", "erasure_counts",
-             "pseudonym_key", "load_marks", "key_epoch", "run_log", "requests", "requests_done", "restrictions",
-             "build_lock"}  # fmt: skip
+             "pseudonym_key", "load_marks", "key_epoch", "run_log", "requests", "requests_done",
+             "restrictions", "build_lock"}  # fmt: skip
 
 
 # Reasons of lines that were not split into fields.
