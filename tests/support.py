@@ -187,8 +187,8 @@ class House:
         self.lake.mkdir(parents=True, exist_ok=True)
 
     def copy(self, folder: Path) -> House:
-        """Return a house with a copy of this one's warehouse and the same lake."""
-        other = House(folder, dict(self.variables), self.papers)
+        """Return a house with a copy of this one's warehouse and the same lake, without papers."""
+        other = House(folder, dict(self.variables), papers=False)
         other.lake = self.lake
         shutil.copytree(self.home, other.home, symlinks=True)
         return other
@@ -418,18 +418,22 @@ def _only_environment(environment: dict[str, str]) -> Iterator[None]:
 
 @cache
 def _pickled(variables: str) -> bytes:
-    """Parse the project, once for each set of vars: it takes longer than a build of a few events.
+    return shared(variables, lambda: _parse(variables))
+
+
+def shared(name: str, parse: Callable[[], Manifest]) -> bytes:
+    """Parse the project, once for each name: it takes longer than a build of a few events.
 
     Processes of one test run share what they parse, in the folder that conftest.py has made for it.
     """
     folder = os.environ.get(PARSED)
     if not folder:
-        return pickle.dumps(_parse(variables))
-    path = Path(folder) / hashlib.sha256(variables.encode()).hexdigest()
+        return pickle.dumps(parse())
+    path = Path(folder) / hashlib.sha256(name.encode()).hexdigest()
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            path.write_bytes(pickle.dumps(_parse(variables)))
+            path.write_bytes(pickle.dumps(parse()))
     return path.read_bytes()
 
 
@@ -452,7 +456,12 @@ def parsed(**variables: object) -> Manifest:
 
 def own_manifest(**variables: object) -> Manifest:
     """Return such a manifest to be changed, as a run of dbt does; half as dear as dbt's own copy of one."""
-    manifest = pickle.loads(_pickled(json.dumps(variables)))
+    return unpickled(_pickled(json.dumps(variables)))
+
+
+def unpickled(content: bytes) -> Manifest:
+    """Return what `shared` has parsed."""
+    manifest = pickle.loads(content)
     manifest.build_flat_graph()  # what `graph` is in Jinja
     return manifest
 
