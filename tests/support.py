@@ -111,6 +111,7 @@ class Event:
             Decimal(self.price).quantize(Decimal("0.0001")),
             None,
             None,
+            None,
         )
 
 
