@@ -77,10 +77,23 @@ def test_a_gain_is_told_from_chance_by_weeks():
 
 
 def test_coverage_is_tested_on_days_that_made_no_interval():
-    calm = pd.DataFrame({"value": [10.0] * 14, MODEL: [10.0] * 14})
+    calm = pd.DataFrame({"value": [10.0] * 14, "is_open": True, MODEL: [10.0] * 14})
     assert np.isnan(coverage([calm] * 3, MODEL))
     wild = calm.assign(value=[1.0, 100.0] * 7)
     assert coverage([wild, calm, calm, calm], MODEL) == 0 and coverage([calm, wild, wild, wild], MODEL) == 1
+
+
+def test_a_day_on_which_the_shop_was_closed_is_not_learnt_from():
+    """Closed on Saturdays, and for a week of holidays: weekdays are forecast as if that week had not been."""
+    sales = make_sales(200, noise=0.02)
+    saturday = sales["day"].dt.day_of_week == 5
+    sales["is_open"] = ~saturday & ~sales.index.isin(range(140, 147))
+    sales["value"] = sales["value"].where(sales["is_open"], 0.0)
+    found, judged = forecast_series(*split(sales, 168), ["is_promo"])
+    assert judged["forecast_source"] == MODEL
+    came = sales["value"][168 : 168 + DAYS].to_numpy()
+    assert (found["forecast"][came == 0] == 0).all() and (found["hi_80"][came == 0] == 0).all()
+    np.testing.assert_allclose(found["forecast"][came > 0], came[came > 0], rtol=0.15)
 
 
 def test_a_forecast_is_kept_beside_earlier_ones():

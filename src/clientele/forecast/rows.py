@@ -11,6 +11,7 @@ from clientele.learning.fields import to_fields
 
 MEASURES = ("n_orders", "n_units", "revenue")
 REGRESSORS = ("is_promo", "is_gift")
+MIN_ORDERS = 5
 
 
 def forecast_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None) -> pd.DataFrame:
@@ -44,6 +45,7 @@ def forecast_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | No
 
     frame = frames["frame"].assign(day=pd.to_datetime(frames["frame"]["sales_date"]))
     frame = frame.sort_values(["category_family", "day"], ignore_index=True)
+    frame["is_open"] = open_days(frame)
     series, points = [], []
     for family, own in frame.groupby("category_family"):
         is_past = own["is_past"].astype(bool)
@@ -67,6 +69,29 @@ def forecast_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | No
     }
     number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
     return to_fields(parts, number, f"{as_of:%Y%m%d}-{digest(parts)[:8]}")
+
+
+def open_days(frame: pd.DataFrame) -> pd.Series:
+    """Say on which days the shop was open: all but those on which it sold nothing, where it sells every day.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``day``, ``category_family`` (empty: the whole shop), ``is_past`` and ``n_orders``.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"day": range(4), "category_family": "", "is_past": [True] * 3 + [False],
+    ...                       "n_orders": [9.0, 0.0, 9.0, None]})
+    >>> open_days(frame).tolist()
+    [True, False, True, True]
+    """
+    shop = frame[(frame["category_family"] == "") & frame["is_past"].astype(bool)]
+    sold = shop.loc[shop["n_orders"] > 0, "n_orders"]
+    # By chance alone a shop with five orders a day has a day without one in 150 days.
+    if sold.empty or sold.median() < MIN_ORDERS:
+        return pd.Series(True, index=frame.index)
+    return ~frame["day"].isin(shop.loc[shop["n_orders"] == 0, "day"])
 
 
 def digest(parts: Mapping[str, pd.DataFrame]) -> str:

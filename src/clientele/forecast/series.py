@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from clientele.learning.daily import (
-    MIN_ORIGINS,
     DailyRidge,
     WeekdayMedian,
     conformal_factors,
@@ -19,7 +18,7 @@ from clientele.learning.resampling import bootstrap_weights
 MODEL, RULE, REFUSED = "model", "weekday", "refused"
 TESTED_ORIGINS = 2
 N_ORIGINS = 6
-RULE_DAYS = 28
+RULE_DAYS, RECENT_DAYS = 28, 56
 # A regressor that was on or off for fewer days tells more of those days than of itself.
 MIN_REGRESSOR_DAYS = 14
 _YEAR = 365
@@ -40,11 +39,30 @@ def told(past: pd.DataFrame, regressors: Sequence[str]) -> list[str]:
     ]
 
 
+def closed_weekdays(past: pd.DataFrame) -> set[int]:
+    """Return the weekdays (Monday is 0) on which the shop was closed at least three times in four lately.
+
+    Examples
+    --------
+    >>> day = pd.date_range("2020-01-06", periods=56)
+    >>> closed_weekdays(pd.DataFrame({"day": day, "is_open": day.day_of_week != 5}))
+    {5}
+    """
+    late = past.tail(RECENT_DAYS)
+    share = late["is_open"].astype(float).groupby(pd.DatetimeIndex(late["day"]).day_of_week).mean()
+    return set(share.index[share <= 0.25])
+
+
 def said_at(past: pd.DataFrame, days: pd.DataFrame, regressors: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return what model and rule say of `days`, having seen `past`; columns day, value and the regressors."""
-    known = told(past, regressors)
+    """Return what model and rule say of `days`, having seen `past`.
+
+    A day on which the shop was closed tells the model nothing of days on which it is open.
+    """
+    known = past[past["is_open"]]
+    model = DailyRidge(told(known, regressors)).fit(known).predict(days)
+    is_closed = pd.DatetimeIndex(days["day"]).day_of_week.isin(list(closed_weekdays(past)))
     return {
-        MODEL: DailyRidge(known).fit(past).predict(days),
+        MODEL: np.where(is_closed, 0.0, model),
         RULE: WeekdayMedian((), RULE_DAYS).fit(past).predict(days),
     }
 
@@ -55,7 +73,7 @@ def tried(past: pd.DataFrame, length: int, regressors: Sequence[str]) -> list[pd
     Returns
     -------
     list of DataFrame
-        For each earlier day what came, model and rule; columns ``value``, `MODEL` and `RULE`.
+        For each earlier day what came, model and rule; columns ``value``, ``is_open``, `MODEL` and `RULE`.
     """
     days = pd.DatetimeIndex(past["day"])
     found = []
@@ -64,7 +82,8 @@ def tried(past: pd.DataFrame, length: int, regressors: Sequence[str]) -> list[pd
         known, came = past[days <= origin], past[days > origin].head(length)
         if refusal((origin - days.min()).days + 1):
             break
-        found.append(came[["value"]].reset_index(drop=True).assign(**said_at(known, came, regressors)))
+        own = came[["value", "is_open"]].reset_index(drop=True)
+        found.append(own.assign(**said_at(known, came, regressors)))
     return found
 
 
@@ -103,20 +122,20 @@ def gain(trials: Sequence[pd.DataFrame], n_bootstraps: int = 500) -> tuple[float
 
 
 def log_errors(trials: Sequence[pd.DataFrame], source: str) -> list[np.ndarray]:
-    """Return ln((1 + came) / (1 + said)) of each trial."""
-    return [np.log1p(trial["value"].to_numpy()) - np.log1p(trial[source].to_numpy()) for trial in trials]
+    """Return ln((1 + came) / (1 + said)) of the open days of each trial."""
+    opened = [trial[trial["is_open"] & (trial[source] > 0)] for trial in trials]
+    return [np.log1p(own["value"].to_numpy()) - np.log1p(own[source].to_numpy()) for own in opened]
 
 
 def bounds(said: np.ndarray, factors: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of an interval; never below 0."""
-    low, high = (np.maximum((1 + said) * factor - 1, 0.0) for factor in factors)
+    """Return the ends of an interval; never below 0, and 0 where nothing is expected."""
+    low, high = (np.where(said > 0, np.maximum((1 + said) * factor - 1, 0.0), 0.0) for factor in factors)
     return low, high
 
 
 def coverage(trials: Sequence[pd.DataFrame], source: str) -> float:
     """Return how often the interval made of earlier trials held in the newest; NaN with too few of them."""
-    errors = log_errors(trials, source)
-    factors = conformal_factors(errors[1:])
+    factors = conformal_factors([own for own in log_errors(trials[1:], source) if len(own)])
     if factors is None:
         return np.nan
     low, high = bounds(trials[0][source].to_numpy(), factors)
@@ -132,7 +151,7 @@ def forecast_series(
     Parameters
     ----------
     past : DataFrame
-        ``day``, ``value`` and the regressors; a row for each day.
+        ``day``, ``value`` and the regressors, a row for each day; ``is_open`` where some were not.
     future : DataFrame
         ``day`` and the regressors of the days to come.
     regressors : sequence of str
@@ -145,6 +164,8 @@ def forecast_series(
         ``n_origins``, ``wape``, ``wape_rule``, ``gain_lo`` and ``coverage_80``.
     """
     past = past.sort_values("day", ignore_index=True)
+    if "is_open" not in past:
+        past["is_open"] = True
     if reason := refusal(len(past)):
         return pd.DataFrame(), {"forecast_source": REFUSED, "reason": reason, "n_origins": 0}
     trials = tried(past, len(future), regressors)
@@ -166,8 +187,9 @@ def forecast_series(
     found = pd.DataFrame(
         {"day": days, "forecast": said, "lo_80": np.nan, "hi_80": np.nan, "season_seen": seen}
     )
-    if len(trials) >= MIN_ORIGINS:
-        found["lo_80"], found["hi_80"] = bounds(said, conformal_factors(log_errors(trials, source)))
+    errors = [own for own in log_errors(trials, source) if len(own)]
+    if factors := conformal_factors(errors):
+        found["lo_80"], found["hi_80"] = bounds(said, factors)
     judged = {
         "forecast_source": source,
         "reason": reason,

@@ -33,6 +33,9 @@ OF_CUSTOMERS = {
     "user_segments_shadow",
     "customer_facts",
     "persona_history",
+    "customer_predictions",
+    "customer_family_propensities",
+    "customer_recommendations",
 }
 
 
