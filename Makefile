@@ -11,14 +11,14 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 
-RIGHTS := erase readmit object withdraw-objection restrict unrestrict export-subject
+RIGHTS := erase readmit object withdraw-objection restrict unrestrict export-subject rectify
 
 # A path may hold blanks, quotes or dollars: it goes through the environment, never into a command's text.
 ifdef EVENTS
 build check: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
-build docs evaluate report rollback backup restore $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
+build describe docs dossier evaluate report rollback backup restore $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
 endif
 # Ids of customers go through the environment too: dbt logs its commands.
 ifdef SUBJECT
@@ -29,8 +29,12 @@ $(RIGHTS): export CLIENTELE_SUBJECTS_FILE := $(value SUBJECTS_FILE)
 endif
 ifdef OUTPUT
 export-subject: export CLIENTELE_EXPORT_FILE := $(value OUTPUT)
+rectify: export CLIENTELE_MENDED_FOLDER := $(value OUTPUT)
 endif
-unexport EVENTS HOME_DIR SUBJECT SUBJECTS_FILE OUTPUT
+ifdef CORRECTIONS
+rectify: export CLIENTELE_CORRECTIONS := $(value CORRECTIONS)
+endif
+unexport EVENTS HOME_DIR SUBJECT SUBJECTS_FILE OUTPUT CORRECTIONS
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DBT_PROFILES_DIR := profiles
@@ -100,6 +104,10 @@ unrestrict: $(RUN) ## Lift such a restriction
 export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
 	@clientele export-subject
 
+.PHONY: rectify
+rectify: $(RUN) ## Correct lines of a customer in copies of the files: make rectify SUBJECT=<user_id> CORRECTIONS=wrong-and-right.csv OUTPUT=mended
+	@clientele rectify
+
 .PHONY: requests
 requests: $(RUN) ## List the requests of customers that were carried out [HOME_DIR=directory]
 	@clientele requests
@@ -115,6 +123,14 @@ evaluate: $(RUN) ## Judge the personas of a built warehouse and compare other wa
 .PHONY: report
 report: $(RUN) ## Write the pages for people of what is published: published/report/index.html [HOME_DIR=directory]
 	@clientele report
+
+.PHONY: describe
+describe: $(RUN) ## Describe the data of a built warehouse: tables, and a page published/report/data.html [HOME_DIR=directory]
+	@clientele describe
+
+.PHONY: dossier
+dossier: $(RUN) ## Write the ten pages for a general management: published/report/dossier.html and .pdf [HOME_DIR=directory]
+	@clientele dossier
 
 .PHONY: rollback
 rollback: $(RUN) ## Publish the marts before these once more: make rollback [TO=number] [HOME_DIR=warehouse]

@@ -32,6 +32,7 @@ PROVENANCE = {
 BOOKKEEPING = {
     *("load_marks", "key_epoch", "touched_days", "duplicate_events", "released_duplicates"),
     "shop_books",  # counts the headers of files
+    "feed_health",  # says of each file what it brought
 }
 # When a run was and how long it took; a ring of keys that each warehouse draws for itself.
 OF_ONE_RUN = {"run_log", "runs", "builds", "key_ring", "generation"}

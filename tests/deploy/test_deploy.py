@@ -4,6 +4,7 @@ The image itself is built and run by `make test-image` (tests/container).
 """
 
 import importlib.util
+import json
 import re
 import shutil
 import signal
@@ -524,6 +525,38 @@ def test_the_sizes_of_the_documentation_are_those_of_the_command(tmp_path, capsy
 
     assert without_widths(kept) == without_widths(printed)
     assert runner("size").main([]) == 2
+
+
+def test_roles_of_aws_are_for_one_prefix_each_and_of_nobody_else():
+    """The IAM policies stand in the set-up of docs/redshift.md; no cluster has seen them."""
+    page = (ROOT / "docs" / "redshift.md").read_text(encoding="utf-8")
+    policies = {
+        name: json.loads(re.sub(r"'\"(\$\w+)\"'", r"\1", text))["Statement"]
+        for name, text in re.findall(
+            r"put-role-policy --role-name (\S+).*?--policy-document '(.*?)'\n", page, re.S
+        )
+    }
+    assert policies.keys() == {"clientele-lake", "clientele-publish"}
+    for name, prefix in (("clientele-lake", "events/*"), ("clientele-publish", "published/*")):
+        for statement in policies[name]:
+            resources = statement["Resource"]
+            assert "*" not in ([resources] if isinstance(resources, str) else resources)
+            if "s3:ListBucket" in statement["Action"]:
+                assert statement["Condition"] == {"StringLike": {"s3:prefix": prefix}}
+            elif {"s3:GetObject", "s3:PutObject"} & {*statement["Action"]}:
+                assert resources == f"arn:aws:s3:::$BUCKET/{prefix}"
+    lake_actions = {action for statement in policies["clientele-lake"] for action in statement["Action"]}
+    assert not lake_actions & {"s3:PutObject", "s3:DeleteObject"} and "glue:*" not in page
+    for made in ("namespace", "workgroup"):
+        assert page.index(f"create-{made}") < page.index(f'"$(state {made})" = AVAILABLE')
+    assert "iam_role :role" in (ROOT / "deploy/redshift/lake.sql").read_text(encoding="utf-8")
+    roles = (ROOT / "deploy/redshift/roles.sql").read_text(encoding="utf-8")
+    statements = [text.strip() for text in re.sub(r"--.*", "", roles).split(";") if text.strip()]
+    assert statements == [
+        "revoke assumerole on all from public for all",
+        "grant assumerole on default to clientele_build for unload",
+        "revoke all on schema public from public",
+    ]
 
 
 def test_no_reader_gets_at_raw_ids():

@@ -123,7 +123,8 @@ class Warehouse:
     def name_subjects(self, *user_ids: str) -> None:
         """Say whom the next operation is about."""
         with self.connection(self.proxy, USER) as connection:
-            redshift_subjects.name(connection, [int(user_id) for user_id in user_ids])
+            named = {"CLIENTELE_SUBJECT": user_ids[0]} if user_ids else {}
+            redshift_subjects.name(connection, named)
 
     # --- what is in the warehouse
 

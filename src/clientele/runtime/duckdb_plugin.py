@@ -30,10 +30,20 @@ from dbt_common.events.contextvars import get_node_info
 from dbt_common.exceptions import DbtRuntimeError
 
 from clientele import __version__
-from clientele.intake import formats, lake, times
-from clientele.intake.ids import normal_text
+from clientele.ids import normal_text
+from clientele.intake import formats, lake, mending, times
 from clientele.privacy import keys, rights
-from clientele.runtime import generations, locking, memory, modes, publishing, rewriting, stopping, telemetry
+from clientele.runtime import (
+    generations,
+    locking,
+    memory,
+    modes,
+    publishing,
+    rewriting,
+    stopping,
+    telemetry,
+    views,
+)
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -135,7 +145,9 @@ class Plugin(BasePlugin):
             ("clientele_next_key_problem", _next_key_problem, []),
             ("clientele_rotated_ring", _rotated_ring, [text]),
             ("clientele_mask_change", _mask_change, [text, text]),
-            ("clientele_subjects", _subjects, []),
+            ("clientele_subjects", _subjects, [text]),
+            ("clientele_subjects_problem", _subjects_problem, [text]),
+            ("clientele_mended", _mended, [text, text, text]),
             ("clientele_republication_start", self._start_republication, []),
             ("clientele_republication_finish", self._finish_republication, ["BIGINT"]),
             ("clientele_rewrite_start", self._start_rewriting, []),
@@ -246,6 +258,7 @@ def _take_over_publication(folder: str, name: str, contents: str) -> str:
 
 
 def _finish_publication(folder: str) -> str:
+    views.write(Path(folder))
     return str(publishing.finish(Path(folder)))
 
 
@@ -313,8 +326,27 @@ def _next_user_key() -> Callable[[str], str]:
     return lambda user_id: keys.user_key(user_id, material())
 
 
-def _subjects() -> str:
-    return json.dumps(rights.subjects(os.environ))
+def _subjects(kind: str) -> str:
+    return json.dumps(rights.subjects(os.environ, kind))
+
+
+def _subjects_problem(kind: str) -> str | None:
+    try:
+        rights.subjects(os.environ, kind)
+    except rights.RightsError as problem:
+        return str(problem)
+    return None
+
+
+def _mended(kind: str, delimiter: str, files: str) -> str:
+    """Mend files as the environment says; return `lines`, or the `problem` that stops it, as JSON."""
+    try:
+        (user_id,) = rights.subjects(os.environ, kind)
+        asked = mending.corrections(Path(os.environ.get(rights.CORRECTIONS, "")))
+        folder = Path(os.environ.get(rights.MENDED_FOLDER, "mended"))
+        return json.dumps({"lines": mending.mend(asked, json.loads(files), user_id, kind, delimiter, folder)})
+    except (mending.MendingError, formats.Refusal, OSError) as problem:
+        return json.dumps({"problem": str(problem)})
 
 
 def _inventory(known: str, reading: str) -> str:

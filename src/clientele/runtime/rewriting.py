@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -26,6 +27,7 @@ __all__ = [
     "give_back",
     "mark_restored",
     "mark_whole",
+    "settled",
     "start",
     "start_publications",
 ]
@@ -188,6 +190,18 @@ def finish(home: Path) -> bool:
     marker.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     return True
+
+
+@contextmanager
+def settled(home: Path) -> Iterator[None]:
+    """Hold the lock of a home whose new files are in their place.
+
+    For whatever changes or reads a home without dbt: what a killed operation left whole would else take the
+    place of what was done here.
+    """
+    with locking.held(home):
+        finish(home)
+        yield
 
 
 def give_back(path: Path) -> None:

@@ -1,0 +1,23 @@
+{#- Grain: two active audiences that share customers. Late data: built whole in each run. -#}
+
+with
+
+members as (
+    select audience, user_key from {{ ref('audience_members') }}
+),
+
+final as (
+    select
+        members.audience,
+        others.audience as other_audience,
+        cast(count(*) as bigint) as n_members
+    from members
+    inner join members as others on members.user_key = others.user_key and members.audience < others.audience
+    group by members.audience, others.audience
+),
+
+publishable as (
+    {{ clientele.published_cells('final', keys=['audience', 'other_audience']) }}
+)
+
+select * from publishable
