@@ -93,7 +93,8 @@ def lived(tmp_path_factory) -> tuple[House, list[Path], Path]:
         assert house.operation(operation, CLIENTELE_SUBJECT=user_id).succeeded
     with house.connection(read_only=False) as connection:  # somebody was added to a list of others since
         connection.execute(
-            "insert into vault.vault.destination_ledger (destination, audience, member_key) values ('crm', 'a', 'k')"
+            "insert into vault.vault.destination_ledger (destination, audience, member_key) "
+            "values ('crm', 'a', 'k')"
         )
     remember()
     return house, moments, first.folder
