@@ -201,6 +201,7 @@ def restore(
             f"{backup.folder} is damaged, nothing was changed: {damage}. Choose another backup."
         )
     home.mkdir(parents=True, exist_ok=True)
+    publishing.check_place(home)
     done = Restored(backup)
     with locking.held(home):
         rewriting.finish(home)
