@@ -18,7 +18,7 @@ ifdef EVENTS
 build check: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
-build describe docs dossier evaluate report rollback backup restore $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
+build describe docs dossier evaluate report rollback backup restore $(RIGHTS) requests rotate-key activate export-audience: export CLIENTELE_HOME := $(value HOME_DIR)
 endif
 # Ids of customers go through the environment too: dbt logs its commands.
 ifdef SUBJECT
@@ -28,13 +28,19 @@ ifdef SUBJECTS_FILE
 $(RIGHTS): export CLIENTELE_SUBJECTS_FILE := $(value SUBJECTS_FILE)
 endif
 ifdef OUTPUT
-export-subject: export CLIENTELE_EXPORT_FILE := $(value OUTPUT)
+export-subject export-audience: export CLIENTELE_EXPORT_FILE := $(value OUTPUT)
 rectify: export CLIENTELE_MENDED_FOLDER := $(value OUTPUT)
 endif
 ifdef CORRECTIONS
 rectify: export CLIENTELE_CORRECTIONS := $(value CORRECTIONS)
 endif
-unexport EVENTS HOME_DIR SUBJECT SUBJECTS_FILE OUTPUT CORRECTIONS
+ifdef AUDIENCE
+export-audience: export CLIENTELE_AUDIENCE := $(value AUDIENCE)
+endif
+ifdef PURPOSE
+export-audience: export CLIENTELE_PURPOSE := $(value PURPOSE)
+endif
+unexport EVENTS HOME_DIR SUBJECT SUBJECTS_FILE OUTPUT CORRECTIONS AUDIENCE PURPOSE
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DBT_PROFILES_DIR := profiles
@@ -107,6 +113,14 @@ export-subject: $(RUN) ## Write all that is held on a customer: make export-subj
 .PHONY: rectify
 rectify: $(RUN) ## Correct lines of a customer in copies of the files: make rectify SUBJECT=<user_id> CORRECTIONS=wrong-and-right.csv OUTPUT=mended
 	@clientele rectify
+
+.PHONY: activate
+activate: $(RUN) ## Tell destinations who came to audiences and who left [HOME_DIR=directory]
+	@clientele activate
+
+.PHONY: export-audience
+export-audience: $(RUN) ## Write the ids of an audience: make export-audience AUDIENCE=<name> PURPOSE='…' OUTPUT=<file>
+	@clientele export-audience "$$CLIENTELE_AUDIENCE" --purpose "$$CLIENTELE_PURPOSE" --output "$$CLIENTELE_EXPORT_FILE"
 
 .PHONY: requests
 requests: $(RUN) ## List the requests of customers that were carried out [HOME_DIR=directory]

@@ -37,6 +37,7 @@ __all__ = [
     "publications",
     "put_pages",
     "rollback",
+    "show_exports",
     "start",
     "take_over",
 ]
@@ -44,6 +45,7 @@ __all__ = [
 KEPT = 3
 LINK = "published"
 MANIFEST = "manifest.json"
+EXPORTS = "audiences"
 _ROOT = "publications"
 _UNFINISHED = ".unfinished.json"
 _LOCK = ".lock"
@@ -163,6 +165,7 @@ def finish(folder: Path) -> Path:
                 files[name]["contents"] = contents[name]
         for place in (path for path in folder.iterdir() if path.is_dir()):
             _sync(place)
+        _show_exports(home, folder)
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         # The manifest says that the publication is whole, so it appears at once or not at all.
         _put(folder / MANIFEST, json.dumps(facts | {"published_at": now, "files": files}, indent=2) + "\n")
@@ -190,6 +193,13 @@ def put_pages(home: Path, pages: Mapping[str, str]) -> Path:
         _put(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
         modes.open_to_readers(folder)
     return home / LINK
+
+
+def show_exports(home: Path) -> None:
+    """Have what is published now lead to the exported audiences, if there are any."""
+    with _locked(home):
+        if (home / LINK).exists():
+            _show_exports(home, current(home))
 
 
 def publications(home: Path) -> list[Publication]:
@@ -262,6 +272,13 @@ def rollback(home: Path, to: int | None = None) -> Publication:
             )
         _point(home, chosen.folder)
     return next(one for one in publications(home) if one.number == chosen.number)
+
+
+def _show_exports(home: Path, folder: Path) -> None:
+    """Make a link to HOME/audiences: an export is neither replaced by a build nor rolled back with one."""
+    link = folder / EXPORTS
+    if (home / EXPORTS).is_dir() and not link.is_symlink():
+        link.symlink_to(Path("..", "..", EXPORTS))
 
 
 def _names(folder: Path) -> set[str]:
