@@ -31,7 +31,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from clientele.intake.ids import normal_id
+from clientele.ids import normal_id
 from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
 from clientele.runtime import locking, rewriting

@@ -28,6 +28,12 @@
 {% endmacro %}
 
 
+{% macro counts_of_kinds() %}
+    {#- Names of the columns that count events of a kind: {column: event type}. -#}
+    {{ return({'n_views': 'view', 'n_carts': 'cart', 'n_removals': 'remove_from_cart', 'n_purchases': 'purchase'}) }}
+{% endmacro %}
+
+
 {% macro arriving_events(duplicates='left out') %}
     {#- The events of this run's files under their pseudonyms. duplicates: 'left out', or 'only' those. -#}
     select

@@ -16,6 +16,10 @@
         'user_id_kind': ['integer', 'text'],
         'product_id_kind': ['integer', 'text'],
         'category_id_kind': ['integer', 'text'],
+        'feed_holds': 'alarms',
+        'feed_warns': 'alarms',
+        'feed_price_factor': [1.5, 1000],
+        'clock': 'timestamp or now',
         'earliest_event_date': 'date',
         'latest_event_date': 'date or none',
         'session_gap_minutes': [1, 1440],
@@ -91,6 +95,12 @@
             {{ clientele._refuse_setting(name, value, 'all, none, or some of ' ~ known | join(', ') ~ " with a space between ('next_order spend')") }}
         {%- endif -%}
         {{ return(asked) }}
+    {%- elif form == 'alarms' -%}
+        {%- set known = clientele.feed_alarms() | list -%}
+        {%- if text != 'none' and text.split(' ') | reject('in', known) | list -%}
+            {{ clientele._refuse_setting(name, value, 'none, or some of ' ~ known | join(', ') ~ " with a space between ('missing_kind prices')") }}
+        {%- endif -%}
+        {{ return(text) }}
     {%- elif form == 'currency or none' -%}
         {%- if text != 'none' and not modules.re.fullmatch('[A-Z]{3}', text) -%}
             {{ clientele._refuse_setting(name, value, 'three capital letters (EUR), or none') }}
@@ -102,7 +112,7 @@
         {%- endif -%}
         {{ return(text) }}
     {%- elif form is string -%}
-        {%- set form_is_met = namespace(value=(text in ['none', 'last_event'] and text in form)) -%}
+        {%- set form_is_met = namespace(value=(text in ['none', 'last_event', 'now'] and text in form)) -%}
         {%- if modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?', text) and '1990-01-02' <= text < '2040' -%}
             {%- if 'timestamp' in form or text | length == 10 -%}{%- set form_is_met.value = true -%}{%- endif -%}
         {%- endif -%}

@@ -2,6 +2,7 @@
     persona buys in that month is of the family than over the year, and how much oftener it is bought below its usual
     price than by everybody in that month. A season is said where a whole year has been seen. Late data: built whole in
     each run. -#}
+{% set by_everybody = 'over (partition by calendar_month, category_family)' %}
 
 with
 
@@ -45,10 +46,8 @@ wholes as (
         }.items() %}
         {{ clientele.double('sum(n_purchases) over (partition by ' ~ keys ~ ')') }} as n_of_{{ name }},
         {% endfor %}
-        {% for name in ['n_purchases', 'n_below'] %}
-        {{ clientele.double('sum(' ~ name ~ ') over (partition by calendar_month, category_family)') }} as {{ name }}_of_all
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        {{ clientele.double('sum(n_below) ' ~ by_everybody) }} as n_below_of_all,
+        {{ clientele.double('sum(n_purchases) ' ~ by_everybody) }} as n_purchases_of_all
     from cells
 ),
 
@@ -66,7 +65,8 @@ final as (
             when year_seen.is_year_seen
                 then (wholes.n_purchases / wholes.n_of_month) / (wholes.n_of_family / wholes.n_of_persona)
         end as season_index,
-        wholes.n_below / nullif(wholes.n_below_of_all * wholes.n_purchases / wholes.n_purchases_of_all, 0) as promotion_index
+        wholes.n_below
+        / nullif(wholes.n_below_of_all * wholes.n_purchases / wholes.n_purchases_of_all, 0) as promotion_index
     from wholes
     cross join year_seen
 ),

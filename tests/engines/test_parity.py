@@ -48,7 +48,7 @@ PULLED = {"segment_sample", "segment_replicates", "training_frame", "truncated_h
           "persona_fit_fields", "persona_study_fields", "segment_weights", "early_weights",
           "fit_request", "feature_catalog", "family_prices", "segment_names", "as_of",
           "value_request", "value_sample", "value_fit_fields",
-          "prediction_request", "prediction_frame", "family_frame", "prediction_fit_fields"}  # fmt: skip
+          "prediction_request", "prediction_frame", "category_frame", "prediction_fit_fields"}  # fmt: skip
 SAMPLE_USERS = 200  # of the second build in the long form: the fewest that are allowed
 READS = {
     "clientele_reader": {"marts"},
@@ -57,8 +57,8 @@ READS = {
 }
 # Tables that no model makes, so that dbt keeps no grants of theirs.
 NO_MODELS = {"key_ring", "tombstones", "objections", "named_subjects", "erasure_requests", "erasure_counts",
-             "pseudonym_key", "load_marks", "key_epoch", "run_log", "requests", "requests_done", "restrictions",
-             "build_lock"}  # fmt: skip
+             "pseudonym_key", "load_marks", "key_epoch", "run_log", "requests", "requests_done",
+             "restrictions", "build_lock"}  # fmt: skip
 
 
 # Reasons of lines that were not split into fields.

@@ -31,6 +31,7 @@ from clientele.runtime import modes
 __all__ = [
     "Publication",
     "PublicationError",
+    "check_place",
     "current",
     "finish",
     "publications",
@@ -309,12 +310,40 @@ def _folders(root: Path) -> list[Path]:
     )
 
 
-def _point(home: Path, folder: Path) -> Path:
+def check_place(home: Path) -> None:
+    """Refuse a home in which nothing could be published at the end of a build, before its first step.
+
+    Raises
+    ------
+    PublicationError
+        If ``published`` is a folder, as a mount point is, or the file system has no symbolic links.
+    """
+    _check_link(home)
+    trial = home / f".{LINK}-trial"
+    try:
+        trial.unlink(missing_ok=True)
+        trial.symlink_to(_ROOT)
+        trial.unlink()
+    except OSError as problem:
+        raise PublicationError(
+            f"{home} cannot be published in: {problem.strerror}. published is a symbolic link there, "
+            "which this file "
+            "system does not take: use another one for CLIENTELE_HOME. Nothing was changed."
+        ) from None
+
+
+def _check_link(home: Path) -> Path:
     link = home / LINK
     if link.exists() and not link.is_symlink():
         raise PublicationError(
             f"{link} is not a link to a publication: move it away, it would be overwritten"
+            + (". A volume is mounted there: mount it at its parent folder" if link.is_mount() else "")
         )
+    return link
+
+
+def _point(home: Path, folder: Path) -> Path:
+    link = _check_link(home)
     fresh = home / f".{LINK}-next"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.relative_to(home))
