@@ -231,3 +231,14 @@
     {#- Has tables in their files, where sizes can be read. DuckDB does it when it is closed, and so a moment later anyway. -#}
     {{ return(adapter.dispatch('write_out', 'clientele')()) }}
 {% endmacro %}
+
+
+{% macro tell_telemetry(results) %}
+    {#- on-run-end, last: figures for those who watch, and a word when something is wrong. Names of nodes, no message: an
+        engine's may quote a row. -#}
+    {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
+        {%- set failed = results | rejectattr('status', 'in', ['success', 'pass', 'warn', 'no-op', 'skipped'])
+            | map(attribute='node.name') | list -%}
+        {{ adapter.dispatch('tell_telemetry', 'clientele')(failed, clientele._lines_taken_in(results)) }}
+    {%- endif -%}
+{% endmacro %}

@@ -44,6 +44,7 @@
         'new_days': [1, 3650],
         'loyal_orders': [1, 1000],
         'min_cell_users': [0, 100000],
+        'max_leaving_share': [0, 1],
         'prediction_heads': 'heads',
         'events_retention_months': [1, 600],
         'inactive_profile_months': [1, 600],

@@ -155,7 +155,7 @@ def _build(folder: Path, patterns: list[str], given: dict) -> list[str]:
     )
     ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if ran.returncode:
-        raise CheckError(f"The files could not be tried:\n{ran.stdout.strip()}")
+        raise CheckError(f"The files could not be tried. {dbt.sentences(ran.stdout)}")
     return [line for line in ran.stdout.splitlines() if line.strip() and not line.startswith(_SKIPPED)]
 
 

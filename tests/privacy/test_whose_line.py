@@ -16,8 +16,8 @@ import duckdb
 import pytest
 from support import MATERIAL, UP_TO_EVENTS, Event, csv_text
 
+from clientele.ids import normal_text
 from clientele.intake import times
-from clientele.intake.ids import normal_text
 from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
 

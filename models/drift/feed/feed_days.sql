@@ -1,7 +1,7 @@
 {#- Grain: one day (UTC) with events: how many, in how many hours, and what is usual, which is the median of the 28
     days before it. Late data: made from the counts of all days, as feed_kinds is. -#}
 {% set limits = clientele.feed_limits() %}
-{% set days_apart = dbt.datediff('before.event_date', 'days.event_date', 'day') %}
+{% set days_apart = dbt.datediff('earlier.event_date', 'days.event_date', 'day') %}
 
 with
 
@@ -14,32 +14,37 @@ days as (
     from {{ ref('daily_events') }}
 ),
 
-usual as (
+before as (
     select
         days.event_date,
-        count(*) as n_days,
-        {{ clientele.median('before.n_events') }} as n_events,
-        -- a weekday may be quiet every week, and a week may be loud
-        min(case when mod({{ days_apart }}, 7) = 0 then before.n_events end) as least_of_weekday
+        earlier.n_events,
+        earlier.n_hours,
+        {{ days_apart }} as days_apart
     from days
-    inner join days as before
+    inner join days as earlier
         on
-            before.event_date >= {{ dbt.dateadd('day', -limits['days'], 'days.event_date') }}
-            and before.event_date < days.event_date
-    group by days.event_date
+            earlier.event_date >= {{ dbt.dateadd('day', -limits['days'], 'days.event_date') }}
+            and earlier.event_date < days.event_date
 ),
 
--- apart: Redshift works out one median in a select
+usual as (
+    select
+        event_date,
+        count(*) as n_days,
+        {{ clientele.median('n_events') }} as n_events,
+        -- a weekday may be quiet every week, and a week may be loud
+        min(case when mod(days_apart, 7) = 0 then n_events end) as least_of_weekday
+    from before
+    group by event_date
+),
+
+-- Redshift works out one median a query
 usual_hours as (
     select
-        days.event_date,
-        {{ clientele.median('before.n_hours') }} as n_hours
-    from days
-    inner join days as before
-        on
-            before.event_date >= {{ dbt.dateadd('day', -limits['days'], 'days.event_date') }}
-            and before.event_date < days.event_date
-    group by days.event_date
+        event_date,
+        {{ clientele.median('n_hours') }} as n_hours
+    from before
+    group by event_date
 ),
 
 joined as (

@@ -43,18 +43,34 @@ moments as (
     select starts_on as compared_from from counted where starts_on is not null
 ),
 
-usual as (
+before as (
     select
         moments.compared_from,
-        count(levels.median_price) as n_price_days,
-        {{ clientele.median('levels.median_price') }} as usual_price,
-        avg(levels.share_left_out) as usual_share_left_out
+        levels.median_price,
+        levels.share_left_out
     from moments
     inner join levels
         on
             levels.event_date >= {{ dbt.dateadd('day', -limits['days'], 'moments.compared_from') }}
             and levels.event_date < moments.compared_from
-    group by moments.compared_from
+),
+
+usual as (
+    select
+        compared_from,
+        count(median_price) as n_price_days,
+        {{ clientele.median('median_price') }} as usual_price
+    from before
+    group by compared_from
+),
+
+-- Redshift works out one median a query
+usual_shares as (
+    select
+        compared_from,
+        {{ clientele.median('share_left_out') }} as usual_share_left_out
+    from before
+    group by compared_from
 ),
 
 known as (
@@ -91,7 +107,7 @@ select
     anchored.median_price,
     usual.usual_price,
     anchored.share_left_out,
-    usual.usual_share_left_out,
+    usual_shares.usual_share_left_out,
     cast(anchored.age_days as bigint) as age_days,
     feed_days.shop_events,
     feed_days.usual_events,
@@ -117,11 +133,12 @@ select
     feed_days.follows_missing_days,
     coalesce(
         anchored.share_left_out
-        > usual.usual_share_left_out * {{ limits['left_out_factor'] }} + {{ limits['left_out_more'] }}, false
+        > usual_shares.usual_share_left_out * {{ limits['left_out_factor'] }} + {{ limits['left_out_more'] }}, false
     ) as is_much_left_out,
     coalesce(news.is_stale and anchored.event_date = news.newest_date, false) as is_stale
 from anchored
 left join {{ ref('feed_days') }} as feed_days on anchored.event_date = feed_days.event_date
 left join usual on anchored.compared_from = usual.compared_from
+left join usual_shares on anchored.compared_from = usual_shares.compared_from
 left join missing_kinds on anchored.event_date = missing_kinds.event_date and missing_kinds.place = 1
 cross join news

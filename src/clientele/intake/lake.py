@@ -21,7 +21,7 @@ import stat
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import asdict, dataclass, fields, replace
@@ -57,6 +57,7 @@ _TEXTS = tuple(f"{kind}{packed}" for kind in (".csv", ".tsv") for packed in _PAC
 _SUFFIXES = (*_TEXTS, ".parquet", ".zip")
 _HIVE_FOLDER = re.compile(r"([A-Za-z_]\w*)=(.*)")
 _MAX_NAMED = 5
+_MAX_SHOWN = 64  # characters of a name from outside
 _BLOCK_BYTES = 4 * 2**20
 _HEAD_BYTES = 64 * 2**10
 _WORKERS = 2
@@ -64,9 +65,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _PARQUET_MAGIC = b"PAR1"
 # DuckDB's own default for max_line_size; a larger value makes it allocate larger buffers.
 _DEFAULT_LINE_BYTES = 2_000_000
-# A scan of whole lines needs a delimiter that is in no line: a control character, or else a code point that
-# Unicode bars from text.
-_DELIMITERS = ("\x01", "\U0010ffff")
+# A scan of whole lines needs a delimiter that is in no line: a control character, or else one of the code
+# points that Unicode bars from text. They are several, so that no single event refuses its file.
+_DELIMITERS = ("\x01", *map(chr, (0x10FFFF, 0x10FFFE, 0xFFFFF, 0xFFFFE, 0xEFFFF, 0xEFFFE, 0xDFFFF)))
 _BYTE_MARK = codecs.BOM_UTF8
 
 
@@ -282,10 +283,11 @@ def _tell_what_is_passed_over(found: list[FileFacts], say: Callable[[str], None]
             by_columns.setdefault(facts.passed_over, []).append(facts.file_name)
     for columns, names in by_columns.items():
         what = "column" if len(columns) == 1 else "columns"
-        say(f"clientele: {what} {', '.join(columns)} passed over in {_listed(names)}")
+        shown = _listed([name[:_MAX_SHOWN] for name in columns])
+        say(f"clientele: {what} {shown} passed over in {_listed(names)}")
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = len(names) - _MAX_NAMED
     return ", ".join(names[:_MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
@@ -477,7 +479,7 @@ def _read(facts: FileFacts, source: _Hashed, header: Header) -> FileFacts:
         reader_path=glob.escape(facts.file_path),
     )
     if seen.reader_delimiter is None:
-        raise _Refusal("holds both U+0001 and U+10FFFF, which belong in no text")
+        raise _Refusal("holds U+0001 and U+10FFFF and six others that belong in no text")
     if not seen.n_lines:
         return _empty(replace(seen, column_positions=tuple(range(len(COLUMNS)))), "holds no line")
     columns = header.of_text(text.first_lines(seen.reader_new_line), _hive_values(facts.file_path))
