@@ -101,7 +101,9 @@ def record(manifest: Mapping[str, Any]) -> str:
         "| Registers of requests, which no build makes | "
         "vault.objections: ids of who objects, until withdrawn. "
         "vault.erasure_requests, vault.named_subjects: ids until the request is carried out. "
-        "vault.tombstones: a keyed hash of who was erased, no id |",
+        "vault.tombstones: a keyed hash of who was erased, no id. "
+        "vault.destination_ledger: pseudonyms of who was sent to which destination, until a removal is "
+        "acknowledged. vault.exports: counts |",
         "| Special categories (Article 9) | None asked for; purchases may allow conclusions, see the DPIA |",
         "| Automated decisions (Article 22) | None: a segment is a description *[confirm for every use]* |",
         "| Transfers to third countries | None by this software *[the region of your cloud]* |",

@@ -12,7 +12,7 @@
                 ~ "shop_events, usual_events, shop_hours, usual_hours, n_missing_days, share_left_out, usual_share_left_out, n_days_without_news, "
                 ~ "case when " ~ clientele.is_recent_feed(feed) ~ " then 1 else 0 end as is_recent from " ~ feed
                 ~ " where " ~ clientele.feed_alarms()[alarm] ~ " and (" ~ clientele.is_recent_feed(feed)
-                ~ " or load_id = (select max(load_id) from " ~ feed ~ ")) order by event_date desc, file_id desc"
+                ~ " or load_id > " ~ clientele.load_before_this_run() ~ ") order by event_date desc, file_id desc"
             ).rows -%}
             {%- if days -%}
                 {%- set holds = alarm in held and days[0]['is_recent'] == 1 -%}

@@ -360,6 +360,119 @@ def restore(folder: Path, home: Path, register: Path | None, ignore_register: bo
     click.echo("Build once: files that came since the backup are read again.")
 
 
+# --- audiences
+
+
+@main.group()
+def audiences() -> None:
+    """Look at the audiences of audiences/*.yml (docs/campaigns.md)."""
+
+
+@audiences.command("list")
+@_HOME
+def list_audiences(home: Path) -> None:
+    """List them, as of the last build: whether each may be used, and why not."""
+    from clientele.activation.ledger import Ledger
+    from clientele.runtime import locking, warehouses
+
+    with locking.held(home), warehouses.opened(home) as warehouse:
+        for one in Ledger(warehouse).audiences().values():
+            click.echo(f"{one.name}: {one.status}. {one.label}: {one.purpose}. {one.reason}".rstrip())
+
+
+@audiences.command("check")
+def check_audiences() -> None:
+    """Say what is wrong with their files, with the line."""
+    from clientele.activation.places import line_of
+
+    problems = [json.loads(line) for line in _told("tell_audience_problems").splitlines() if line[:1] == "{"]
+    names = problems.pop()["audiences"]
+    for found in problems:
+        path = Path(os.environ.get("DBT_PROJECT_DIR", "")) / found["file"]
+        line = line_of(path, found["audience"], found["place"]) if path.exists() else 1
+        click.echo(f"{found['file']}:{line}: {found['audience']}, {found['place']}: {found['problem']}")
+    if problems:
+        sys.exit(1)
+    click.echo(f"{len(names)} audience(s), nothing wrong: {', '.join(names)}")
+
+
+@audiences.command()
+@click.option("--audience", default="", help="Only this one; all when not said.")
+def preview(audience: str) -> None:
+    """Count them as their files are now, without a build: sizes, revenue bands, overlaps; no ids.
+
+    What fewer than min_cell_users customers share is left out.
+    """
+    click.echo(_told("preview_audiences", audience=audience), nl=False)
+
+
+def _told(operation: str, **arguments: str) -> str:
+    """Return what an operation prints; its errors are dbt's to say."""
+    from clientele.runtime import dbt
+
+    command = dbt.command("--quiet", "run-operation", operation, "--args", json.dumps(arguments))
+    ran = subprocess.run(command, env=dbt.environment(), stdout=subprocess.PIPE, text=True, check=False)
+    if ran.returncode:
+        click.echo(ran.stdout, nl=False)
+        sys.exit(ran.returncode)
+    return ran.stdout
+
+
+@main.command()
+@_HOME
+@click.option("--audience", help="Only this one; all when not said.")
+@click.option("--destination", help="Only there; everywhere when not said.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and change nothing.")
+@click.option("--allow-leaving", is_flag=True, help="Go on though more would leave than is usual.")
+def activate(
+    home: Path, audience: str | None, destination: str | None, dry_run: bool, allow_leaving: bool
+) -> None:
+    """Tell destinations who came to audiences and who left.
+
+    Since the last export that each has acknowledged. What failed is sent again by the next run.
+    """
+    from clientele.activation import destinations, exports, ledger
+    from clientele.runtime import fits, locking, publishing, warehouses
+
+    manifest = fits.manifest_of(Path(os.environ.get("DBT_TARGET_PATH") or "target"))
+    places = destinations.configured(manifest, home, os.environ)
+    all_well = True
+    with locking.held(home), warehouses.opened(home) as warehouse:
+        for outcome in exports.activate(
+            ledger.Ledger(warehouse),
+            places,
+            audience=audience,
+            destination=destination,
+            dry_run=dry_run,
+            allow_leaving=allow_leaving,
+        ):
+            click.echo(outcome.described())
+            all_well &= outcome.is_well
+        publishing.show_exports(home)
+    if not all_well:
+        sys.exit(1)
+
+
+@main.command("export-audience")
+@_HOME
+@click.argument("audience")
+@click.option("--purpose", required=True, help="What the ids are for; it is kept with the record.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="File, readable by you alone.")
+def export_audience(home: Path, audience: str, purpose: str, output: Path) -> None:
+    """Write the shop's own ids of an audience's members.
+
+    They leave the vault with this file: delete it after its use.
+    """
+    from clientele.activation import exports, ledger
+    from clientele.privacy import rights
+    from clientele.runtime import locking, warehouses
+
+    with locking.held(home), warehouses.opened(home) as warehouse:
+        found = exports.user_ids(ledger.Ledger(warehouse), audience, purpose)
+    rights.write_privately(output, "".join(f"{line}\n" for line in ["user_id", *found]))
+    click.echo(f"{len(found):,} ids written to {output}, readable by you alone. Delete it after its use.")
+
+
 # --- publications and evaluation
 
 
@@ -403,6 +516,45 @@ def report(home: Path) -> None:
         click.echo(f"written to {link / page}")
     if not charts.is_available():
         click.echo("Tables only: charts need the extra clientele[report].")
+
+
+@main.command()
+@_HOME
+def describe(home: Path) -> None:
+    """Describe the data: print tables, and write a page of them."""
+    from clientele.report import PAGES, description, render
+    from clientele.runtime import locking, publishing
+
+    with locking.held(home):
+        description.show(home)
+    folder = publishing.current(home)
+    pages = {
+        f"report/{file}": render(folder, language, "data") for language, file in PAGES["data"][1].items()
+    }
+    link = publishing.put_pages(home, pages)
+    for page in pages:
+        click.echo(f"written to {link / page}")
+
+
+@main.command()
+@_HOME
+def dossier(home: Path) -> None:
+    """Write ten pages for a general management: HTML, and PDF where a Chromium is installed."""
+    from clientele.report import PAGES, printing, render
+    from clientele.runtime import publishing
+
+    folder = publishing.current(home)
+    pages: dict[str, str | bytes] = {}
+    for language, file in PAGES["dossier"][1].items():
+        page = render(folder, language, "dossier")
+        pages[f"report/{file}"] = page
+        if (printed := printing.to_pdf(page)) is not None:
+            pages[f"report/{Path(file).with_suffix('.pdf')}"] = printed
+    link = publishing.put_pages(home, pages)
+    for name in pages:
+        click.echo(f"written to {link / name}")
+    if not any(name.endswith(".pdf") for name in pages):
+        click.echo("No PDF: that needs a Chromium. Print the page from a browser; it has styles for A4.")
 
 
 @main.command()

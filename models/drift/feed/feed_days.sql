@@ -1,7 +1,7 @@
-{#- Grain: one day (UTC) with events: how many, in how many hours, and what is usual, which is the median of the 28 days
-    before it. Late data: made from the counts of all days, as feed_kinds is. -#}
+{#- Grain: one day (UTC) with events: how many, in how many hours, and what is usual, which is the median of the 28
+    days before it. Late data: made from the counts of all days, as feed_kinds is. -#}
 {% set limits = clientele.feed_limits() %}
-{% set days_apart = dbt.datediff('before.event_date', 'days.event_date', 'day') %}
+{% set days_apart = dbt.datediff('earlier.event_date', 'days.event_date', 'day') %}
 
 with
 
@@ -14,20 +14,37 @@ days as (
     from {{ ref('daily_events') }}
 ),
 
-usual as (
+before as (
     select
         days.event_date,
-        count(*) as n_days,
-        {{ clientele.median('before.n_events') }} as n_events,
-        {{ clientele.median('before.n_hours') }} as n_hours,
-        -- a weekday may be quiet every week, and a week may be loud
-        min(case when mod({{ days_apart }}, 7) = 0 then before.n_events end) as least_of_weekday
+        earlier.n_events,
+        earlier.n_hours,
+        {{ days_apart }} as days_apart
     from days
-    inner join days as before
+    inner join days as earlier
         on
-            before.event_date >= {{ dbt.dateadd('day', -limits['days'], 'days.event_date') }}
-            and before.event_date < days.event_date
-    group by days.event_date
+            earlier.event_date >= {{ dbt.dateadd('day', -limits['days'], 'days.event_date') }}
+            and earlier.event_date < days.event_date
+),
+
+usual as (
+    select
+        event_date,
+        count(*) as n_days,
+        {{ clientele.median('n_events') }} as n_events,
+        -- a weekday may be quiet every week, and a week may be loud
+        min(case when mod(days_apart, 7) = 0 then n_events end) as least_of_weekday
+    from before
+    group by event_date
+),
+
+-- Redshift works out one median a query
+usual_hours as (
+    select
+        event_date,
+        {{ clientele.median('n_hours') }} as n_hours
+    from before
+    group by event_date
 ),
 
 joined as (
@@ -37,11 +54,12 @@ joined as (
         days.n_hours as shop_hours,
         cast(coalesce(usual.n_days, 0) as bigint) as n_days_before,
         usual.n_events as usual_events,
-        usual.n_hours as usual_hours,
+        usual_hours.n_hours as usual_hours,
         least(coalesce(usual.least_of_weekday, usual.n_events), usual.n_events) as low_events,
         coalesce({{ dbt.datediff('days.day_before', 'days.event_date', 'day') }} - 1, 0) as n_missing_days
     from days
     left join usual on days.event_date = usual.event_date
+    left join usual_hours on days.event_date = usual_hours.event_date
 )
 
 select

@@ -1,7 +1,7 @@
-{#- Grain: one file and day (UTC) with events in it: what came, what is usual, and which alarms that raises. A file is compared
-    with the 28 days before it, so that a whole month of faults is not compared with itself; the shop's first file, with the
-    days before each of its days. Late data: made whole in each build from counts, so a file that comes late, or a correction,
-    changes the days it touches; only is_stale asks the clock. -#}
+{#- Grain: one file and day (UTC) with events in it: what came, what is usual, and which alarms that raises. A file
+    is compared with the 28 days before it, so that a whole month of faults is not compared with itself; the shop's
+    first file, with the days before each of its days. Late data: made whole in each build from counts, so a file
+    that comes late, or a correction, changes the days it touches; only is_stale asks the clock. -#}
 {% set limits = clientele.feed_limits() %}
 
 with
@@ -29,7 +29,8 @@ levels as (
     -- of a day, over its files
     select
         event_date,
-        {{ clientele.median('case when n_event_lines >= ' ~ limits['price_lines'] ~ ' then median_price end') }} as median_price,
+        {{ clientele.median('case when n_event_lines >= ' ~ limits['price_lines'] ~ ' then median_price end') }}
+            as median_price,
         sum(share_left_out * n_event_lines) / sum(n_event_lines) as share_left_out
     from counted
     where n_event_lines > 0
@@ -42,18 +43,34 @@ moments as (
     select starts_on as compared_from from counted where starts_on is not null
 ),
 
-usual as (
+before as (
     select
         moments.compared_from,
-        count(levels.median_price) as n_price_days,
-        {{ clientele.median('levels.median_price') }} as usual_price,
-        {{ clientele.median('levels.share_left_out') }} as usual_share_left_out
+        levels.median_price,
+        levels.share_left_out
     from moments
     inner join levels
         on
             levels.event_date >= {{ dbt.dateadd('day', -limits['days'], 'moments.compared_from') }}
             and levels.event_date < moments.compared_from
-    group by moments.compared_from
+),
+
+usual as (
+    select
+        compared_from,
+        count(median_price) as n_price_days,
+        {{ clientele.median('median_price') }} as usual_price
+    from before
+    group by compared_from
+),
+
+-- Redshift works out one median a query
+usual_shares as (
+    select
+        compared_from,
+        {{ clientele.median('share_left_out') }} as usual_share_left_out
+    from before
+    group by compared_from
 ),
 
 known as (
@@ -90,7 +107,7 @@ select
     anchored.median_price,
     usual.usual_price,
     anchored.share_left_out,
-    usual.usual_share_left_out,
+    usual_shares.usual_share_left_out,
     cast(anchored.age_days as bigint) as age_days,
     feed_days.shop_events,
     feed_days.usual_events,
@@ -103,7 +120,8 @@ select
     news.n_days_without_news,
     missing_kinds.event_type is not null as is_kind_missing,
     coalesce(
-        anchored.n_event_lines >= {{ limits['price_lines'] }} and usual.n_price_days >= {{ limits['price_days_at_least'] }}
+        anchored.n_event_lines >= {{ limits['price_lines'] }}
+        and usual.n_price_days >= {{ limits['price_days_at_least'] }}
         and (
             anchored.median_price > usual.usual_price * {{ clientele.setting('feed_price_factor') }}
             or anchored.median_price * {{ clientele.setting('feed_price_factor') }} < usual.usual_price
@@ -114,11 +132,13 @@ select
     feed_days.is_day_cut and anchored.age_days > 0 as is_day_cut,
     feed_days.follows_missing_days,
     coalesce(
-        anchored.share_left_out > usual.usual_share_left_out * {{ limits['left_out_factor'] }} + {{ limits['left_out_more'] }}, false
+        anchored.share_left_out
+        > usual_shares.usual_share_left_out * {{ limits['left_out_factor'] }} + {{ limits['left_out_more'] }}, false
     ) as is_much_left_out,
     coalesce(news.is_stale and anchored.event_date = news.newest_date, false) as is_stale
 from anchored
 left join {{ ref('feed_days') }} as feed_days on anchored.event_date = feed_days.event_date
 left join usual on anchored.compared_from = usual.compared_from
+left join usual_shares on anchored.compared_from = usual_shares.compared_from
 left join missing_kinds on anchored.event_date = missing_kinds.event_date and missing_kinds.place = 1
 cross join news

@@ -33,7 +33,17 @@ from clientele import __version__
 from clientele.ids import normal_text
 from clientele.intake import formats, lake, mending, times
 from clientele.privacy import keys, rights
-from clientele.runtime import generations, locking, modes, publishing, rewriting, stopping
+from clientele.runtime import (
+    generations,
+    locking,
+    memory,
+    modes,
+    publishing,
+    rewriting,
+    stopping,
+    telemetry,
+    views,
+)
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -56,6 +66,18 @@ class Plugin(BasePlugin):
                 raise DbtRuntimeError(
                     f"CLIENTELE_HOME: the folder {home} cannot be made: {error.strerror}."
                 ) from None
+            which = getattr(get_flags(), "WHICH", None)
+            if which in ("build", "run", "retry"):
+                telemetry.begin(home, which)
+                atexit.register(
+                    telemetry.end_unended, home, "it ended before its end was told: see what dbt said"
+                )
+                stopping.before_the_end(lambda name: telemetry.end_unended(home, f"stopped by {name}"))
+            if which == "build":
+                try:
+                    publishing.check_place(home)
+                except publishing.PublicationError as problem:
+                    raise DbtRuntimeError(str(problem)) from None
             modes.make_private(home, getattr(get_flags(), "LOG_PATH", None))
             try:
                 locking.take(home)
@@ -70,7 +92,12 @@ class Plugin(BasePlugin):
             atexit.register(rewriting.give_back, home / "batch.duckdb")
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
-        """Open the warehouse before dbt-duckdb does: only here can it be explained when that fails."""
+        """Open the warehouse before dbt-duckdb does: only here can it be explained when this fails.
+
+        In a container DuckDB keeps to the container's memory, unless CLIENTELE_MEMORY says otherwise.
+        """
+        if not os.environ.get("CLIENTELE_MEMORY"):
+            config["memory_limit"] = memory.for_duckdb(config.get("memory_limit", "3GB"))
         with _explained(creds.path):
             self._opened = duckdb.connect(creds.path, config=config)
 
@@ -108,6 +135,7 @@ class Plugin(BasePlugin):
             return
         conn.create_function("clientele_next_user_key", _next_user_key(), [text], text)
         for name, function, arguments in (
+            ("clientele_run_ended", self._run_ended, [text]),
             ("clientele_version", lambda: __version__, []),
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text, text]),
@@ -178,6 +206,9 @@ class Plugin(BasePlugin):
         formats.unpack(path, packed, target)
         return str(target)
 
+    def _run_ended(self, facts: str) -> str:
+        return "\n".join(telemetry.end(self._home, json.loads(facts)))
+
     def _start_republication(self) -> str:
         return json.dumps(rewriting.start_publications(self._home))
 
@@ -236,6 +267,7 @@ def _take_over_publication(folder: str, name: str, contents: str) -> str:
 
 
 def _finish_publication(folder: str) -> str:
+    views.write(Path(folder))
     return str(publishing.finish(Path(folder)))
 
 

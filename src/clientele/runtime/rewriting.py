@@ -79,6 +79,8 @@ def start_publications(home: Path) -> list[dict[str, str]]:
                 first = pairs.setdefault(publishing._sha256(path), pair)
                 if first is not pair:
                     same[pair["new"]] = first["new"]
+            elif path.is_symlink():  # to exported audiences
+                (fresh / path.name).symlink_to(path.readlink())
             elif path.is_dir():  # pages, which name nobody
                 shutil.copytree(path, fresh / path.name)
             else:
@@ -152,7 +154,8 @@ def _mark(home: Path, published: str | None) -> None:
     old = publishing._folders(home / publishing._ROOT)
     plan = {"replaced": [path.name for path in old], "published": published}
     for path in folder.rglob("*"):
-        publishing._sync(path)
+        if not path.is_symlink():
+            publishing._sync(path)
     draft = folder / f".{_MARKER}"
     draft.write_text(json.dumps(plan))
     publishing._sync(draft)
