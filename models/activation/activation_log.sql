@@ -1,5 +1,5 @@
-{#- Grain: one export of an audience to a destination. Read from the vault's register in each build; `clientele activate`
-    writes there. -#}
+{#- Grain: one export of an audience to a destination. Read from the vault's register in each build; the command
+    `clientele activate` writes there. -#}
 
 with
 

@@ -21,7 +21,7 @@ told as (
         audience,
         user_key,
         change_number,
-        change,
+        change_kind,
         row_number() over (partition by audience, user_key order by change_number desc nulls last) as place
     from {{ this }}
     {%- else -%}
@@ -29,7 +29,7 @@ told as (
         cast(null as varchar(64)) as audience,
         cast(null as varchar(32)) as user_key,
         cast(null as bigint) as change_number,
-        cast(null as varchar(8)) as change,
+        cast(null as varchar(8)) as change_kind,
         cast(null as bigint) as place
     from moment
     where 1 = 0
@@ -41,7 +41,7 @@ numbers as (
 ),
 
 members as (
-    select audience, user_key from told where place = 1 and change = 'added'
+    select audience, user_key from told where place = 1 and change_kind = 'added'
 ),
 
 matches as (
@@ -57,7 +57,7 @@ changes as (
     select
         matches.audience,
         matches.user_key,
-        'added' as change
+        'added' as change_kind
     from matches
     left join members on matches.audience = members.audience and matches.user_key = members.user_key
     where members.user_key is null
@@ -65,7 +65,7 @@ changes as (
     select
         members.audience,
         members.user_key,
-        'removed' as change
+        'removed' as change_kind
     from members
     left join matches on members.audience = matches.audience and members.user_key = matches.user_key
     where matches.user_key is null
@@ -76,7 +76,7 @@ final as (
         changes.audience,
         changes.user_key,
         cast(numbers.change_number as bigint) as change_number,
-        cast(changes.change as varchar(8)) as change,
+        cast(changes.change_kind as varchar(8)) as change_kind,
         moment.as_of_date
     from changes
     cross join numbers

@@ -19,12 +19,17 @@ standing as (
 
 {{ clientele.human_event_ctes() }},
 
+own_brands as (
+    select distinct lower(brand) as own_brand from {{ ref('own_brands') }}
+),
+
 families as (
     select
-        product_id,
-        category_family,
-        case when lower(brand) in (select lower(brand) from {{ ref('own_brands') }}) then 1 else 0 end as is_own
-    from {{ ref('product_families') }}
+        products.product_id,
+        products.category_family,
+        case when own_brands.own_brand is not null then 1 else 0 end as is_own
+    from {{ ref('product_families') }} as products
+    left join own_brands on lower(products.brand) = own_brands.own_brand
 ),
 
 own_families as (

@@ -7,7 +7,7 @@ told as (
     select
         audience,
         user_key,
-        change,
+        change_kind,
         as_of_date,
         row_number() over (partition by audience, user_key order by change_number desc nulls last) as place
     from {{ ref('audience_changes') }}
@@ -19,7 +19,7 @@ final as (
         user_key,
         as_of_date as since_date
     from told
-    where place = 1 and change = 'added'
+    where place = 1 and change_kind = 'added'
 )
 
 select * from final

@@ -9,11 +9,12 @@ members as (
 final as (
     select
         members.audience,
-        others.audience as other_audience,
+        also_members.audience as other_audience,
         cast(count(*) as bigint) as n_members
     from members
-    inner join members as others on members.user_key = others.user_key and members.audience < others.audience
-    group by members.audience, others.audience
+    inner join members as also_members
+        on members.user_key = also_members.user_key and members.audience < also_members.audience
+    group by members.audience, also_members.audience
 ),
 
 publishable as (

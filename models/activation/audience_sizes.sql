@@ -15,11 +15,11 @@ moment as (
 
 spent as (
     select
-        users.user_key,
+        customers.user_key,
         visits.n_orders,
         visits.revenue
     from {{ ref('customer_visits') }} as visits
-    inner join {{ ref('users') }} as users on visits.user_sk = users.user_sk
+    inner join {{ ref('users') }} as customers on visits.user_sk = customers.user_sk
     where {{ clientele.may_be_profiled('visits.user_sk') }}
 ),
 

@@ -108,7 +108,7 @@ final as (
         cast(case status
             when 'expired' then 'Its last day is over: give it a later one (expires), or remove it.'
             when 'unproven_personas'
-                then 'It asks for personas that are not proven: promote the model (seeds/segment_decisions.csv), or ask for something else.'
+                then 'It asks for personas that are not proven: promote the model (seeds/segment_decisions.csv).'
             when 'unknown_persona' then 'It names a persona that the model in force does not have.'
             when 'too_small' then 'Fewer customers meet its conditions than its minimum.'
         end as varchar(256)) as reason

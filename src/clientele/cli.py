@@ -526,13 +526,35 @@ def describe(home: Path) -> None:
     from clientele.runtime import locking, publishing
 
     with locking.held(home):
-        for title, text in description.tables(home):
-            click.echo(f"{title}\n{text}")
+        description.show(home)
     folder = publishing.current(home)
-    pages = {f"report/{file}": render(folder, language, "data") for language, file in PAGES["data"][1].items()}
+    pages = {
+        f"report/{file}": render(folder, language, "data") for language, file in PAGES["data"][1].items()
+    }
     link = publishing.put_pages(home, pages)
     for page in pages:
         click.echo(f"written to {link / page}")
+
+
+@main.command()
+@_HOME
+def dossier(home: Path) -> None:
+    """Write ten pages for a general management: HTML, and PDF where a Chromium is installed."""
+    from clientele.report import PAGES, printing, render
+    from clientele.runtime import publishing
+
+    folder = publishing.current(home)
+    pages: dict[str, str | bytes] = {}
+    for language, file in PAGES["dossier"][1].items():
+        page = render(folder, language, "dossier")
+        pages[f"report/{file}"] = page
+        if (printed := printing.to_pdf(page)) is not None:
+            pages[f"report/{Path(file).with_suffix('.pdf')}"] = printed
+    link = publishing.put_pages(home, pages)
+    for name in pages:
+        click.echo(f"written to {link / name}")
+    if not any(name.endswith(".pdf") for name in pages):
+        click.echo("No PDF: that needs a Chromium. Print the page from a browser; it has styles for A4.")
 
 
 @main.command()

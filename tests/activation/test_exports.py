@@ -97,7 +97,7 @@ class Crm:
     name: str = "crm"
     behaviour: str = "well"
     held: dict[str, set[str]] = field(default_factory=dict)
-    ever_added: set[tuple[str, str]] = field(default_factory=set)
+    ever_sent: set[tuple[str, str]] = field(default_factory=set)
     removed_unknown: list[str] = field(default_factory=list)
     last_export: int = 0
 
@@ -106,17 +106,17 @@ class Crm:
         self.last_export = export.number
         audience = export.audience.name
         held = self.held.setdefault(audience, set())
-        if self.behaviour == "down":
-            raise DeliveryError("crm is down")
         removed = [key for batch in export.removed(3) for key in batch]
         added = [key for batch in export.added(3) for key in batch]
+        self.removed_unknown += [key for key in removed if (audience, key) not in self.ever_sent]
+        self.ever_sent |= {(audience, key) for key in added}
+        if self.behaviour == "down":
+            raise DeliveryError("crm is down")
         if self.behaviour == "half":
             removed, added = removed[: len(removed) // 2 + 1], added[: len(added) // 2]
         for _ in range(2 if self.behaviour == "twice" else 1):
-            self.removed_unknown += [key for key in removed if (audience, key) not in self.ever_added]
             held -= set(removed)
             held |= set(added)
-            self.ever_added |= {(audience, key) for key in added}
             if self.behaviour != "half":
                 told = {key for batch in export.members(3) for key in batch}
                 assert not export.has_additions or told == held

@@ -35,7 +35,9 @@ class Metrics:
 
     def problems(self) -> list[str]:
         """Return what MetricFlow's own checks find wrong."""
-        found = SemanticManifestValidator[PydanticSemanticManifest]().validate_semantic_manifest(self.manifest)
+        found = SemanticManifestValidator[PydanticSemanticManifest]().validate_semantic_manifest(
+            self.manifest
+        )
         return [issue.as_readable_str() for issue in (*found.errors, *found.future_errors)]
 
     def ask(self, *metrics: str, by: Sequence[str] = ()) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support import ROOT, UP_TO_EVENTS, House, parsed
 
+PAPERS = False  # no test here reads what dbt writes about its runs
 SOURCE = ROOT / "src"
 # Names under which SQL reaches key material, and the files of the macros that may hold them.
 KEY_NAMES = re.compile(
@@ -177,7 +178,8 @@ def granted(nodes: Iterable[dict]) -> dict[str, list[dict[str, list[str]]]]:
     return found
 
 
-def test_each_room_is_granted_to_its_readers_and_only_when_asked(house: House):
+def test_each_room_is_granted_to_its_readers_and_only_when_asked(tmp_path):
+    house = House(tmp_path)
     assert {
         str(grants) for grants in granted(node.to_dict() for node in parsed().nodes.values()).values()
     } == {"[{}]"}

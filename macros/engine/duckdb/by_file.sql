@@ -46,6 +46,7 @@
         {%- endfor -%}
         {%- if not lossy -%}{%- set done.value = true -%}{%- endif -%}
     {%- endfor -%}
+    {%- do clientele.number_repeats(target_relation) -%}
     {%- do run_query('select clientele_unpacked(null, null)') -%}
     {%- do run_query("set disabled_optimizers = '" ~ optimizers ~ "'") -%}
     {%- call statement('main') -%} select 1 {%- endcall -%}

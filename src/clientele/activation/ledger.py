@@ -17,6 +17,7 @@ grows with the number of customers stays in the warehouse.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -224,40 +225,57 @@ class Ledger:
             exports have left without an acknowledgement.
         """
         here = f"audience = {_literal(audience.name)} and destination = {_literal(destination)}"
-        wanted = f"(select user_key from marts.audience_members where audience = {_literal(audience.name)})"
-        keys = f"{self.warehouse.vault}.user_keys"
-        # Erased customers have no pseudonym any more, nor has anybody under the one before a rotation.
-        required = (
-            f"(member_key not in (select user_key from {keys}) or member_key in (select keys.user_key "
-            f"from {keys} as keys inner join core.profiling_objections as objections "
-            "on keys.user_sk = objections.user_sk))"
-        )
-        members = f"{here} and standing = 'member'"
-        leaves = f"{members} and member_key not in {wanted} and not {required}"
+        vault = self.warehouse.vault
         number = self.next_number()
-        n_before = self._count(f"select count(*) from {self._table} where {here}")
-        n_required = self._count(f"select count(*) from {self._table} where {here} and {required}")
-        n_leaving = 0 if only_required else self._count(f"select count(*) from {self._table} where {leaves}")
-        n_there = self._count(f"select count(*) from {self._table} where {members} and not {required}")
+        # Erased customers have no pseudonym any more, nor has anybody under the one before a rotation.
+        self.warehouse.execute("drop table if exists clientele_delta")
+        self.warehouse.execute(
+            "create temporary table clientele_delta as select "
+            "coalesce(held.member_key, wanted.user_key) as member_key, "
+            "coalesce(held.standing, 'absent') as standing, "
+            "wanted.user_key is not null as is_wanted, "
+            "held.member_key is not null "
+            "and (keys.user_key is null or objections.user_sk is not null) as is_required "
+            f"from (select member_key, standing from {self._table} where {here}) as held full outer join "
+            "(select user_key from marts.audience_members "
+            f"where audience = {_literal(audience.name)}) as wanted "
+            "on held.member_key = wanted.user_key "
+            f"left join {vault}.user_keys as keys on held.member_key = keys.user_key "
+            "left join core.profiling_objections as objections on keys.user_sk = objections.user_sk"
+        )
+        found = Counter()
+        for standing, is_wanted, is_required, n_keys in self.rows(
+            "select standing, is_wanted, is_required, count(*) from clientele_delta "
+            "group by standing, is_wanted, is_required"
+        ):
+            found[standing, bool(is_wanted), bool(is_required)] = n_keys
+        n_before = sum(n_keys for (standing, *_), n_keys in found.items() if standing != "absent")
+        n_required = sum(n_keys for (*_, is_required), n_keys in found.items() if is_required)
+        n_leaving = 0 if only_required else found["member", False, False]
+        n_there = found["member", False, False] + found["member", True, False]
         is_stopped = n_leaving > audience.max_leaving_share * n_there and not allow_leaving
         has_additions = not only_required and not is_stopped
 
-        marked = f"update {self._table} set export_number = {number}, standing ="
-        self.warehouse.execute(f"{marked} 'leaving' where {here} and standing != 'leaving' and {required}")
+        leaves = ["is_required"]
         if not only_required:
-            # sent and not acknowledged, and not wanted any more
-            self.warehouse.execute(
-                f"{marked} 'leaving' where {here} and standing = 'adding' and member_key not in {wanted}"
-            )
+            leaves.append(
+                "(standing = 'adding' and not is_wanted)"
+            )  # not acknowledged, and not wanted any more
         if has_additions:
-            self.warehouse.execute(f"{marked} 'leaving' where {leaves}")
-            back = f"{here} and standing = 'leaving' and member_key in {wanted} and not {required}"
-            self.warehouse.execute(f"{marked} 'adding' where {back}")
+            leaves.append("(standing = 'member' and not is_wanted)")
+        marked = f"update {self._table} set export_number = {number}, standing ="
+        chosen = f"where {here} and member_key in (select member_key from clientele_delta where"
+        self.warehouse.execute(
+            f"{marked} 'leaving' {chosen} standing in ('adding', 'member') and ({' or '.join(leaves)}))"
+        )
+        if has_additions:
+            self.warehouse.execute(
+                f"{marked} 'adding' {chosen} standing = 'leaving' and is_wanted and not is_required)"
+            )
             self.warehouse.execute(
                 f"insert into {self._table} (destination, audience, member_key, standing, export_number) "
-                f"select {_literal(destination)}, {_literal(audience.name)}, user_key, 'adding', {number} "
-                f"from marts.audience_members where audience = {_literal(audience.name)} "
-                f"and user_key not in (select member_key from {self._table} where {here})"
+                f"select {_literal(destination)}, {_literal(audience.name)}, member_key, 'adding', {number} "
+                "from clientele_delta where standing = 'absent'"
             )
         standings = dict(
             self.rows(f"select standing, count(*) from {self._table} where {here} group by standing")
