@@ -56,7 +56,8 @@ final as (
         coalesce(every_day.n_events = 0, false) as is_missing,
         coalesce(every_day.n_events > 0 and every_day.n_events < 0.25 * n_events_middle.middle, false) as is_short,
         coalesce(
-            every_day.n_events >= 0.25 * n_events_middle.middle and every_day.revenue = 0 and revenue_middle.middle > 0, false
+            every_day.n_events >= 0.25 * n_events_middle.middle
+            and every_day.revenue = 0 and revenue_middle.middle > 0, false
         ) as is_unpaid,
         coalesce(every_day.revenue > 3 * nullif(revenue_middle.middle, 0), false) as is_spike
     from every_day

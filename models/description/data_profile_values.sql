@@ -1,5 +1,5 @@
-{#- Grain: one category code, family or brand of the files: its first and its last month. New after the shop's first month,
-    vanished before its last. Late data: built whole from a table that is kept by month. -#}
+{#- Grain: one category code, family or brand of the files: its first and its last month. New after the shop's first
+    month, vanished before its last. Late data: built whole from a table that is kept by month. -#}
 
 with
 

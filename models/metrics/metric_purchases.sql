@@ -1,5 +1,5 @@
-{#- Grain: purchases of one customer, day, family and kind of brand (own or not), bots' sessions left out: what metrics by
-    family are made of. Own brands are those of seeds/own_brands.csv. -#}
+{#- Grain: purchases of one customer, day, family and kind of brand (own or not), bots' sessions left out: what metrics
+    by family are made of. Own brands are those of seeds/own_brands.csv. -#}
 {{ config(materialized='view') }}
 
 with

@@ -45,8 +45,7 @@ def shop(built_shop: House, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def asked(shop, manifest):
-    with shop.connection() as connection:
-        yield Metrics(manifest, connection)
+    return Metrics(manifest, shop.connection)
 
 
 @pytest.fixture(scope="module")
