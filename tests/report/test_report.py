@@ -163,7 +163,7 @@ def test_the_french_page_is_french(folder, every_page, name):
 
 
 def test_every_text_of_the_pages_is_translated_and_none_is_left_over():
-    asked = {*words.CODES.values(), *words.MEANINGS.values()}
+    asked = {*words.CODES.values(), *words.MEANINGS.values(), *words.ACTIONS.values()}
     asked |= {"not shown", "an earlier persona", "{n} point", "{n} points"}
     for path in Path(page.__file__).parent.glob("templates/*.j2"):
         asked |= {text for _, text in re.findall(r"\b(?:_|say)\(([\"'])(.*?)\1[,)]", path.read_text())}

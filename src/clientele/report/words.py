@@ -9,7 +9,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-__all__ = ["CODES", "MEANINGS", "translation", "typeset"]
+__all__ = ["ACTIONS", "CODES", "MEANINGS", "translation", "typeset"]
 
 CODES = {
     "new_visitor": "New visitor",
@@ -64,6 +64,15 @@ CODES = {
     "revenue_gini": "Revenue: Gini coefficient among buyers",
     "revenue_top_100": "Revenue: share of the hundredth of buyers who spend most",
     "revenue_top_10": "Revenue: share of the tenth of buyers who spend most",
+}
+
+
+# What a customer did, as the copy of the customer's data says it.
+ACTIONS = {
+    "view": "Looked at a product",
+    "cart": "Put a product into the cart",
+    "remove_from_cart": "Took a product out of the cart",
+    "purchase": "Bought a product",
 }
 
 
