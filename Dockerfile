@@ -1,5 +1,7 @@
 # The pipeline in a container: `docker run -v …:/data clientele` is one `dbt build`, and any other dbt command works
 # as well: `docker run … clientele docs generate`. Nothing secret is in it. docs/decisions/0026 says why it is so.
+# The base by digest, which a tag is not: --build-arg PYTHON_IMAGE=python:3.12-slim-bookworm@sha256:… The workflow asks the
+# registry for the digest of the day, builds on that, and writes it into the label below.
 # A private registry: --build-arg PYTHON_IMAGE=registry.example/python:3.12-slim-bookworm@sha256:…
 # A private package index: --secret id=pip,src=pip.conf
 ARG PYTHON_IMAGE=python:3.12-slim-bookworm
@@ -25,9 +27,11 @@ RUN for project in . packages/*/; do \
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
+ARG PYTHON_IMAGE
 LABEL org.opencontainers.image.title="clientele" \
       org.opencontainers.image.description="From files of shop events to named customer segments, in one dbt build" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${PYTHON_IMAGE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 RUN groupadd --gid 10001 clientele \
@@ -39,6 +43,7 @@ COPY --from=environment /app /app
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    PYTHONWARNINGS=ignore::UserWarning:multiprocessing.resource_tracker \
     DBT_PROJECT_DIR=/app \
     DBT_PROFILES_DIR=/app/profiles \
     DBT_TARGET_PATH=/data/target \
@@ -49,8 +54,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     CLIENTELE_HOME=/data/warehouse
 USER 10001:10001
 WORKDIR /data
-# dbt ends in order on an interrupt: it cancels what runs and says what was skipped.
-STOPSIGNAL SIGINT
 HEALTHCHECK --interval=1m --timeout=30s --start-period=1m --retries=3 CMD ["/app/deploy/container/healthcheck"]
 ENTRYPOINT ["/app/deploy/container/entrypoint"]
 CMD ["build"]

@@ -11,14 +11,14 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 
-RIGHTS := erase readmit object withdraw-objection restrict unrestrict export-subject
+RIGHTS := erase readmit object withdraw-objection restrict unrestrict export-subject rectify
 
 # A path may hold blanks, quotes or dollars: it goes through the environment, never into a command's text.
 ifdef EVENTS
 build check: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
-build docs evaluate report rollback $(RIGHTS) requests rotate-key: export CLIENTELE_HOME := $(value HOME_DIR)
+build describe docs dossier evaluate report rollback backup restore $(RIGHTS) requests rotate-key activate export-audience: export CLIENTELE_HOME := $(value HOME_DIR)
 endif
 # Ids of customers go through the environment too: dbt logs its commands.
 ifdef SUBJECT
@@ -28,9 +28,19 @@ ifdef SUBJECTS_FILE
 $(RIGHTS): export CLIENTELE_SUBJECTS_FILE := $(value SUBJECTS_FILE)
 endif
 ifdef OUTPUT
-export-subject: export CLIENTELE_EXPORT_FILE := $(value OUTPUT)
+export-subject export-audience: export CLIENTELE_EXPORT_FILE := $(value OUTPUT)
+rectify: export CLIENTELE_MENDED_FOLDER := $(value OUTPUT)
 endif
-unexport EVENTS HOME_DIR SUBJECT SUBJECTS_FILE OUTPUT
+ifdef CORRECTIONS
+rectify: export CLIENTELE_CORRECTIONS := $(value CORRECTIONS)
+endif
+ifdef AUDIENCE
+export-audience: export CLIENTELE_AUDIENCE := $(value AUDIENCE)
+endif
+ifdef PURPOSE
+export-audience: export CLIENTELE_PURPOSE := $(value PURPOSE)
+endif
+unexport EVENTS HOME_DIR SUBJECT SUBJECTS_FILE OUTPUT CORRECTIONS AUDIENCE PURPOSE
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DBT_PROFILES_DIR := profiles
@@ -100,6 +110,18 @@ unrestrict: $(RUN) ## Lift such a restriction
 export-subject: $(RUN) ## Write all that is held on a customer: make export-subject SUBJECT=<user_id> OUTPUT=copy.json
 	@clientele export-subject
 
+.PHONY: rectify
+rectify: $(RUN) ## Correct lines of a customer in copies of the files: make rectify SUBJECT=<user_id> CORRECTIONS=wrong-and-right.csv OUTPUT=mended
+	@clientele rectify
+
+.PHONY: activate
+activate: $(RUN) ## Tell destinations who came to audiences and who left [HOME_DIR=directory]
+	@clientele activate
+
+.PHONY: export-audience
+export-audience: $(RUN) ## Write the ids of an audience: make export-audience AUDIENCE=<name> PURPOSE='…' OUTPUT=<file>
+	@clientele export-audience "$$CLIENTELE_AUDIENCE" --purpose "$$CLIENTELE_PURPOSE" --output "$$CLIENTELE_EXPORT_FILE"
+
 .PHONY: requests
 requests: $(RUN) ## List the requests of customers that were carried out [HOME_DIR=directory]
 	@clientele requests
@@ -116,9 +138,33 @@ evaluate: $(RUN) ## Judge the personas of a built warehouse and compare other wa
 report: $(RUN) ## Write the pages for people of what is published: published/report/index.html [HOME_DIR=directory]
 	@clientele report
 
+.PHONY: describe
+describe: $(RUN) ## Describe the data of a built warehouse: tables, and a page published/report/data.html [HOME_DIR=directory]
+	@clientele describe
+
+.PHONY: dossier
+dossier: $(RUN) ## Write the ten pages for a general management: published/report/dossier.html and .pdf [HOME_DIR=directory]
+	@clientele dossier
+
 .PHONY: rollback
 rollback: $(RUN) ## Publish the marts before these once more: make rollback [TO=number] [HOME_DIR=warehouse]
 	@clientele rollback $(if $(value TO),--to '$(value TO)')
+
+# Both paths go through the environment, like all others.
+ifdef TO
+backup: export CLIENTELE_BACKUPS := $(value TO)
+endif
+ifdef FROM
+restore: export BACKUP := $(value FROM)
+endif
+.PHONY: backup
+backup: $(RUN) ## Save vault, warehouse and publications of one moment: make backup TO=/other/disk [HOME_DIR=warehouse]
+	@clientele backup --wait 600
+
+.PHONY: restore
+restore: $(RUN) ## Put them back, without who was erased since: make restore FROM=/other/disk/2026… [HOME_DIR=warehouse]
+	@if [ -z "$${BACKUP:-}" ]; then echo "make restore: which backup? clientele backups FOLDER lists them" >&2; exit 2; fi
+	@clientele restore "$$BACKUP"
 
 .PHONY: docs
 docs: $(RUN) ## Write the documentation of all tables as one page: target/static_index.html
@@ -238,6 +284,8 @@ clean: ## Remove everything that make has made, but not your warehouse
 	@find src packages tests tools requirements -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN): requirements/run.lock requirements/installer.lock requirements/install.py pyproject.toml $(wildcard packages/*/pyproject.toml)
+	@$(PYTHON) -c '' 2>/dev/null || { \
+	    echo "make: $(PYTHON) does not start. Install Python 3.11 or later, or name one: make PYTHON=python3.12 …" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "make: $(PYTHON) is older than 3.11. Name a newer one: make PYTHON=python3.12 …" >&2; exit 2; }
 	@$(PYTHON) -m venv --clear $(VENV)

@@ -23,7 +23,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
 from support import Build, House, parsed
+
+from clientele import cli
+from clientele.runtime import rewriting
 
 ANSWER = "breaking.json"
 
@@ -89,6 +93,10 @@ class Breaker(AbstractContextManager):
             Do not kill it there, but wait until the file `go` stands in the house's folder.
         in_function : str
             Kill it when this function of the package ('module:name') is called; `when_done`: when it returns.
+            `nth`: at this call of it, from 0.
+        operation : str
+            Carry out this operation of dbt's instead of a build, or `rollback`, to its end: new files take
+            their place.
         file_bytes : int
             No file may grow beyond this: the disk is full.
         environment : dict
@@ -140,7 +148,7 @@ def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
             os.environ[name] = value
     time.tzset()
     if "in_function" in request:
-        _trap(request["in_function"], request.get("when_done", False))
+        _trap(request["in_function"], request.get("when_done", False), request.get("nth", 0))
     if "file_bytes" in request:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"], resource.RLIM_INFINITY))
@@ -166,19 +174,35 @@ def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
                     time.sleep(0.01)
             statements.append(name)
 
-    built = house.run(*request["arguments"], variables=request.get("variables"), watch=watch, **changed)
+    operation = request.get("operation")
+    if operation == "rollback":
+        built = _rolled_back(house)
+    elif operation:
+        built = house.run(operation, command=("run-operation",), watch=watch, **changed)
+        rewriting.finish(house.home)  # as the end of the process does
+    else:
+        built = house.run(*request["arguments"], variables=request.get("variables"), watch=watch, **changed)
     if "file_bytes" in request:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     answer = {"build": asdict(built), "statements": statements}
     (folder / ANSWER).write_text(json.dumps(answer))
 
 
-def _trap(place: str, when_done: bool) -> None:
+def _rolled_back(house: House) -> Build:
+    ran = CliRunner().invoke(cli.main, ["rollback", "--home", str(house.home)])
+    print(ran.output, ran.exception or "")
+    return Build(ran.exit_code == 0, ran.output, {}, {})
+
+
+def _trap(place: str, when_done: bool, nth: int) -> None:
     module_name, name = place.split(":")
     module = __import__(module_name, fromlist=[name])
     original: Callable[..., Any] = getattr(module, name)
+    calls = iter(range(10**9))
 
-    def trapped(*arguments: Any, **keywords: Any) -> None:
+    def trapped(*arguments: Any, **keywords: Any) -> Any:
+        if next(calls) != nth:
+            return original(*arguments, **keywords)
         if when_done:
             original(*arguments, **keywords)
         kill()

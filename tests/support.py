@@ -32,7 +32,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from clientele.intake.ids import normal_id
+from clientele.ids import normal_id
 from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
 from clientele.runtime import locking, rewriting
@@ -109,6 +109,7 @@ class Event:
             self.category_id or None,
             *(getattr(self, name).strip().lower() or None for name in ("category_code", "brand")),
             Decimal(self.price).quantize(Decimal("0.0001")),
+            None,
             None,
             None,
         )

@@ -27,14 +27,18 @@ PROVENANCE = {
     "line_number",
     "features_hash",
     "fingerprint",
+    "since_date",  # of an audience's members: the build in which they came
 }
 # How the files came, table by table.
 BOOKKEEPING = {
     *("load_marks", "key_epoch", "touched_days", "duplicate_events", "released_duplicates"),
     "shop_books",  # counts the headers of files
+    "feed_health",  # says of each file what it brought
+    # build by build: who came to an audience and who left
+    *("audience_changes", "audience_sizes", "activation_log", "destination_ledger", "exports"),
 }
 # When a run was and how long it took; a ring of keys that each warehouse draws for itself.
-OF_ONE_RUN = {"run_log", "runs", "builds", "key_ring"}
+OF_ONE_RUN = {"run_log", "runs", "builds", "key_ring", "generation"}
 
 DATABASES = ("warehouse", "vault")
 

@@ -25,14 +25,34 @@ PAPER = Path("docs/privacy.md")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SINGLING = "<!-- singling out: begin -->", "<!-- singling out: end -->"
 # What a receipt tells, and what a shop assistant knows: columns of what is published of customers, and the
-# share of buyers who have to share them with four others.
+# share of buyers who have to share them with four others; None where that is measured and not promised.
 KNOWN = {
     "the week of the last order and the revenue": (("last_order_week", "revenue_band"), 0.95),
     "favourite family and brand, price level, the week of the last order": (
         ("favourite_family", "favourite_brand", "price_level", "last_order_week"),
         0.90,
     ),
+    "favourite family and brand, price level, the week of the last visit": (
+        ("favourite_family", "favourite_brand", "price_level", "weeks_since_last"),
+        0.90,
+    ),
+    "all of these": (
+        (
+            "favourite_family",
+            "favourite_brand",
+            "price_level",
+            "weeks_since_last",
+            "last_order_week",
+            "revenue_band",
+        ),
+        None,
+    ),
+    "the weeks of the first and last visit and of the last order, the revenue, the number of orders": (
+        ("first_event_week", "last_event_week", "last_order_week", "revenue_band", "n_orders"),
+        None,
+    ),
 }
+BOUGHT = "a product of the list to buy again, and the week of the last order"
 AT_LEAST = 5
 ROOMS = {
     "vault": "the pipeline",
@@ -81,7 +101,9 @@ def record(manifest: Mapping[str, Any]) -> str:
         "| Registers of requests, which no build makes | "
         "vault.objections: ids of who objects, until withdrawn. "
         "vault.erasure_requests, vault.named_subjects: ids until the request is carried out. "
-        "vault.tombstones: a keyed hash of who was erased, no id |",
+        "vault.tombstones: a keyed hash of who was erased, no id. "
+        "vault.destination_ledger: pseudonyms of who was sent to which destination, until a removal is "
+        "acknowledged. vault.exports: counts |",
         "| Special categories (Article 9) | None asked for; purchases may allow conclusions, see the DPIA |",
         "| Automated decisions (Article 22) | None: a segment is a description *[confirm for every use]* |",
         "| Transfers to third countries | None by this software *[the region of your cloud]* |",
@@ -219,7 +241,7 @@ def _duration(seconds: float) -> str:
 # --- singling out
 
 
-def singled_out(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, float, int, float]]:
+def singled_out(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, float, int, float | None]]:
     """Return how many buyers share with others what somebody may know of them.
 
     Parameters
@@ -231,7 +253,7 @@ def singled_out(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, f
     -------
     list of tuple
         For each kind of knowledge whose columns are published: the kind, buyers, the share of them who are
-        at least `AT_LEAST` alike, the smallest group, and the share that has to be.
+        at least `AT_LEAST` alike, the smallest group, and the share that has to be, None if none has.
     """
     held = connection.execute(
         "select table_name, column_name from information_schema.columns where table_schema = 'marts'"
@@ -242,7 +264,7 @@ def singled_out(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, f
     for kind, (columns, bar) in KNOWN.items():
         if not set(columns) <= where.keys():
             continue
-        tables = sorted({where[column] for column in columns})
+        tables = sorted({where[column] for column in (*columns, "last_order_week")})
         joined = f"marts.{tables[0]}" + "".join(
             f" full join marts.{other} using (user_key)" for other in tables[1:]
         )
@@ -253,6 +275,17 @@ def singled_out(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, f
             f"where {where['last_order_week']}.last_order_week is not null)"
         ).fetchall()[0]
         found.append((kind, n_buyers, share, smallest, bar))
+    if "list_source" in where and "last_order_week" in where:
+        # Of several products somebody knows the one that fewest have.
+        n_buyers, share, smallest = connection.execute(
+            f"select count(*), avg(case when n_alike >= {AT_LEAST} then 1 else 0 end), min(n_alike) from ("
+            "select user_key, min(n_alike) as n_alike from (select user_key, count(*) over "
+            "(partition by product_id, last_order_week) as n_alike from marts.customer_recommendations "
+            f"inner join marts.{where['last_order_week']} using (user_key) "
+            "where kind = 'again' and list_source = 'own_history' and last_order_week is not null) "
+            "group by user_key)"
+        ).fetchall()[0]
+        found.append((BOUGHT, n_buyers, share, smallest, None))
     return found
 
 
@@ -264,8 +297,10 @@ def singling_out(home: Path) -> str:
         "| somebody knows of a buyer | buyers | share with four others | has to be | smallest group |",
         "|---|---|---|---|---|",
         *(
-            f"| {kind} | {n_buyers:,} | {100 * share:.1f} % | {100 * bar:.0f} % | {smallest} |"
+            f"| {kind} | {n_buyers:,} | {100 * share:.1f} % "
+            f"| {f'{100 * bar:.0f} %' if bar else 'not promised'} | {smallest} |"
             for kind, n_buyers, share, smallest, bar in found
+            if n_buyers
         ),
     ]
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 -- The lake: one row per line of the event files in S3. Once per warehouse, as a superuser, before setup.sql:
---   python deploy/redshift/run.py --file deploy/redshift/lake.sql --set location=s3://BUCKET/events/
+--   python deploy/redshift/run.py --file deploy/redshift/lake.sql --set location=s3://BUCKET/events/ \
+--       --set role=arn:aws:iam::ACCOUNT:role/clientele-lake
 -- Not proven on a cluster: smoke.sh counts the lines of a small file before anything is built.
 --
 -- A line is one text: the delimiter is a control character that no event holds, so that no comma or quote cuts a line.
@@ -7,7 +8,7 @@
 
 create external schema if not exists lake
 from data catalog database 'clientele_lake'
-iam_role default
+iam_role :role
 create external database if not exists;
 
 create external table lake.event_lines (

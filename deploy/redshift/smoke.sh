@@ -21,6 +21,9 @@ if [ "$tables" != 0 ]; then echo "smoke.sh: core.events exists here; use a datab
 
 say "3. A synthetic shop goes to the bucket, Spectrum counts its lines"
 python -m shop_simulator "$work" --users "${SMOKE_USERS:-3000}" --months 4 --quiet
+# One line with a byte that is no UTF-8: it must come to the quarantine, and take no other line with it.
+printf '%s\n%s\377\n' "$(head -n 1 "$(ls "$work"/events/*.csv | head -n 1)")" \
+    '2019-11-05 10:00:00 UTC,view,1,1,,brand,1.00,500000001,a' > "$work/events/bad-byte.csv"
 aws s3 cp --recursive --only-show-errors "$work/events" "s3://$BUCKET/events/"
 expected=$(cat "$work"/events/*.csv | wc -l)
 found=$(ask "select count(*) from lake.event_lines")
@@ -28,11 +31,15 @@ if [ "$found" != "$expected" ]; then echo "smoke.sh: $expected lines in the file
 
 say "4. Everything is built, Python models too, and tested"
 clientele redshift-key
-dbt build --target redshift
+publish="{publish_to: 's3://$BUCKET/published'}"
+dbt build --target redshift --vars "$publish"
+bad=$(ask "select count(*) from vault.quarantined_lines where file_name = 'bad-byte.csv' and reason = 'invalid_encoding'")
+if [ "$bad" != 1 ]; then echo "smoke.sh: $bad lines in quarantine for a byte that is no UTF-8, 1 expected" >&2; exit 1; fi
 
-say "5. The same run again changes nothing"
+say "5. Files that are loaded leave the prefix that is scanned, and the same run again changes nothing"
+aws s3 mv --recursive --only-show-errors "s3://$BUCKET/events/" "s3://$BUCKET/loaded/"
 before=$(ask "select count(*), sum(cast(segment_id as bigint)), max(model_version) from marts.user_segments")
-dbt build --target redshift
+dbt build --target redshift --vars "$publish"
 after=$(ask "select count(*), sum(cast(segment_id as bigint)), max(model_version) from marts.user_segments")
 if [ "$before" != "$after" ]; then echo "smoke.sh: $before became $after" >&2; exit 1; fi
 
@@ -46,6 +53,9 @@ ask "select \"schema\", \"table\", diststyle, sortkey1, size, tbl_rows, skew_row
 say "8. What took longest"
 ask "select query_type, elapsed_time / 1000000 as seconds, left(query_text, 60) as begins from sys_query_history
      where start_time > dateadd(hour, -1, getdate()) and status = 'success' order by elapsed_time desc limit 10"
+
+ask "select query_id, scanned_files, returned_rows, returned_bytes, duration / 1000000 as seconds
+     from sys_external_query_detail where start_time > dateadd(hour, -1, getdate()) order by query_id"
 
 say "9. No key material in what the cluster remembers of queries"
 # The texts are searched here: a query that named the key would put it there.
@@ -74,4 +84,14 @@ differing = sum(a != b for a, b in zip(rows, theirs)) + abs(len(rows) - len(thei
 print(f"{len(rows)} customers, {differing} differ")
 sys.exit(differing > 0)
 PYTHON
+
+say "11. What is published can be read back"
+aws s3 cp --only-show-errors "s3://$BUCKET/published/current000" "$work/current"
+folder=$(cut -d '|' -f 1 "$work/current")
+aws s3 cp --recursive --only-show-errors "s3://$BUCKET/published/$folder/user_segments/" "$work/published"
+held=$(ask "select count(*) from marts.user_segments")
+read_back=$(python -c "import duckdb, sys; print(duckdb.sql(f\"from '{sys.argv[1]}/*.parquet'\").count('*').fetchall()[0][0])" "$work/published")
+echo "$read_back customers in the files of $folder"
+if [ "$held" != "$read_back" ]; then echo "smoke.sh: $held customers in marts.user_segments" >&2; exit 1; fi
+
 say "All of it holds. Keep this output: it is the first proof on a cluster."

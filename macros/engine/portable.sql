@@ -1,7 +1,10 @@
 {#- Small differences between the engines, and arithmetic that gives the same digits in any order of rows. -#}
 
 {% macro utc_now() %}
-    {#- The moment of the statement. For the ledger alone: no model reads the clock. -#}
+    {#- The moment of the statement, or that of the var clock. For the ledger, and for what says that nothing has come: no other
+        model reads the clock. -#}
+    {%- set clock = clientele.setting('clock') -%}
+    {%- if clock != 'now' -%}{{- return("cast('" ~ clock ~ "' as timestamp)") -}}{%- endif -%}
     {{- return(adapter.dispatch('utc_now', 'clientele')()) -}}
 {% endmacro %}
 

@@ -5,11 +5,13 @@
         'file_id': 'bigint',
         'load_id': 'bigint',
         'file_path': 'varchar(4096)',
+        'file_identity': 'varchar(4096)',
         'file_name': 'varchar(1024)',
         'sha256': 'varchar(64)',
         'file_bytes': 'bigint',
         'modified_ns': 'bigint',
         'delivered_at': 'timestamp',
+        'judged_at': 'timestamp',
         'file_format': 'varchar(16)',
         'file_compression': 'varchar(16)',
         'column_positions': 'varchar(64)',
@@ -42,7 +44,7 @@
 {% macro file_facts() %}
     {#- What is known of a file by looking at it; kept in the ledger, so that an unchanged file is not looked at again. -#}
     {%- set facts = {} -%}
-    {%- for name, type in clientele.ledger_columns().items() if name not in ['file_id', 'load_id', 'delivered_at', 'status', 'reason'] -%}
+    {%- for name, type in clientele.ledger_columns().items() if name not in ['file_id', 'load_id', 'delivered_at', 'judged_at', 'status', 'reason'] -%}
         {%- do facts.update({name: type}) -%}
     {%- endfor -%}
     {{ return(facts) }}

@@ -10,7 +10,7 @@
         'missing_event_time': 'event_time is empty',
         'bad_event_time': "event_time is no time like '2019-10-01 00:00:00 UTC', ISO 8601, or seconds since 1970 (or thousandths of them)",
         'event_time_too_early': 'event_time is before the var earliest_event_date',
-        'event_time_in_future': 'event_time is more than a day after the build that first saw the file, or after the var latest_event_date',
+        'event_time_in_future': 'event_time is more than a day after the build, or after the var latest_event_date; a later build judges it again',
         'refund': 'the event gives money back, which is not read',
         'unknown_event_type': 'event_type is no word of seeds/event_type_map.csv',
         'missing_user_id': 'user_id is empty',
@@ -30,12 +30,12 @@
 
 {% macro judged_lines(rows) %}
     {#- Typed columns and the reason against each line. `rows`: ten texts per line, with file_id, load_id,
-        delivered_at, line_kind ('event', 'blank'), line_fault, has_nul, is_plain, may_be_long and line_text. Good lines leave
+        judged_at, line_kind ('event', 'blank'), line_fault, has_nul, is_plain, may_be_long and line_text. Good lines leave
         the chain of reasons at its first branch; the others find theirs. -#}
     {%- set latest = clientele.setting('latest_event_date') -%}
     {%- set is_in_time -%}
         {%- if latest == 'none' -%}
-        typed.event_at <= typed.delivered_at + interval '1 day'
+        typed.event_at <= typed.judged_at + interval '1 day'
         {%- else -%}
         typed.event_at < cast('{{ latest }}' as timestamp) + interval '1 day'
         {%- endif -%}
@@ -59,11 +59,12 @@
         judged.event_type,
         judged.product_id,
         judged.category_id,
-        judged.category_code,
-        judged.brand,
+        {{ clientele.without_person('judged.category_code') }} as category_code,
+        {{ clientele.without_person('judged.brand') }} as brand,
         judged.price,
         judged.quantity,
         judged.fraction_ns,
+        cast(null as integer) as repeat_number,
         case
             when judged.fault is null then judged.user_id
             when judged.line_fault is null then {{ clientele.readable_id('judged.user_id_text', clientele.id_kind('user')) }}
@@ -133,7 +134,7 @@
     select
         texts.file_id,
         texts.load_id,
-        texts.delivered_at,
+        texts.judged_at,
         texts.line_kind,
         texts.line_fault,
         texts.has_nul,
@@ -173,7 +174,7 @@
     from (
         -- a step of its own: what follows asks for these more than once
         select
-            {% for column in ['file_id', 'load_id', 'delivered_at', 'line_kind', 'line_fault', 'has_nul', 'may_be_long', 'line_text',
+            {% for column in ['file_id', 'load_id', 'judged_at', 'line_kind', 'line_fault', 'has_nul', 'may_be_long', 'line_text',
                 'event_time_text', 'user_id_text', 'product_id_text', 'price_text', 'quantity_text', 'event_type'] -%}
             rows_read.{{ column }},
             {% endfor -%}

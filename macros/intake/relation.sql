@@ -76,6 +76,7 @@
     from (
         select
             '{{ clientele.setting("events_relation") }}/' || event_day as file_path,
+            event_day as file_identity,
             '{{ clientele.setting("events_relation").split(".")[-1] | replace("ref:", "") }} ' || event_day as file_name,
             md5({{ sums }}) || md5('again ' || {{ sums }}) as sha256,
             sum(length(line_text)) as file_bytes,
@@ -106,7 +107,7 @@
     select
         files.file_id,
         files.load_id,
-        files.delivered_at,
+        files.judged_at,
         'event' as line_kind,
         cast(null as varchar(32)) as line_fault,
         false as has_nul,

@@ -42,11 +42,17 @@
                 {%- do (refusals if row['n_lines'] > refuse * row['n_judged'] else messages).append(message) -%}
             {%- endif -%}
         {%- endfor -%}
+        {%- for file in clientele.files_of_other_days(this) -%}
+            {%- do refusals.append(
+                file['new_path'] ~ ' has the name of ' ~ file['old_path'] ~ ', which was read before, and would take its place with'
+                ~ " none of its days. Where it is another file, name the folder above both with a pattern, such as 'above/*/name.csv'"
+            ) -%}
+        {%- endfor -%}
         {%- do clientele._tell_about_spellings(messages) -%}
         {%- if refusals and clientele.setting('on_refused_file') == 'fail' -%}
             {{ exceptions.raise_compiler_error(
                 'Nothing was loaded.\n- ' ~ refusals[:20] | join('\n- ') ~ ('\n- and ' ~ (refusals | length - 20) ~ ' more' if refusals | length > 20)
-                ~ "\nMend or remove what is named above. To load the lines that can be read: --vars '{quarantine_refuse_share: 1}'."
+                ~ "\nMend or remove what is named above. To load the lines that can be read: --vars '{quarantine_refuse_share: 1}', or '{on_refused_file: skip}'."
                 ~ ' The lines stand in vault.quarantined_lines once they are loaded.'
             ) }}
         {%- endif -%}

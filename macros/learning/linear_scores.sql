@@ -9,7 +9,7 @@
 ) %}
     {#- CTEs that end in `<name>_scores`: key, x_1..n (the terms) and score_1..m, one for each of `outputs`. Without
         a row of weights there is no row. Before it stands `<name>_weights`, one row: intercept_i, w_i_j, lo_j, hi_j,
-        mean_j, n_weights. `features`: a CTE with the key and the features of `names`. `weights`: a CTE with the columns
+        mean_j, n_weights. `features`: a CTE with the key (a column or a list of them) and the features of `names`. `weights`: a CTE with the columns
         of a weight row (of one model), of which `output` says whose it is. An output without rows scores `absent`. -#}
     {%- set terms = clientele._linear_terms(names, pieces) -%}
 -- one row: every weight under a name of its own
@@ -143,7 +143,9 @@
 
 {% macro _clipped_terms(features, key, terms, bounds) -%}
     select
-        features.{{ key }},
+        {% for column in ([key] if key is string else key) -%}
+        features.{{ column }},
+        {% endfor -%}
         {% for term in terms -%}
         least(greatest(features.{{ term.feature }}, {{ bounds }}.lo_{{ loop.index }}), {{ bounds }}.hi_{{ loop.index }})
             as x_{{ loop.index }}{{ ',' if not loop.last }}

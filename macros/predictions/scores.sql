@@ -8,9 +8,9 @@
 {% endmacro %}
 
 
-{% macro heuristic_ctes(features, weights) %}
+{% macro heuristic_ctes(features, weights, heads=none) %}
     {#- CTEs that end in `heuristics`: for each user the rate of its cell under the name of each head. Cells are numbered by
-        the user's place along each column, a digit of base 8 for each. -#}
+        the user's place along each column, a digit of base 8 for each. `heads`: those of orders and spend, or others. -#}
     {%- set columns = ['recency_ln', 'orders_ln', 'events_30d_ln'] -%}
 cuts as (
     select
@@ -27,7 +27,7 @@ cuts as (
 cell_rates as (
     select
         feature_position as cell,
-        {% for head in clientele.order_heads() -%}
+        {% for head in heads or clientele.order_heads() -%}
         max(case when output = '{{ head }}' then weight end) as {{ head }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ weights }}
@@ -87,15 +87,16 @@ heuristics as (
 {%- endmacro %}
 
 
-{% macro reason_ctes(scores, weights, head) %}
-    {#- CTEs that end in `told`: user_sk, and the two features that move the customer's score of `head` most away from that
-        of a customer who is average in everything, with their direction (high or low). `scores`, `weights`: what
-        linear_score_ctes leaves. -#}
-    {%- set features = clientele.prediction_features() -%}
-    {%- set place = clientele.order_heads().index(head) + 1 -%}
+{% macro reason_ctes(scores, weights, features, place, key='user_sk') %}
+    {#- CTEs that end in `told`: the key, and the two features that move the score number `place` most away from that of a
+        customer who is average in everything, with their direction (high or low). `scores`, `weights`: what
+        linear_score_ctes leaves of `features` and `key`. -#}
+    {%- set keys = [key] if key is string else key -%}
 moved as (
     select
-        {{ scores }}.user_sk,
+        {% for column in keys -%}
+        {{ scores }}.{{ column }},
+        {% endfor -%}
         {% for feature in features -%}
         {%- set first = 4 * loop.index0 + 1 -%}
         {% for term in range(first, first + 4) -%}
@@ -133,7 +134,7 @@ second as (
 
 told as (
     select
-        user_sk,
+        {{ keys | join(', ') }},
         {% for place, condition in [('first', ''), ('second', 'not first_place = {} and ')] -%}
         cast(case
             when {{ place }}_by = 0 then null

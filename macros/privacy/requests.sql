@@ -12,6 +12,7 @@
 {% macro begin_request(kind, n_customers) %}
     {#- Adds a request that is being carried out; returns its number. -#}
     {{ clientele.require_both_halves() }}
+    {{ clientele.next_generation() }}
     {%- set requests = clientele.register('requests') -%}
     {%- set number = (run_query('select coalesce(max(request_number), 0) from ' ~ requests).columns[0].values()[0] | int) + 1 -%}
     {%- do run_query(

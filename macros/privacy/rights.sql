@@ -5,6 +5,7 @@
 
 {% macro registers() %}
     {#- Tables of the vault that outlive every build, with their columns. -#}
+    {%- set id_type = clientele.id_type(clientele.held_id_kind()) -%}
     {{ return({
         'requests': {
             'request_number': 'bigint', 'kind': 'varchar(32)', 'requested_at': 'timestamp', 'finished_at': 'timestamp',
@@ -12,10 +13,19 @@
         },
         'key_ring': {'key_epoch': 'integer', 'sealed': 'varchar(2048)'},
         'tombstones': {'erased_hash': 'varchar(32)'},
-        'objections': {'user_id': 'bigint'},
-        'restrictions': {'user_id': 'bigint'},
-        'named_subjects': {'user_id': 'bigint'},
-        'erasure_requests': {'user_id': 'bigint'},
+        'objections': {'user_id': id_type},
+        'restrictions': {'user_id': id_type},
+        'named_subjects': {'user_id': id_type},
+        'erasure_requests': {'user_id': id_type},
+        'destination_ledger': {
+            'destination': 'varchar(64)', 'audience': 'varchar(64)', 'member_key': 'varchar(32)', 'standing': 'varchar(16)',
+            'export_number': 'bigint',
+        },
+        'exports': {
+            'export_number': 'bigint', 'destination': 'varchar(64)', 'audience': 'varchar(64)', 'purpose': 'varchar(512)',
+            'status': 'varchar(16)', 'reason': 'varchar(1024)', 'as_of_date': 'date', 'started_at': 'timestamp',
+            'ended_at': 'timestamp', 'n_added': 'bigint', 'n_removed': 'bigint', 'n_members': 'bigint',
+        },
         'erasure_counts': {'file_id': 'bigint', 'event_date': 'date', 'n_lines': 'bigint'},
     }) }}
 {% endmacro %}
@@ -26,13 +36,33 @@
 {% endmacro %}
 
 
+{% macro held_id_kind() %}
+    {#- integer or text: of which kind the raw ids in the vault are. The first load fixed it; a request is made without the
+        vars of a build. The var says it where nothing is held. -#}
+    {%- set found = run_query(
+        "select lower(data_type) from information_schema.columns where table_schema = 'vault' and table_name = 'user_keys' "
+        ~ "and column_name = 'user_id'"
+    ) -%}
+    {%- if found is none or found.rows | length == 0 -%}{{ return(clientele.id_kind('user')) }}{%- endif -%}
+    {{ return('integer' if found.rows[0][0] == 'bigint' else 'text') }}
+{% endmacro %}
+
+
 {% macro create_registers() %}
     {%- do adapter.create_schema(clientele.register('tombstones').without_identifier()) -%}
     {%- do adapter.create_schema(clientele.built('core', 'key_epoch').without_identifier()) -%}
     {%- do clientele.create_if_missing(clientele.built('core', 'key_epoch'), {'key_epoch': 'integer'}) -%}
     {%- do adapter.create_schema(clientele.requests_done().without_identifier()) -%}
     {%- do clientele.create_if_missing(clientele.requests_done(), {'n_requests': 'bigint'}) -%}
-    {%- for name, columns in clientele.registers().items() -%}
+    {%- set registers = clientele.registers() -%}
+    {#- Registers of a vault that nothing was loaded into take the kind of ids that the first load has. -#}
+    {%- for row in run_query(
+        "select table_name, lower(data_type) as data_type from information_schema.columns where table_schema = 'vault' "
+        ~ "and column_name = 'user_id' and table_name in ('" ~ registers | join("', '") ~ "')"
+    ).rows if (row['data_type'] == 'bigint') != (registers[row['table_name']]['user_id'] == 'bigint') -%}
+        {%- do run_query('drop table ' ~ clientele.register(row['table_name'])) -%}
+    {%- endfor -%}
+    {%- for name, columns in registers.items() -%}
         {%- do clientele.create_if_missing(clientele.register(name), columns) -%}
     {%- endfor -%}
 {% endmacro %}
@@ -42,7 +72,7 @@
     {#- The hash of a user by which a tombstone is found; nothing, and no work, while there is no tombstone. -#}
     case
         when (select count(*) from {{ clientele.register('tombstones') }}) > 0
-            then {{ clientele.erased_hash('cast(' ~ user_id ~ ' as varchar(32))') }}
+            then {{ clientele.erased_hash('cast(' ~ user_id ~ ' as varchar(256))') }}
     end
 {%- endmacro %}
 
@@ -97,7 +127,7 @@
             create temporary table clientele_subjects as
             select named.user_id, {{ clientele.hex_to_integer('named.user_key') }} as user_sk, named.user_key
             from (
-                select user_id, {{ clientele.user_key('cast(user_id as varchar(32))') }} as user_key
+                select user_id, {{ clientele.user_key('cast(user_id as varchar(256))') }} as user_key
                 from {{ source }} as requested
                 group by user_id
             ) as named
@@ -196,7 +226,7 @@
 
     {#- From here on no build lets them in. Who is unknown leaves no mark unless that is asked for: it would say that a
         request came, and block a customer whose id was typed wrongly. -#}
-    {%- set hashed = clientele.erased_hash('cast(user_id as varchar(32))') -%}
+    {%- set hashed = clientele.erased_hash('cast(user_id as varchar(256))') -%}
     {%- set known = [] -%}
     {%- for name in ['user_keys', 'quarantined_lines'] if name in names -%}
         {%- do known.append('user_id in (select user_id from ' ~ clientele.register(name) ~ ' where user_id is not null)') -%}
@@ -287,7 +317,7 @@
             ~ "'" ~ file['new'] | replace("'", "''") ~ "' (" ~ clientele.published_format() ~ ")"
         ) -%}
     {%- endfor -%}
-    {%- do run_query('select clientele_republication_finish()') -%}
+    {%- do run_query('select clientele_republication_finish((select coalesce(max(request_number), 0) from ' ~ clientele.register('requests') ~ '))') -%}
 {% endmacro %}
 
 
@@ -338,7 +368,7 @@
         {%- set number = clientele.begin_request('readmit', clientele._begin_with_subjects(clientele.named_subjects())) -%}
         {%- do run_query(
             'delete from ' ~ clientele.register('tombstones') ~ ' where erased_hash in (select '
-            ~ clientele.erased_hash('cast(user_id as varchar(32))') ~ ' from clientele_subjects)'
+            ~ clientele.erased_hash('cast(user_id as varchar(256))') ~ ' from clientele_subjects)'
         ) -%}
         {{ clientele._end_request(number) }}
         {{ print('readmitted: the next files may bring them back') }}
@@ -375,6 +405,13 @@
                 'select user_id from ' ~ clientele.register(name) ~ ' where ' ~ clientele._is_of_subjects({'user_id': 'user_id'})
             ).to_json(folder ~ '/register.' ~ name ~ '.json') -%}
         {%- endfor -%}
+        {%- if run_query(clientele.held_columns(['marts'])).rows | selectattr(1, 'equalto', 'reason_texts') | list -%}
+            {%- do run_query('select reason, reason_fr from ' ~ clientele.built('marts', 'reason_texts')).to_json(folder ~ '/words.json') -%}
+        {%- endif -%}
+        {%- do run_query(
+            'select destination, audience, standing from ' ~ clientele.register('destination_ledger')
+            ~ ' where member_key in (select user_key from clientele_subjects)'
+        ).to_json(folder ~ '/register.destination_ledger.json') -%}
         {%- do clientele.finish_request(number) -%}
         {%- do clientele._forget_named_subjects() -%}
     {%- endif -%}

@@ -140,6 +140,12 @@
 {% endmacro %}
 
 
+{% macro load_before_this_run() %}
+    {#- The load up to which events were complete when this run began, as a scalar subquery. -#}
+    {{ return("(select coalesce(max(load_id), 0) from " ~ clientele.run_log() ~ " where entry = 'started' and run_id = '" ~ invocation_id ~ "')") }}
+{% endmacro %}
+
+
 {% macro _load_taken_in() %}
     {{ return(run_query('select ' ~ clientele.taken_in('events')).columns[0].values()[0] | int) }}
 {% endmacro %}
@@ -152,8 +158,7 @@
     {%- if 'events' not in succeeded -%}{{ return(0) }}{%- endif -%}
     {{ return(run_query(
         "select coalesce(sum(n_lines), 0) from " ~ clientele.register('event_files') ~ " where status = 'accepted' and load_id <= "
-        ~ clientele.taken_in('events') ~ " and load_id > (select coalesce(max(load_id), 0) from " ~ clientele.run_log()
-        ~ " where entry = 'started' and run_id = '" ~ invocation_id ~ "')"
+        ~ clientele.taken_in('events') ~ " and load_id > " ~ clientele.load_before_this_run()
     ).columns[0].values()[0] | int) }}
 {% endmacro %}
 
@@ -225,4 +230,15 @@
 {% macro write_out() %}
     {#- Has tables in their files, where sizes can be read. DuckDB does it when it is closed, and so a moment later anyway. -#}
     {{ return(adapter.dispatch('write_out', 'clientele')()) }}
+{% endmacro %}
+
+
+{% macro tell_telemetry(results) %}
+    {#- on-run-end, last: figures for those who watch, and a word when something is wrong. Names of nodes, no message: an
+        engine's may quote a row. -#}
+    {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
+        {%- set failed = results | rejectattr('status', 'in', ['success', 'pass', 'warn', 'no-op', 'skipped'])
+            | map(attribute='node.name') | list -%}
+        {{ adapter.dispatch('tell_telemetry', 'clientele')(failed, clientele._lines_taken_in(results)) }}
+    {%- endif -%}
 {% endmacro %}

@@ -10,12 +10,17 @@
         'quarantine_refuse_share': [0, 1],
         'delimiter': ['comma', 'semicolon', 'tab', 'pipe'],
         'decimal': ['point', 'comma'],
+        'repeated_purchase_lines': ['drop', 'keep'],
         'input_time_zone': 'zone',
         'null_words': 'words',
         'sentinel_user_ids': 'words',
         'user_id_kind': ['integer', 'text'],
         'product_id_kind': ['integer', 'text'],
         'category_id_kind': ['integer', 'text'],
+        'feed_holds': 'alarms',
+        'feed_warns': 'alarms',
+        'feed_price_factor': [1.5, 1000],
+        'clock': 'timestamp or now',
         'earliest_event_date': 'date',
         'latest_event_date': 'date or none',
         'session_gap_minutes': [1, 1440],
@@ -39,6 +44,7 @@
         'new_days': [1, 3650],
         'loyal_orders': [1, 1000],
         'min_cell_users': [0, 100000],
+        'max_leaving_share': [0, 1],
         'prediction_heads': 'heads',
         'events_retention_months': [1, 600],
         'inactive_profile_months': [1, 600],
@@ -90,6 +96,12 @@
             {{ clientele._refuse_setting(name, value, 'all, none, or some of ' ~ known | join(', ') ~ " with a space between ('next_order spend')") }}
         {%- endif -%}
         {{ return(asked) }}
+    {%- elif form == 'alarms' -%}
+        {%- set known = clientele.feed_alarms() | list -%}
+        {%- if text != 'none' and text.split(' ') | reject('in', known) | list -%}
+            {{ clientele._refuse_setting(name, value, 'none, or some of ' ~ known | join(', ') ~ " with a space between ('missing_kind prices')") }}
+        {%- endif -%}
+        {{ return(text) }}
     {%- elif form == 'currency or none' -%}
         {%- if text != 'none' and not modules.re.fullmatch('[A-Z]{3}', text) -%}
             {{ clientele._refuse_setting(name, value, 'three capital letters (EUR), or none') }}
@@ -101,7 +113,7 @@
         {%- endif -%}
         {{ return(text) }}
     {%- elif form is string -%}
-        {%- set form_is_met = namespace(value=(text in ['none', 'last_event'] and text in form)) -%}
+        {%- set form_is_met = namespace(value=(text in ['none', 'last_event', 'now'] and text in form)) -%}
         {%- if modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?', text) and '1990-01-02' <= text < '2040' -%}
             {%- if 'timestamp' in form or text | length == 10 -%}{%- set form_is_met.value = true -%}{%- endif -%}
         {%- endif -%}

@@ -183,9 +183,11 @@
 
 
 {% macro get_incremental_pending_sql(arg_dict) %}
-    {#- Rows that a stopped build worked out for loads that core.events has not taken in, and those of expired events. -#}
+    {#- Rows that a stopped build worked out for loads that core.events has not taken in, those of files that are read again, and
+        those of expired events. -#}
     {{- clientele._replace_rows(
         arg_dict, 'load_id > ' ~ clientele.taken_in('events') ~ ' or event_at < ' ~ clientele.kept_from('events')
+        ~ ' or file_id in (select file_id from ' ~ ref('stg_lake__files') ~ ')'
     ) -}}
 {% endmacro %}
 

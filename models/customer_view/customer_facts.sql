@@ -2,6 +2,8 @@
     features. A favourite that too few customers share, and a habit that would single the customer out, is empty. Late
     data: built whole in each run. -#}
 {% set words = clientele.customer_fact_words() %}
+{% set columns = model.columns.keys() | list %}
+{% set habits = ['favourite_brand', 'favourite_family', 'price_level'] %}
 
 with
 
@@ -54,6 +56,7 @@ measured as (
         {{ clientele.double('tastes.n_evening_sessions') }} / tastes.n_sessions as evening_share,
         visits.n_orders,
         {{ clientele.revenue_band('visits.revenue', 'shop_priors.order_value') }} as revenue_band,
+        {{ clientele.week_of('feature_values.last_order_at') }} as last_order_week,
         {{ dbt.datediff(clientele.week_of('visits.last_event_at'), clientele.week_of('moment.as_of_at'), 'day') }}
             as days_between_weeks,
         count(*) over (partition by tastes.favourite_family) as n_sharing_family,
@@ -62,6 +65,7 @@ measured as (
     inner join users on segments.user_key = users.user_key
     inner join {{ ref('customer_visits') }} as visits on users.user_sk = visits.user_sk
     inner join {{ ref('customer_tastes') }} as tastes on users.user_sk = tastes.user_sk
+    inner join {{ ref('user_feature_values') }} as feature_values on users.user_sk = feature_values.user_sk
     cross join moment
     cross join {{ ref('shop_priors') }} as shop_priors
     left join category_family_shares as families on tastes.favourite_family = families.category_family
@@ -89,21 +93,23 @@ told as (
         cast({{ clientele.banded('evening_share', words['evening_share']) }} as varchar(24)) as evening_share,
         cast({{ clientele.banded('n_orders', words['orders']) }} as varchar(24)) as orders,
         revenue_band,
+        last_order_week,
         cast(greatest(days_between_weeks, 0) / 7 as integer) as weeks_since_last
     from measured
 ),
 
+-- what somebody knows who has seen the last visit, and then what the receipt of the last order tells
+shared_by_visit as (
+    {{ clientele.shared_only('told', columns, habits + ['weeks_since_last', 'revenue_band'], habits) }}
+),
+
 shared as (
-    {{ clientele.shared_only(
-        'told', model.columns.keys() | list,
-        ['favourite_family', 'favourite_brand', 'price_level', 'weeks_since_last', 'revenue_band'],
-        ['favourite_brand', 'favourite_family', 'price_level']
-    ) }}
+    {{ clientele.shared_only('shared_by_visit', columns, habits + ['last_order_week', 'revenue_band'], habits) }}
 ),
 
 final as (
     select
-        {% for column in model.columns %}
+        {% for column in columns %}
         {% if column in ['favourite_family_lift', 'favourite_brand_lift'] -%}
         case when {{ column[:-5] }} is not null then {{ column }} end as {{ column }}
         {%- else -%}

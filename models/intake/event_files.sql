@@ -1,14 +1,25 @@
-{#- Grain: one content of one file path, for ever: the ledger. A content already held (same sha256) is skipped under
-    any name; a path with new content replaces its rows. Rebuilt each run from its own earlier rows and a look at
-    the lake, so it never shrinks; file and load numbers are never used twice, not even by a full refresh. -#}
+{#- Grain: one content of one file, for ever: the ledger. A content already held (same sha256) is skipped under any
+    name. A file is known by its identity, which is its path within what CLIENTELE_EVENTS names: where the folder
+    stands does not matter, and new content replaces its rows. Rebuilt each run from its own earlier rows and a look
+    at the lake, so it never shrinks; file and load numbers are never used twice, not even by a full refresh. Late
+    data is another file. A file with lines that were in the future and are due is read again. -#}
 -- depends_on: {{ ref('column_map') }}
 {{ config(post_hook="{{ clientele.stop_on_refused_files(this) }}") }}
-{% set facts = clientele.file_facts().keys() | list + ['delivered_at'] %}
+{% set facts = clientele.file_facts().keys() | list %}
+{% set carried = facts + ['delivered_at'] %}
 
 with
 
-earlier as (
+earlier_rows as (
     {{ clientele.previous_rows('event_files', this.database, this.schema, clientele.ledger_columns()) }}
+),
+
+lake as (
+    {{ clientele.lake_inventory('earlier_rows') }}
+),
+
+earlier as (
+    {{ clientele.known_files('earlier_rows', 'lake') }}
 ),
 
 numbers as (
@@ -18,88 +29,73 @@ numbers as (
     from earlier
 ),
 
-lake as (
-    {{ clientele.lake_inventory('earlier') }}
+readable as (
+    select * from lake where status != 'refused'
 ),
 
--- Paths that still hold what they held: the same bytes, or not in the lake any more, or unreadable today.
+due as (
+    {{ clientele.files_with_due_lines() }}
+),
+
 held as (
-    {% if flags.FULL_REFRESH %}
-    select * from earlier where 1 = 0
-    {% else %}
-    select earlier.*
-    from earlier
-    left join lake on earlier.file_path = lake.file_path
-    where
-        earlier.status in ('accepted', 'same_content')
-        and (lake.file_path is null or lake.status = 'refused' or lake.sha256 = earlier.sha256)
-    {% endif %}
+    {{ clientele.held_files('earlier', 'readable', 'due') }}
 ),
 
 arrived as (
-    select lake.*
-    from lake
-    left join held on lake.file_path = held.file_path
-    where lake.status != 'refused' and held.file_path is null
+    select readable.*
+    from readable
+    left join held on readable.file_identity = held.file_identity
+    where held.file_identity is null
 ),
 
--- One path answers for each content: the one whose rows are loaded, else the first by name.
-contents as (
-    select
-        file_path,
-        sha256,
-        row_number() over (partition by sha256 order by preference, file_path) as place
-    from (
-        select held.file_path, held.sha256, case when held.status = 'accepted' then 1 else 2 end as preference
-        from held
-        left join lake on held.file_path = lake.file_path
-        -- a copy that cannot be read today cannot take over
-        where held.status = 'accepted' or (lake.status != 'refused' and lake.sha256 = held.sha256)
-        union all
-        select file_path, sha256, 3 as preference from arrived
-    ) as paths
-),
-
-loaded_paths as (
-    select sha256, file_path as loaded_path from contents where place = 1
+loaded_files as (
+    {{ clientele.files_that_answer('held', 'arrived') }}
 ),
 
 kept as (
     select
-        held.file_id,
-        case
-            when held.status = 'same_content' and loaded_paths.loaded_path = held.file_path then numbers.this_load_id
-            else held.load_id
-        end as load_id,
-        {% for fact in facts %}held.{{ fact }},
-        {% endfor %}
-        loaded_paths.loaded_path,
+        file_id,
+        case when is_read_now then this_load_id else load_id end as load_id,
+        {{ carried | join(', ') }},
+        case when is_read_now then {{ clientele.utc_now() }} else judged_at end as judged_at,
+        loaded_identity,
+        loaded_path,
         cast(null as varchar(4096)) as refusal
-    from held
-    inner join loaded_paths on held.sha256 = loaded_paths.sha256
-    cross join numbers
+    from (
+        select
+            held.*,
+            loaded_files.loaded_identity,
+            loaded_files.loaded_path,
+            numbers.this_load_id,
+            loaded_files.loaded_identity = held.file_identity
+            and (held.status = 'same_content' or held.is_due) as is_read_now
+        from held
+        inner join loaded_files on held.sha256 = loaded_files.sha256
+        cross join numbers
+    ) as holding
 ),
 
 opened as (
     select
-        numbers.last_file_id + row_number() over (order by newcomers.file_path) as file_id,
+        numbers.last_file_id + row_number() over (order by newcomers.file_identity, newcomers.file_path) as file_id,
         numbers.this_load_id as load_id,
-        {% for fact in facts %}newcomers.{{ fact }},
-        {% endfor %}
+        newcomers.{{ carried | join(', newcomers.') }},
+        {{ clientele.utc_now() }} as judged_at,
+        newcomers.loaded_identity,
         newcomers.loaded_path,
         newcomers.refusal
     from (
         select
-            {% for fact in facts %}arrived.{{ fact }},
-            {% endfor %}
-            loaded_paths.loaded_path,
+            arrived.{{ carried | join(', arrived.') }},
+            loaded_files.loaded_identity,
+            loaded_files.loaded_path,
             cast(null as varchar(4096)) as refusal
         from arrived
-        inner join loaded_paths on arrived.sha256 = loaded_paths.sha256
+        inner join loaded_files on arrived.sha256 = loaded_files.sha256
         union all
         select
-            {% for fact in facts %}lake.{{ fact }},
-            {% endfor %}
+            lake.{{ carried | join(', lake.') }},
+            cast(null as varchar(4096)) as loaded_identity,
             cast(null as varchar(4096)) as loaded_path,
             lake.reason as refusal
         from lake
@@ -118,8 +114,8 @@ closed as (
     select
         earlier.file_id,
         earlier.load_id,
-        {% for fact in facts %}earlier.{{ fact }},
-        {% endfor %}
+        earlier.{{ carried | join(', earlier.') }},
+        earlier.judged_at,
         'replaced' as status,
         case
             when earlier.status = 'replaced' then earlier.reason
@@ -128,7 +124,7 @@ closed as (
         end as reason
     from earlier
     left join kept on earlier.file_id = kept.file_id
-    left join opened on earlier.file_path = opened.file_path
+    left join opened on earlier.file_identity = opened.file_identity and opened.refusal is null
     where kept.file_id is null and earlier.status != 'refused'
 ),
 
@@ -136,16 +132,16 @@ final as (
     select
         file_id,
         load_id,
-        {% for fact in facts %}{{ fact }},
-        {% endfor %}
+        {{ carried | join(', ') }},
+        judged_at,
         case
             when refusal is not null then 'refused'
-            when loaded_path = file_path then 'accepted'
+            when loaded_identity = file_identity then 'accepted'
             else 'same_content'
         end as status,
         case
             when refusal is not null then refusal
-            when loaded_path != file_path then 'same content as ' || loaded_path
+            when loaded_identity != file_identity then 'same content as ' || loaded_path
         end as reason
     from current_files
     union all

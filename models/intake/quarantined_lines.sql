@@ -25,6 +25,7 @@ suspects as (
         stored_lines.file_id,
         stored_lines.load_id,
         stored_lines.reason,
+        stored_lines.event_at as event_time,
         stored_lines.user_id,
         stored_lines.session_sk,
         stored_lines.line_text
@@ -43,6 +44,7 @@ final as (
         pending_files.file_name,
         numbered.line_number,
         suspects.reason,
+        suspects.event_time,
         suspects.user_id,
         coalesce(suspects.session_sk, 0) as session_sk,
         suspects.line_text,

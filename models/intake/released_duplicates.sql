@@ -1,5 +1,6 @@
 {#- Grain: one removed copy that came back: the file that held its first copy was replaced by one that no longer has
     the event. Built before events, from what earlier runs left; empty unless a file with shared rows was replaced. -#}
+-- depends_on: {{ ref('stg_lake__files') }}
 {{ config(materialized='incremental', incremental_strategy='pending') }}
 {% set columns = clientele.event_columns() %}
 {% set provenance = {'file_id': 'bigint', 'line_number': 'bigint'} %}

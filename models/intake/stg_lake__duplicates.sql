@@ -52,6 +52,9 @@ held_events as (
     select earlier_events.*
     from earlier_events
     inner join accepted_files on earlier_events.file_id = accepted_files.file_id
+    -- a file that is read again repeats itself
+    left join {{ ref('stg_lake__files') }} as read_again on earlier_events.file_id = read_again.file_id
+    where read_again.file_id is null
 ),
 
 repeated_from_before as (

@@ -13,7 +13,8 @@ fitted as (
 ),
 
 weights as (
-    select * from fitted where row_kind = 'weight'
+    select * from fitted
+    where row_kind = 'weight' and output in ('{{ clientele.order_heads() | join("', '") }}')
 ),
 
 {{ clientele.linear_score_ctes(
@@ -22,7 +23,9 @@ weights as (
 
 {{ clientele.heuristic_ctes('features', 'fitted') }},
 
-{{ clientele.reason_ctes('linear_scores', 'linear_weights', 'order_30d') }},
+{{ clientele.reason_ctes(
+    'linear_scores', 'linear_weights', clientele.prediction_features(), clientele.order_heads().index('order_30d') + 1
+) }},
 
 parameters as (
     select

@@ -8,37 +8,16 @@ own_brands as (
     select distinct lower(brand) as brand from {{ ref('own_brands') }}
 ),
 
-bot_sessions as (
-    select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
-),
+{{ clientele.purchase_ctes(['brand'], condition='(select count(*) from ' ~ ref('own_brands') ~ ') > 0') }},
 
-purchases as (
+branded as (
     select
-        events.user_sk,
-        events.price,
-        cast(cast({{ dbt.date_trunc('month', 'events.event_at') }} as date) as varchar(16)) as month_code,
-        coalesce(products.category_family, 'unclassified') as category_family,
-        case when own_brands.brand is null then 0 else 1 end as is_own,
-        -- a twentieth below what the product costs usually: less is rounding
-        case when events.price < 0.95 * exp(products.mean_ln_price) then 1 else 0 end as is_below
-    from {{ ref('events') }} as events
-    inner join {{ ref('product_families') }} as products on events.product_id = products.product_id
-    left join own_brands on lower(products.brand) = own_brands.brand
-    left join bot_sessions on events.user_sk = bot_sessions.user_sk and events.session_sk = bot_sessions.session_sk
-    where
-        events.event_type = 'purchase'
-        and bot_sessions.user_sk is null
-        and (select count(*) from {{ ref('own_brands') }}) > 0
-),
-
-buyers as (
-    select
-        purchases.*,
-        cast(coalesce(segments.segment_id, 0) as varchar(256)) as persona_code,
-        coalesce(cast(segments.value_tier as varchar(256)), 'none') as tier_code
-    from purchases
-    inner join {{ ref('users') }} as shop_users on purchases.user_sk = shop_users.user_sk
-    inner join {{ ref('user_segments') }} as segments on shop_users.user_key = segments.user_key
+        buyers.*,
+        cast(buyers.segment_id as varchar(256)) as persona_code,
+        cast(buyers.month_date as varchar(16)) as month_code,
+        case when own_brands.brand is null then 0 else 1 end as is_own
+    from buyers
+    left join own_brands on lower(buyers.brand) = own_brands.brand
 ),
 
 by_buyer as (
@@ -55,7 +34,7 @@ by_buyer as (
         max(is_own) as is_own_buyer,
         sum(price) as revenue,
         sum(case when is_own = 1 then price else 0 end) as own_revenue
-    from buyers
+    from branded
     group by {{ column }}, user_sk
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -12,7 +12,12 @@ touched as (
 
 {% endif %}
 events as (
-    select cast(event_at as date) as event_date, event_type, price, quantity
+    select
+        cast(event_at as date) as event_date,
+        extract(hour from event_at) as event_hour,
+        event_type,
+        price,
+        quantity
     from {{ ref('events') }}
     {% if is_incremental() %}
     where
@@ -26,7 +31,10 @@ counted as (
     select
         event_date,
         count(*) as n_events,
-        cast(sum(case when event_type = 'purchase' then 1 else 0 end) as bigint) as n_purchases,
+        {% for column, event_type in clientele.counts_of_kinds().items() -%}
+        cast(sum(case when event_type = '{{ event_type }}' then 1 else 0 end) as bigint) as {{ column }},
+        {% endfor -%}
+        count(distinct event_hour) as n_hours,
         cast(
             sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as decimal(18, 4)
         ) as revenue

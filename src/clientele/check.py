@@ -7,11 +7,12 @@ is what the models of the intake find.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import sys
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -84,7 +85,10 @@ def run(events: str, settings: str) -> int:
             sample.path: sample
             for sample in (_sample(path, Path(folder) / "sample", n) for n, path in enumerate(paths))
         }
-        said = _build(Path(folder), samples, given)
+        patterns = list(samples)
+        if len({Path(path).name for path in samples}) < len(samples):
+            samples, patterns = _apart(samples, paths, Path(folder) / "lake")
+        said = _build(Path(folder), patterns, given)
         return _report(Path(folder) / "home", samples, said)
 
 
@@ -106,7 +110,27 @@ def _sample(path: str, folder: Path, number: int) -> _Sample:
     return _Sample(str(target), path, is_part=True)
 
 
-def _build(folder: Path, samples: dict[str, _Sample], given: dict) -> list[str]:
+def _apart(
+    samples: dict[str, _Sample], identities: dict[str, str], folder: Path
+) -> tuple[dict[str, _Sample], list[str]]:
+    """Return links to the samples, under the identities that the files have, and the patterns that name them.
+
+    What has one identity stands in several folders, so that the intake finds it there, too.
+    """
+    apart, roots = {}, set()
+    for sample in samples.values():
+        *folders, name = Path(identities[sample.of]).parts
+        place = Path(*(f"{part}_" for part in folders), name)
+        root = next(root for number in count() if not os.path.lexists((root := folder / str(number)) / place))
+        target = root / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(os.path.abspath(sample.path))
+        apart[str(target)] = _Sample(str(target), sample.of, sample.is_part)
+        roots.add(f"{root}/**/*")
+    return apart, sorted(roots)
+
+
+def _build(folder: Path, patterns: list[str], given: dict) -> list[str]:
     home = folder / "home"
     command = dbt.command(
         "--quiet",
@@ -122,7 +146,7 @@ def _build(folder: Path, samples: dict[str, _Sample], given: dict) -> list[str]:
         "duckdb",
     )
     environment = dbt.environment(
-        CLIENTELE_EVENTS="\n".join(samples),
+        CLIENTELE_EVENTS="\n".join(patterns),
         CLIENTELE_HOME=str(home),
         DBT_TARGET_PATH=str(folder / "target"),
         DBT_LOG_PATH=str(folder / "logs"),
@@ -131,8 +155,15 @@ def _build(folder: Path, samples: dict[str, _Sample], given: dict) -> list[str]:
     )
     ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if ran.returncode:
-        raise CheckError(f"The files could not be tried:\n{ran.stdout.strip()}")
+        raise CheckError(f"The files could not be tried. {dbt.sentences(ran.stdout)}")
     return [line for line in ran.stdout.splitlines() if line.strip() and not line.startswith(_SKIPPED)]
+
+
+def _of_files(text: str | None, samples: dict[str, _Sample]) -> str:
+    """Name the files themselves where a text names what was tried of them."""
+    for path, sample in samples.items():
+        text = str(text).replace(path, sample.of)
+    return str(text)
 
 
 def _report(home: Path, samples: dict[str, _Sample], said: list[str]) -> int:
@@ -148,9 +179,9 @@ def _report(home: Path, samples: dict[str, _Sample], said: list[str]) -> int:
         sample = samples.get(path) or _Sample(path, path, is_part=False)
         if status == "refused":
             n_refused += 1
-            print(f"{sample.of}: refused. It {str(why).removeprefix(path).strip()}")
+            print(f"{sample.of}: refused. It {_of_files(why, samples).removeprefix(sample.of).strip()}")
         elif status == "same_content":
-            print(f"{sample.of}: passed over, {why}")
+            print(f"{sample.of}: passed over, {_of_files(why, samples)}")
         else:
             which = f" of its first {_SAMPLE_LINES:,} lines" if sample.is_part else ""
             left = f" ({', '.join(reasons[path])})" if path in reasons else ""

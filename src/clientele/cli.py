@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,9 @@ def _name_subjects() -> None:
     """Check who is named; where SQL cannot read the environment, tell the warehouse."""
     from clientele.privacy import redshift_subjects, rights
 
-    user_ids = rights.subjects(os.environ)
+    rights.named_texts(os.environ)  # a file that cannot be read is told before dbt starts
     if os.environ.get("DBT_TARGET") == "redshift":
-        redshift_subjects.name_all(user_ids)
+        redshift_subjects.name_all(os.environ)
 
 
 def _run(operation: str, **settings: str) -> None:
@@ -157,6 +158,8 @@ _operation("unrestrict", "Lift such a restriction.", "unrestrict_subjects")
 def export_subject(output: Path | None) -> None:
     """Write all that is held on a customer, as JSON.
 
+    With a file, the same in words goes beside it: a page in English and one in French.
+
     CLIENTELE_SUBJECT says who.
     """
     from clientele.privacy import rights
@@ -167,12 +170,49 @@ def export_subject(output: Path | None) -> None:
         _run("export_subject", **{rights.FOLDER: folder})
         manifest = Path(os.environ.get("DBT_TARGET_PATH") or "target") / "manifest.json"
         copy = rights.assemble(Path(folder), json.loads(manifest.read_text()))
+        reasons = rights.french_reasons(Path(folder))
     text = json.dumps(copy, indent=2, ensure_ascii=False)
     if output is None:
         click.echo(text)
     else:
+        from clientele.report.copy_page import render_copy
+
         rights.write_privately(output, text + "\n")
         click.echo(f"written to {output}", err=True)
+        for language, ending in (("en", ".html"), ("fr", ".fr.html")):
+            page = output.with_suffix(ending)
+            rights.write_privately(page, render_copy(copy, reasons, datetime.now(UTC).date(), language))
+            click.echo(f"for the customer: {page}", err=True)
+
+
+@main.command()
+@click.option(
+    "--corrections",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    envvar="CLIENTELE_CORRECTIONS",
+    required=True,
+    show_default="CLIENTELE_CORRECTIONS",
+    help="CSV file with the columns file_name, wrong_line, right_line; an empty right_line drops it.",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, resolve_path=True),
+    envvar="CLIENTELE_MENDED_FOLDER",
+    default="mended",
+    show_default="CLIENTELE_MENDED_FOLDER, or mended",
+    help="Folder for the mended files.",
+)
+def rectify(corrections: str, output: str) -> None:
+    """Correct lines of a customer in copies of the files.
+
+    CLIENTELE_SUBJECT says who. Put the copies in the place of the files, and build.
+    """
+    from clientele.privacy import rights
+
+    rights.one_subject(os.environ)
+    _name_subjects()
+    os.environ |= {rights.CORRECTIONS: corrections, rights.MENDED_FOLDER: output}
+    _run("rectify_subject")
 
 
 @main.command()
@@ -183,9 +223,9 @@ def requests(home: Path) -> None:
     When, of how many customers, by which run; no id.
     """
     from clientele.privacy import register
-    from clientele.runtime import locking
+    from clientele.runtime import rewriting
 
-    with locking.held(home):
+    with rewriting.settled(home):
         for line in register.lines(home):
             click.echo(line)
 
@@ -198,10 +238,10 @@ def fit(home: Path) -> None:
     For builds that are SQL alone: dbt build --exclude path:python_models before and after. With
     DBT_TARGET=redshift it fits in Redshift.
     """
-    from clientele.runtime import fits, locking
+    from clientele.runtime import fits, rewriting
 
     manifest = fits.manifest_of(Path(os.environ.get("DBT_TARGET_PATH") or "target"))
-    with locking.held(home), fits.opened(home) as warehouse:
+    with rewriting.settled(home), fits.opened(home) as warehouse:
         found = fits.fit(manifest, warehouse, Path())
     for fitted in found:
         version = f", model {fitted.model_version}" if fitted.model_version else ""
@@ -243,11 +283,194 @@ def redshift_subjects() -> None:
     The commands above do so themselves; dbt run-operation needs it first.
     """
     from clientele.privacy import redshift_subjects as named
-    from clientele.privacy import rights
 
-    user_ids = rights.subjects(os.environ)
-    named.name_all(user_ids)
-    click.echo(f"named for the next operation: {len(user_ids)} customer(s)", err=True)
+    click.echo(f"named for the next operation: {named.name_all(os.environ)} customer(s)", err=True)
+
+
+# --- backups
+
+
+@main.command()
+@_HOME
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="CLIENTELE_BACKUPS",
+    required=True,
+    show_default="CLIENTELE_BACKUPS",
+    help="Folder of backups, on another disk.",
+)
+@click.option("--keep", type=click.IntRange(min=1), help="How many stay there; all, if not said.")
+@click.option("--wait", default=0, show_default=True, help="Seconds to wait for a build that is running.")
+def backup(home: Path, folder: Path, keep: int | None, wait: int) -> None:
+    """Save vault, warehouse and publications of one moment.
+
+    The key is not in it: keep that elsewhere.
+    """
+    from clientele.runtime import backups
+
+    taken = backups.take(home, folder, keep, wait)
+    click.echo(f"saved to {taken.folder}: {taken.described()}")
+
+
+@main.command("backups")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--verify", is_flag=True, help="Compare every file with its checksum.")
+def list_backups(folder: Path, verify: bool) -> None:
+    """List the whole backups in a folder."""
+    from clientele.runtime import backups
+
+    damaged = False
+    for one in backups.backups(folder):
+        problem = one.problem() if verify else None
+        damaged = damaged or bool(problem)
+        click.echo(one.described() + (f": DAMAGED, {problem}" if problem else ", verified" if verify else ""))
+    sys.exit(1 if damaged else 0)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="BACKUP")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="CLIENTELE_HOME",
+    default="warehouse",
+    show_default="CLIENTELE_HOME, or warehouse",
+    help="Folder of the databases, which are replaced.",
+)
+@click.option(
+    "--register",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A later vault.duckdb, which knows what was asked for since; that of the home if not said.",
+)
+@click.option("--ignore-register", is_flag=True, help="You carry out the later requests yourself.")
+def restore(folder: Path, home: Path, register: Path | None, ignore_register: bool) -> None:
+    """Put vault, warehouse and publications back, all in one step.
+
+    Who was erased since stays erased, and objections since hold: the register of the vault that is replaced
+    tells. Files that came since are read again by the next build.
+    """
+    from clientele.runtime import backups
+
+    done = backups.restore(backups.opened(folder), home, register=register, ignore_register=ignore_register)
+    click.echo(f"restored {done.backup.described()}")
+    for sentence in done.sentences:
+        click.echo(sentence)
+    click.echo("Build once: files that came since the backup are read again.")
+
+
+# --- audiences
+
+
+@main.group()
+def audiences() -> None:
+    """Look at the audiences of audiences/*.yml (docs/campaigns.md)."""
+
+
+@audiences.command("list")
+@_HOME
+def list_audiences(home: Path) -> None:
+    """List them, as of the last build: whether each may be used, and why not."""
+    from clientele.activation.ledger import Ledger
+    from clientele.runtime import locking, warehouses
+
+    with locking.held(home), warehouses.opened(home) as warehouse:
+        for one in Ledger(warehouse).audiences().values():
+            click.echo(f"{one.name}: {one.status}. {one.label}: {one.purpose}. {one.reason}".rstrip())
+
+
+@audiences.command("check")
+def check_audiences() -> None:
+    """Say what is wrong with their files, with the line."""
+    from clientele.activation.places import line_of
+
+    problems = [json.loads(line) for line in _told("tell_audience_problems").splitlines() if line[:1] == "{"]
+    names = problems.pop()["audiences"]
+    for found in problems:
+        path = Path(os.environ.get("DBT_PROJECT_DIR", "")) / found["file"]
+        line = line_of(path, found["audience"], found["place"]) if path.exists() else 1
+        click.echo(f"{found['file']}:{line}: {found['audience']}, {found['place']}: {found['problem']}")
+    if problems:
+        sys.exit(1)
+    click.echo(f"{len(names)} audience(s), nothing wrong: {', '.join(names)}")
+
+
+@audiences.command()
+@click.option("--audience", default="", help="Only this one; all when not said.")
+def preview(audience: str) -> None:
+    """Count them as their files are now, without a build: sizes, revenue bands, overlaps; no ids.
+
+    What fewer than min_cell_users customers share is left out.
+    """
+    click.echo(_told("preview_audiences", audience=audience), nl=False)
+
+
+def _told(operation: str, **arguments: str) -> str:
+    """Return what an operation prints; its errors are dbt's to say."""
+    from clientele.runtime import dbt
+
+    command = dbt.command("--quiet", "run-operation", operation, "--args", json.dumps(arguments))
+    ran = subprocess.run(command, env=dbt.environment(), stdout=subprocess.PIPE, text=True, check=False)
+    if ran.returncode:
+        click.echo(ran.stdout, nl=False)
+        sys.exit(ran.returncode)
+    return ran.stdout
+
+
+@main.command()
+@_HOME
+@click.option("--audience", help="Only this one; all when not said.")
+@click.option("--destination", help="Only there; everywhere when not said.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and change nothing.")
+@click.option("--allow-leaving", is_flag=True, help="Go on though more would leave than is usual.")
+def activate(
+    home: Path, audience: str | None, destination: str | None, dry_run: bool, allow_leaving: bool
+) -> None:
+    """Tell destinations who came to audiences and who left.
+
+    Since the last export that each has acknowledged. What failed is sent again by the next run.
+    """
+    from clientele.activation import destinations, exports, ledger
+    from clientele.runtime import fits, locking, publishing, warehouses
+
+    manifest = fits.manifest_of(Path(os.environ.get("DBT_TARGET_PATH") or "target"))
+    places = destinations.configured(manifest, home, os.environ)
+    all_well = True
+    with locking.held(home), warehouses.opened(home) as warehouse:
+        for outcome in exports.activate(
+            ledger.Ledger(warehouse),
+            places,
+            audience=audience,
+            destination=destination,
+            dry_run=dry_run,
+            allow_leaving=allow_leaving,
+        ):
+            click.echo(outcome.described())
+            all_well &= outcome.is_well
+        publishing.show_exports(home)
+    if not all_well:
+        sys.exit(1)
+
+
+@main.command("export-audience")
+@_HOME
+@click.argument("audience")
+@click.option("--purpose", required=True, help="What the ids are for; it is kept with the record.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="File, readable by you alone.")
+def export_audience(home: Path, audience: str, purpose: str, output: Path) -> None:
+    """Write the shop's own ids of an audience's members.
+
+    They leave the vault with this file: delete it after its use.
+    """
+    from clientele.activation import exports, ledger
+    from clientele.privacy import rights
+    from clientele.runtime import locking, warehouses
+
+    with locking.held(home), warehouses.opened(home) as warehouse:
+        found = exports.user_ids(ledger.Ledger(warehouse), audience, purpose)
+    rights.write_privately(output, "".join(f"{line}\n" for line in ["user_id", *found]))
+    click.echo(f"{len(found):,} ids written to {output}, readable by you alone. Delete it after its use.")
 
 
 # --- publications and evaluation
@@ -269,9 +492,9 @@ def publications(home: Path) -> None:
 @click.pass_context
 def rollback(context: click.Context, home: Path, to: int | None) -> None:
     """Publish an earlier publication again."""
-    from clientele.runtime import locking, publishing
+    from clientele.runtime import publishing, rewriting
 
-    with locking.held(home):
+    with rewriting.settled(home):
         chosen = publishing.rollback(home, to)
     click.echo(f"published again: {chosen.described()}")
     click.echo("The databases stay as they are, and the next green build publishes anew.")
@@ -283,11 +506,12 @@ def rollback(context: click.Context, home: Path, to: int | None) -> None:
 def report(home: Path) -> None:
     """Write the pages for people once more."""
     from clientele.report import LANGUAGES, charts, render
-    from clientele.runtime import publishing
+    from clientele.runtime import publishing, rewriting
 
-    folder = publishing.current(home)
-    pages = {f"report/{file}": render(folder, language) for language, file in LANGUAGES.items()}
-    link = publishing.put_pages(home, pages)
+    with rewriting.settled(home):
+        folder = publishing.current(home)
+        pages = {f"report/{file}": render(folder, language) for language, file in LANGUAGES.items()}
+        link = publishing.put_pages(home, pages)
     for page in pages:
         click.echo(f"written to {link / page}")
     if not charts.is_available():
@@ -296,13 +520,52 @@ def report(home: Path) -> None:
 
 @main.command()
 @_HOME
+def describe(home: Path) -> None:
+    """Describe the data: print tables, and write a page of them."""
+    from clientele.report import PAGES, description, render
+    from clientele.runtime import locking, publishing
+
+    with locking.held(home):
+        description.show(home)
+    folder = publishing.current(home)
+    pages = {
+        f"report/{file}": render(folder, language, "data") for language, file in PAGES["data"][1].items()
+    }
+    link = publishing.put_pages(home, pages)
+    for page in pages:
+        click.echo(f"written to {link / page}")
+
+
+@main.command()
+@_HOME
+def dossier(home: Path) -> None:
+    """Write ten pages for a general management: HTML, and PDF where a Chromium is installed."""
+    from clientele.report import PAGES, printing, render
+    from clientele.runtime import publishing
+
+    folder = publishing.current(home)
+    pages: dict[str, str | bytes] = {}
+    for language, file in PAGES["dossier"][1].items():
+        page = render(folder, language, "dossier")
+        pages[f"report/{file}"] = page
+        if (printed := printing.to_pdf(page)) is not None:
+            pages[f"report/{Path(file).with_suffix('.pdf')}"] = printed
+    link = publishing.put_pages(home, pages)
+    for name in pages:
+        click.echo(f"written to {link / name}")
+    if not any(name.endswith(".pdf") for name in pages):
+        click.echo("No PDF: that needs a Chromium. Print the page from a browser; it has styles for A4.")
+
+
+@main.command()
+@_HOME
 @click.option("--users", default=10_000, show_default=True, help="Users who are clustered, at most.")
 def evaluate(home: Path, users: int) -> None:
     """Judge the personas, and compare other ways to cluster."""
     from clientele.personas.evaluate import evaluate as judge
-    from clientele.runtime import locking
+    from clientele.runtime import rewriting
 
-    with locking.held(home):
+    with rewriting.settled(home):
         page, table = judge(home, users)
     click.echo(page.read_text())
     click.echo(f"Written to {page} and {table}")

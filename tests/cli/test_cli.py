@@ -80,7 +80,7 @@ def test_no_command_takes_an_id(started, command):
 
 def test_an_id_that_is_none_is_refused_before_dbt_starts_and_not_quoted(started):
     for command in ("erase", "export-subject"):
-        ran = call(command, CLIENTELE_SUBJECT="12x45")
+        ran = call(command, CLIENTELE_SUBJECT="12x45" * 60)
         assert ran.exit_code == 1 and "CLIENTELE_SUBJECT is not a user_id" in ran.stderr
         assert "12x45" not in ran.output
     assert "Name one customer" in call("export-subject").stderr
@@ -100,13 +100,15 @@ def test_profiles_are_found_in_the_project_unless_said_otherwise(started, tmp_pa
 
 def test_redshift_is_told_first_who_is_meant(started, monkeypatch):
     told = []
-    monkeypatch.setattr(redshift_subjects, "name_all", told.append)
+    monkeypatch.setattr(
+        redshift_subjects, "name_all", lambda named: told.append(named["CLIENTELE_SUBJECT"]) or 1
+    )
     call("erase", CLIENTELE_SUBJECT=ID)
     assert told == []
     call("object", CLIENTELE_SUBJECT=ID, DBT_TARGET="redshift")
-    assert told == [[int(ID)]]
+    assert told == [ID]
     ran = call("redshift-subjects", CLIENTELE_SUBJECT=ID)
-    assert told == [[int(ID)]] * 2 and "1 customer(s)" in ran.stderr and ID not in ran.output
+    assert told == [ID] * 2 and "1 customer(s)" in ran.stderr and ID not in ran.output
 
 
 def test_redshift_settings_that_are_missing_are_named(started, monkeypatch):

@@ -4,14 +4,21 @@ The image itself is built and run by `make test-image` (tests/container).
 """
 
 import importlib.util
+import json
 import re
+import shutil
+import signal
 import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
 from redshift_lint import refusals
+
+from clientele.runtime import memory, publishing
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -96,12 +103,15 @@ def test_the_image_has_what_the_run_lock_has_and_redshift():
     assert any(pin.startswith("dbt-redshift==") for pin in pins("warehouse.lock"))
 
 
-def entrypoint(tmp_path, **environment: str) -> subprocess.CompletedProcess[str]:
-    fake = tmp_path / "dbt"
-    fake.write_text('#!/bin/sh\necho "dbt $*: ${CLIENTELE_PSEUDONYM_KEY:-none}"\n')
-    fake.chmod(0o755)
+def entrypoint(tmp_path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    for name in ("dbt", "clientele"):
+        fake = tmp_path / name
+        fake.write_text(
+            f'#!/bin/sh\necho "{name} $*: ${{CLIENTELE_PSEUDONYM_KEY:-none}}"\nexit ${{STATUS:-0}}\n'
+        )
+        fake.chmod(0o755)
     return subprocess.run(
-        [ROOT / "deploy" / "container" / "entrypoint", "build", "--target", "redshift"],
+        [ROOT / "deploy" / "container" / "entrypoint", *(arguments or ("build", "--target", "redshift"))],
         env={"PATH": f"{tmp_path}:/usr/bin:/bin", "CLIENTELE_HOME": str(tmp_path / "home")} | environment,
         capture_output=True,
         text=True,
@@ -109,17 +119,69 @@ def entrypoint(tmp_path, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_the_entry_point_reads_secrets_from_files(tmp_path):
-    (tmp_path / "key").write_text("it's a $(secret)\n")
-    ran = entrypoint(tmp_path, CLIENTELE_PSEUDONYM_KEY_FILE=str(tmp_path / "key"))
+    key = tmp_path / "key"
+    key.write_text("it's a $(secret)\n")
+    key.chmod(0o400)
+    ran = entrypoint(tmp_path, CLIENTELE_PSEUDONYM_KEY_FILE=str(key))
     assert (ran.returncode, ran.stdout) == (0, "dbt build --target redshift: it's a $(secret)\n")
-    assert entrypoint(tmp_path).stdout.endswith(": none\n")
+    assert ran.stderr == "" and entrypoint(tmp_path).stdout.endswith(": none\n")
+    key.chmod(0o444)
+    ran = entrypoint(tmp_path, CLIENTELE_PSEUDONYM_KEY_FILE=str(key))
+    assert ran.returncode == 0 and "everybody may read" in ran.stderr and "$(secret)" not in ran.stderr
 
 
 def test_the_entry_point_says_what_is_missing(tmp_path):
     ran = entrypoint(tmp_path, CLIENTELE_PSEUDONYM_KEY_FILE=str(tmp_path / "nowhere"))
-    assert ran.returncode == 2 and "is the secret mounted?" in ran.stderr and not ran.stdout
-    ran = entrypoint(tmp_path, CLIENTELE_HOME="/proc/clientele")
-    assert ran.returncode == 2 and "mount a volume" in ran.stderr and not ran.stdout
+    assert ran.returncode == 2 and "is the secret mounted" in ran.stderr and not ran.stdout
+    for home in ("/proc/clientele", "/proc"):  # the second one is there, and nobody can write to it
+        ran = entrypoint(tmp_path, CLIENTELE_HOME=home)
+        assert ran.returncode == 2 and "mount a volume" in ran.stderr and not ran.stdout
+
+
+def test_an_events_folder_without_a_file_ends_a_build_before_it_begins(tmp_path):
+    events = tmp_path / "events"
+    (events / "lost+found").mkdir(parents=True)
+    ran = entrypoint(tmp_path, "build", CLIENTELE_EVENTS=str(events))
+    assert ran.returncode == 2 and "holds no file" in ran.stderr and not ran.stdout
+    assert entrypoint(tmp_path, "docs", "generate", CLIENTELE_EVENTS=str(events)).returncode == 0
+    assert entrypoint(tmp_path, "build", "--target", "redshift", CLIENTELE_EVENTS=str(events)).returncode == 0
+    (events / "a.csv").touch()
+    assert entrypoint(tmp_path, "build", CLIENTELE_EVENTS=str(events)).stdout == "dbt build: none\n"
+
+
+def test_the_entry_point_runs_clientele_and_passes_the_status_on(tmp_path):
+    ran = entrypoint(tmp_path, "clientele", "backup", "--keep", "7", STATUS="1")
+    assert (ran.returncode, ran.stdout) == (1, "clientele backup --keep 7: none\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_entry_point_hears_that_it_is_to_stop(tmp_path, number):
+    fake = tmp_path / "dbt"
+    fake.write_text(
+        f"#!{sys.executable}\nimport signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('ended in order'), sys.exit(143)))\n"
+        "print('begun', flush=True)\ntime.sleep(60)\n"
+    )
+    fake.chmod(0o755)
+    call = [ROOT / "deploy" / "container" / "entrypoint", "docs"]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CLIENTELE_HOME": str(tmp_path / "home")}
+    with subprocess.Popen(
+        call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        said, told = process.communicate(timeout=10)
+    assert (process.returncode, said) == (143, "ended in order\n") and "Asked to stop" in told
+
+
+def test_a_home_in_which_nothing_can_be_published_is_told_at_the_start(tmp_path):
+    publishing.check_place(tmp_path)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "published").mkdir()
+    with pytest.raises(publishing.PublicationError, match="is not a link to a publication"):
+        publishing.check_place(tmp_path)
+    with pytest.raises(publishing.PublicationError, match="does not take"):
+        publishing.check_place(Path("/proc"))
 
 
 def health(tmp_path, running: bool, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -160,7 +222,18 @@ def test_compose_runs_one_build_with_few_rights():
     assert set(service["secrets"]) == compose["secrets"].keys()
 
 
+def test_the_commands_of_the_compose_file_have_what_it_asks_for():
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    asked = set(re.findall(r"\$\{(\w+):\?", text))
+    commands = re.findall(r"^#   (.*docker compose run.*)$", text, re.MULTILINE)
+    exported = set(re.findall(r"^#   export (\w+)=", text, re.MULTILINE))
+    assert asked == {"EVENTS_DIR"} and len(commands) >= 2 and asked <= exported
+
+
 # --- Kubernetes
+
+
+OVERLAYS = ("duckdb", "redshift", "staging")
 
 
 def resources() -> list[tuple[str, dict]]:
@@ -177,7 +250,7 @@ def merged(base, patch):
     if (
         isinstance(base, list)
         and isinstance(patch, list)
-        and all(isinstance(item, dict) for item in base + patch)
+        and all(isinstance(item, dict) and "name" in item for item in base + patch)
     ):
         patches = {item["name"]: item for item in patch}
         kept = [merged(item, patches.pop(item["name"], {})) for item in base]
@@ -185,13 +258,61 @@ def merged(base, patch):
     return patch
 
 
+def overlaid(overlay: str, name: str) -> dict:
+    """Return a file of the base with the overlay's patch of the same name, if it has one."""
+    (found,) = documents(KUBERNETES / "base" / name)
+    patch = KUBERNETES / "overlays" / overlay / name
+    return merged(found, documents(patch)[0]) if patch.exists() else found
+
+
 def jobs() -> dict[str, dict]:
-    (base,) = documents(KUBERNETES / "cronjob.yaml")
-    (patch,) = documents(KUBERNETES / "redshift" / "cronjob.yaml")
-    return {"duckdb": base, "redshift": merged(base, patch)}
+    return {overlay: overlaid(overlay, "cronjob.yaml") for overlay in OVERLAYS}
 
 
-@pytest.mark.parametrize("target", ["duckdb", "redshift"])
+@cache
+def rendered(overlay: str) -> list[dict]:
+    """Return what kubectl would apply."""
+    if not shutil.which("kubectl"):
+        pytest.skip("needs kubectl")
+    call = ["kubectl", "kustomize", KUBERNETES / "overlays" / overlay]
+    return list(yaml.safe_load_all(subprocess.run(call, capture_output=True, text=True, check=True).stdout))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_each_overlay_renders_to_a_namespace_of_its_own(overlay):
+    kinds = [document["kind"] for document in rendered(overlay)]
+    assert sorted(set(kinds) - {"ConfigMap"}) == [
+        "CronJob", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ServiceAccount",
+    ]  # fmt: skip
+    namespaces = {document["metadata"].get("namespace") for document in rendered(overlay)} - {None}
+    (namespace,) = [document for document in rendered(overlay) if document["kind"] == "Namespace"]
+    assert namespaces == {namespace["metadata"]["name"]}
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    (job,) = [document for document in rendered(overlay) if document["kind"] == "CronJob"]
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    ours = jobs()[overlay]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"].startswith("registry.example/clientele:")
+    for name in ("args", "resources", "securityContext", "volumeMounts"):
+        assert container[name] == ours[name], name
+    assert {entry["name"] for entry in container["env"]} == {entry["name"] for entry in ours["env"]}
+
+
+def test_overlays_share_neither_namespace_nor_image_with_staging():
+    by_overlay = {overlay: {str(document["metadata"].get("namespace")) for document in rendered(overlay)}
+                  for overlay in OVERLAYS}  # fmt: skip
+    assert len(set.union(*by_overlay.values()) - {"None"}) == 3
+    assert "clientele:next" in str(rendered("staging")) and "clientele:next" not in str(rendered("duckdb"))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_nobody_speaks_to_a_build(overlay):
+    policy = overlaid(overlay, "networkpolicy.yaml")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["ingress"] == []
+    ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+    assert ports == ({53, 5439} if overlay == "redshift" else set())
+
+
+@pytest.mark.parametrize("target", OVERLAYS)
 def test_a_build_never_runs_beside_another_and_has_few_rights(target):
     job = jobs()[target]["spec"]
     assert (
@@ -201,6 +322,13 @@ def test_a_build_never_runs_beside_another_and_has_few_rights(target):
     )
     run = job["jobTemplate"]["spec"]
     assert run["activeDeadlineSeconds"] and run["backoffLimit"] <= 2
+    ignored, failed = run["podFailurePolicy"]["rules"]
+    assert ignored["action"] == "Ignore" and ignored["onPodConditions"] == [
+        {"type": "DisruptionTarget", "status": "True"}
+    ]
+    assert failed["action"] == "FailJob" and failed["onExitCodes"]["values"] == [1, 2], "dbt's own statuses"
+    evicted = run["template"]["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict"]
+    assert evicted == "false"
     pod = run["template"]["spec"]
     assert pod["restartPolicy"] == "Never" and pod["automountServiceAccountToken"] is False
     user = next(rest for rest in arguments("USER")).split(":")
@@ -213,18 +341,25 @@ def test_a_build_never_runs_beside_another_and_has_few_rights(target):
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert container["resources"]["limits"]["memory"] and container["resources"]["requests"]["cpu"]
+    for kind in ("requests", "limits"):
+        assert container["resources"][kind].keys() == {"cpu", "memory", "ephemeral-storage"}
     assert {mount["name"] for mount in container["volumeMounts"]} == {
         volume["name"] for volume in pod["volumes"]
     }
 
 
-def test_duckdb_has_less_memory_than_its_container():
-    (container,) = jobs()["duckdb"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    (limit,) = [entry["value"] for entry in container["env"] if entry["name"] == "CLIENTELE_MEMORY"]
-    assert int(limit.removesuffix("GB")) + 1 < int(
-        container["resources"]["limits"]["memory"].removesuffix("Gi")
-    )
+def test_duckdb_has_less_memory_than_its_container(tmp_path):
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.for_duckdb("3GB", tmp_path) == "3GB" == memory.for_duckdb("3GB", tmp_path / "nowhere")
+    for held, taken in ((2 * 2**30, "1288MB"), (5 * 2**30, "3GB"), (64 * 2**30, "3GB")):
+        (tmp_path / "memory.max").write_text(f"{held}\n")
+        assert memory.for_duckdb("3GB", tmp_path) == taken
+    older = tmp_path / "v1"
+    (older / "memory").mkdir(parents=True)
+    for held, taken in ((9223372036854771712, "3GB"), (2**30, "644MB")):
+        (older / "memory" / "memory.limit_in_bytes").write_text(f"{held}\n")
+        assert memory.for_duckdb("3GB", older) == taken
+    assert memory.for_duckdb("80%", older) == "644MB"
 
 
 def test_names_fit_together():
@@ -262,18 +397,23 @@ def test_kustomizations_name_files_that_exist():
 def test_the_redshift_job_sets_what_the_profile_reads():
     profile = (ROOT / "profiles" / "profiles.yml").read_text(encoding="utf-8")
     wanted = set(re.findall(r"env_var\('((?:DBT_ENV_SECRET_)?REDSHIFT_\w+)'", profile))
-    given = set(re.findall(r"^(\w+)=", (KUBERNETES / "redshift" / "warehouse.env").read_text(), re.MULTILINE))
+    given = set(
+        re.findall(
+            r"^(\w+)=", (KUBERNETES / "overlays" / "redshift" / "warehouse.env").read_text(), re.MULTILINE
+        )
+    )
     given.add("DBT_ENV_SECRET_REDSHIFT_PASSWORD")
     assert wanted - {"REDSHIFT_SSLMODE"} <= given
 
 
-def test_manifests_fit_the_schemas_of_kubernetes():
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("version", ["1.31", "1.33", "1.35"])
+def test_manifests_fit_the_schemas_of_kubernetes(overlay, version):
     validate = pytest.importorskip(
         "kubernetes_validate", reason="schemas: pip install kubernetes-validate (108 MB, so not in the lock)"
     )
-    for name, document in [*resources(), *jobs().items()]:
-        if not name.startswith("redshift/"):
-            validate.validate(document, "1.33", strict=True)
+    for document in rendered(overlay):
+        validate.validate(document, version, strict=True)
 
 
 # --- the CI workflow
@@ -385,6 +525,38 @@ def test_the_sizes_of_the_documentation_are_those_of_the_command(tmp_path, capsy
 
     assert without_widths(kept) == without_widths(printed)
     assert runner("size").main([]) == 2
+
+
+def test_roles_of_aws_are_for_one_prefix_each_and_of_nobody_else():
+    """The IAM policies stand in the set-up of docs/redshift.md; no cluster has seen them."""
+    page = (ROOT / "docs" / "redshift.md").read_text(encoding="utf-8")
+    policies = {
+        name: json.loads(re.sub(r"'\"(\$\w+)\"'", r"\1", text))["Statement"]
+        for name, text in re.findall(
+            r"put-role-policy --role-name (\S+).*?--policy-document '(.*?)'\n", page, re.S
+        )
+    }
+    assert policies.keys() == {"clientele-lake", "clientele-publish"}
+    for name, prefix in (("clientele-lake", "events/*"), ("clientele-publish", "published/*")):
+        for statement in policies[name]:
+            resources = statement["Resource"]
+            assert "*" not in ([resources] if isinstance(resources, str) else resources)
+            if "s3:ListBucket" in statement["Action"]:
+                assert statement["Condition"] == {"StringLike": {"s3:prefix": prefix}}
+            elif {"s3:GetObject", "s3:PutObject"} & {*statement["Action"]}:
+                assert resources == f"arn:aws:s3:::$BUCKET/{prefix}"
+    lake_actions = {action for statement in policies["clientele-lake"] for action in statement["Action"]}
+    assert not lake_actions & {"s3:PutObject", "s3:DeleteObject"} and "glue:*" not in page
+    for made in ("namespace", "workgroup"):
+        assert page.index(f"create-{made}") < page.index(f'"$(state {made})" = AVAILABLE')
+    assert "iam_role :role" in (ROOT / "deploy/redshift/lake.sql").read_text(encoding="utf-8")
+    roles = (ROOT / "deploy/redshift/roles.sql").read_text(encoding="utf-8")
+    statements = [text.strip() for text in re.sub(r"--.*", "", roles).split(";") if text.strip()]
+    assert statements == [
+        "revoke assumerole on all from public for all",
+        "grant assumerole on default to clientele_build for unload",
+        "revoke all on schema public from public",
+    ]
 
 
 def test_no_reader_gets_at_raw_ids():

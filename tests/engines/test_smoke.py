@@ -15,24 +15,33 @@ import pytest
 from redshift_lint import refusals
 from standin import Proxy
 from support import KEY, ROOT
-from warehouse import Warehouse
+from warehouse import Warehouse, unloading
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("CLIENTELE_LONG") != "1", reason="CLIENTELE_LONG=1: three builds, some minutes"
 )
-# The one call that the script makes: files go where the lake of the stand-in reads them, but for LOST_LINES.
+# The calls that the script makes: files go where the lake of the stand-in reads them, but for LOST_LINES, and
+# out of it; what was unloaded comes from a folder.
 AWS = """#!{python}
-import os, subprocess, sys
+import os, shutil, subprocess, sys
 from pathlib import Path
 sys.path[:0] = {paths}
 from warehouse import delivery
-*options, source, place = sys.argv[1:]
-assert options == ["s3", "cp", "--recursive", "--only-show-errors"], options
-assert place == "s3://test-bucket/events/", place
-for file in sorted(Path(source).iterdir()):
-    lines = file.read_bytes().splitlines(keepends=True)
-    content = b"".join(lines[: len(lines) - int(os.environ["LOST_LINES"])])
-    subprocess.run({psql}, input=delivery(place + file.name, content), text=True, check=True)
+call = [part for part in sys.argv[1:] if part != "--only-show-errors"]
+bucket = Path({bucket!r})
+if call[:3] == ["s3", "cp", "--recursive"] and call[4] == "s3://test-bucket/events/":
+    for file in sorted(Path(call[3]).iterdir()):
+        lines = file.read_bytes().splitlines(keepends=True)
+        content = b"".join(lines[: len(lines) - int(os.environ["LOST_LINES"])])
+        subprocess.run({psql}, input=delivery(call[4] + file.name, content), text=True, check=True)
+elif call == ["s3", "mv", "--recursive", "s3://test-bucket/events/", "s3://test-bucket/loaded/"]:
+    subprocess.run({psql}, input="delete from lake.event_lines", text=True, check=True)
+elif call[:3] == ["s3", "cp", "--recursive"]:
+    shutil.copytree(bucket / call[3].removeprefix("s3://"), call[4], dirs_exist_ok=True)
+elif call[:2] == ["s3", "cp"]:
+    shutil.copyfile(bucket / call[2].removeprefix("s3://"), call[3])
+else:
+    sys.exit(f"aws: {{call}} is not known here")
 """
 
 
@@ -40,14 +49,21 @@ for file in sorted(Path(source).iterdir()):
 def smoke(tmp_path_factory, postgres, proxy):
     """Return a function that runs the script against a warehouse that docs/redshift.md has set up."""
     folder, reader = tmp_path_factory.mktemp("smoke"), proxy
-    proxy = Proxy(postgres.port, lint=lambda sql: [finding.message for finding in refusals(sql)])
+    bucket = folder / "bucket"
+    proxy = Proxy(
+        postgres.port,
+        lint=lambda sql: [finding.message for finding in refusals(sql)],
+        unload=unloading(postgres, bucket),
+    )
     proxy.start()
     warehouse = Warehouse(folder, postgres, proxy, reader)
     aws = folder / "bin/aws"
     aws.parent.mkdir()
     paths = [str(ROOT / "tests/engines"), str(ROOT / "tests")]
     psql = [*postgres.psql(), "-f", "-"]
-    aws.write_text(AWS.format(python=sys.executable, paths=paths, psql=list(map(str, psql))))
+    aws.write_text(
+        AWS.format(python=sys.executable, paths=paths, psql=list(map(str, psql)), bucket=str(bucket))
+    )
     aws.chmod(0o755)
     environment = warehouse.environment() | {
         "PATH": f"{aws.parent}{os.pathsep}{os.environ['PATH']}",
@@ -75,10 +91,11 @@ def test_a_line_that_the_lake_lacks_stops_it(smoke):
 def test_every_step_runs(smoke):
     ran = smoke()
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
-    for step in range(1, 11):
+    for step in range(1, 12):
         assert f"\n== {step}. " in ran.stdout
     assert "key material: none" in ran.stdout
     assert " customers, 0 differ" in ran.stdout and "\n0 customers" not in ran.stdout
+    assert " customers in the files of " in ran.stdout
     assert "KEY(user_sk),user_sk" in ran.stdout
     assert smoke.proxy.refusals == []
     assert KEY not in ran.stdout + ran.stderr

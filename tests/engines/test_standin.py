@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pyarrow.parquet as pq
 import pytest
 import redshift_connector
-from standin import dialect
+from standin import Proxy, dialect
 from standin.postgres import DATABASE, PASSWORD, USER
+from warehouse import unloading
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +112,30 @@ def test_identity_column_numbers_rows(cursor):
 )
 def test_what_is_not_redshift_s_own_passes_unchanged(statement):
     assert dialect.translated(statement) == statement
+
+
+def test_unload_takes_a_place_for_the_beginning_of_names(postgres, tmp_path):
+    """ "UNLOAD": TO is a prefix, and what is there already is refused unless it may be overwritten."""
+    proxy = Proxy(postgres.port, unload=unloading(postgres, tmp_path))
+    proxy.start()
+    try:
+        connection = redshift_connector.connect(
+            host="127.0.0.1", port=proxy.port, database=DATABASE, user=USER, password=PASSWORD, ssl=False
+        )
+        connection.autocommit = True
+        cursor = connection.cursor()
+        single = "unload ('select ''a|b'' as x, 2 as y') to 's3://b/p/current' iam_role default "
+        cursor.execute(single + "parallel off")
+        assert (tmp_path / "b/p/current000").read_text() == "a\\|b|2\n" and not (
+            tmp_path / "b/p/current"
+        ).exists()
+        with pytest.raises(redshift_connector.Error, match="not empty"):
+            cursor.execute(single + "parallel  off")  # the driver prepares a text once
+        cursor.execute(single + "allowoverwrite parallel off")
+        cursor.execute(
+            "unload ('select 1 as x union all select 2') to 's3://b/p/f/' iam_role default format parquet"
+        )
+        assert pq.read_table(tmp_path / "b/p/f").to_pylist() == [{"x": 1}, {"x": 2}]
+        connection.close()
+    finally:
+        proxy.stop()

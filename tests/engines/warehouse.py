@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import io
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import redshift_connector
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
-from standin import Postgres, Proxy
+from standin import Postgres, Proxy, dialect
 from standin.postgres import DATABASE, OWNER, PASSWORD
 from support import MATERIAL, ROOT, Build, shared, unpickled
 
@@ -127,7 +131,8 @@ class Warehouse:
     def name_subjects(self, *user_ids: str) -> None:
         """Say whom the next operation is about."""
         with self.connection(self.proxy, USER) as connection:
-            redshift_subjects.name(connection, [int(user_id) for user_id in user_ids])
+            named = {"CLIENTELE_SUBJECT": user_ids[0]} if user_ids else {}
+            redshift_subjects.name(connection, named)
 
     # --- what is in the warehouse
 
@@ -155,6 +160,27 @@ def delivery(path: str, content: bytes) -> str:
         f"delete from lake.event_lines where \"$path\" = '{path}';\n"
         f"copy lake.event_lines from stdin;\n{rows}\\.\n"
     )
+
+
+def unloading(postgres: Postgres, bucket: Path) -> Callable[[dialect.Unload, str], None]:
+    """Return what carries out UNLOAD into a folder: the names of files, and what Redshift refuses."""
+
+    def unload(asked: dialect.Unload, query: str) -> None:
+        target = bucket / asked.key()
+        held = [path for path in bucket.rglob("*") if str(path.relative_to(bucket)).startswith(asked.prefix)]
+        if any(path.is_file() for path in held) and not asked.may_overwrite:
+            raise dialect.RefusedError(
+                f"Specified unload destination on S3 is not empty: s3://{asked.prefix}"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        how = "csv, header" if asked.is_parquet else "text, delimiter '|'"
+        text = postgres.admin(f"copy ({query.rstrip('; ')}) to stdout with (format {how})")
+        if asked.is_parquet:
+            pq.write_table(pa_csv.read_csv(io.BytesIO(text.encode())), target)
+        else:
+            target.write_text(text)
+
+    return unload
 
 
 def _copied(line: bytes) -> str:

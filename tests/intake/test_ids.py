@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import House, own_manifest
 
-from clientele.intake.ids import KINDS, normal_id, normal_text
+from clientele.ids import KINDS, normal_id, normal_text
 
 CUT = "-- next statement"
 WRITTEN = {

@@ -173,15 +173,25 @@ def test_long_lines(tmp_path):
 
 def test_delimiter_is_in_no_line(tmp_path, small_blocks):
     plain = HEADER + b"\n" + EVENT + b"\n"
-    barred = "xxx\U0010ffff\n".encode()
+    barred = f"xxx{''.join(lake._DELIMITERS[1:])}\n".encode()
     assert look(write(tmp_path / "a.csv", plain)).reader_delimiter == "\x01"
     assert look(write(tmp_path / "b.csv", plain + b"\x01")).reader_delimiter == "\U0010ffff"
+    two = plain + "\x01\U0010ffff".encode()
+    assert look(write(tmp_path / "d.csv", two)).reader_delimiter == "\U0010fffe"
     for width in range(8):
         both = plain + b"\x01" + b"y" * width + barred
-        assert "U+0001 and U+10FFFF" in refusal(write(tmp_path / "c.csv", both))
+        assert "U+0001 and U+10FFFF and six others" in refusal(write(tmp_path / "c.csv", both))
 
 
 # --- headers
+
+
+def test_a_wide_header_is_not_quoted_back(tmp_path, capfd):
+    wide = HEADER + b"".join(b",column %s" % name for name in (str(n).encode() for n in range(100, 999)))
+    path = write(tmp_path / "x.csv", wide + b"\n" + EVENT + b"," * 899 + b"\n")
+    (facts,) = lake.inventory(str(path), [])
+    assert len(facts.passed_over) == 21 and facts.passed_over[-1] == "and 879 more"
+    assert len(capfd.readouterr().err) < 1000 and facts.n_columns == 908
 
 
 def test_header_in_any_order_case_and_dress(tmp_path):
@@ -567,3 +577,12 @@ def test_progress_every_two_seconds_and_at_the_end(tmp_path, monkeypatch):
 def test_no_progress_for_short_work(tmp_path, capsys):
     look(write(tmp_path / "x.csv", TEXT))
     assert capsys.readouterr() == ("", "")
+
+
+def test_columns_that_are_passed_over_are_not_all_quoted_back(tmp_path):
+    wide = tmp_path / "wide.csv"
+    wide.write_text(",".join([*COLUMNS, *(f"c{n}" for n in range(9000)), "x" * 9000]) + "\n")
+    said = []
+    inventory(str(wide), progress=said.append)
+    (told,) = [line for line in said if "passed over" in line]
+    assert len(told) < 200 and told.endswith("and 8,996 more passed over in wide.csv")

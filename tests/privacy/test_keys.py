@@ -8,7 +8,7 @@ import golden
 import pytest
 from support import KEY, UP_TO_EVENTS, Event, House
 
-from clientele.intake.ids import normal_text
+from clientele.ids import normal_text
 from clientele.privacy import keys
 
 PAPERS = False  # no test here reads what dbt writes about its runs

@@ -366,20 +366,24 @@ def test_who_objects_is_counted_and_not_profiled(shop):
 )
 def test_subjects_of_the_environment(environment, expected):
     if isinstance(expected, list):
-        assert rights.subjects(environment) == expected
+        assert rights.subjects(environment, "integer") == expected
     else:
         with pytest.raises(rights.RightsError, match=expected) as refusal:
-            rights.subjects(environment)
+            rights.subjects(environment, "integer")
         assert "drop" not in str(refusal.value) and str(2**63) not in str(refusal.value)
 
 
 def test_subjects_of_a_file(tmp_path):
     file = tmp_path / "ids"
     file.write_text("5\n\n 3\n5\n")
-    assert rights.subjects({"CLIENTELE_SUBJECTS_FILE": str(file), "CLIENTELE_SUBJECT": "9"}) == [3, 5, 9]
+    assert rights.subjects({"CLIENTELE_SUBJECTS_FILE": str(file), "CLIENTELE_SUBJECT": "9"}, "integer") == [
+        3,
+        5,
+        9,
+    ]
     file.write_text("5\nfive\n")
     with pytest.raises(rights.RightsError, match="line 2 of CLIENTELE_SUBJECTS_FILE"):
-        rights.subjects({"CLIENTELE_SUBJECTS_FILE": str(file)})
+        rights.subjects({"CLIENTELE_SUBJECTS_FILE": str(file)}, "integer")
 
 
 def flipped(text: str, place: int) -> str:

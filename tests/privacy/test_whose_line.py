@@ -16,8 +16,8 @@ import duckdb
 import pytest
 from support import MATERIAL, UP_TO_EVENTS, Event, csv_text
 
+from clientele.ids import normal_text
 from clientele.intake import times
-from clientele.intake.ids import normal_text
 from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
 
@@ -194,7 +194,7 @@ def attributed(sql: dict[str, str], shop: Shop, subjects: list[int]) -> list[set
         )
         connection.execute(
             "create table lines as select 1 as file_id, 1 as load_id, 'event' as line_kind, "
-            "timestamp '2020-01-01' as delivered_at, false as has_nul, false as is_plain, "
+            "timestamp '2020-01-01' as judged_at, false as has_nul, false as is_plain, "
             "true as may_be_long, "
             "cast(null as varchar) as quantity_text, "
             "row[1] as line_text, row[2] as line_fault, "

@@ -13,8 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
-from clientele.runtime import publishing, rewriting
+from clientele.cli import main
+from clientele.runtime import locking, publishing, rewriting
 from clientele.runtime.publishing import PublicationError, publications, rollback
 
 MARTS = ("user_features", "user_segments")
@@ -132,7 +134,7 @@ def test_publications_written_anew_share_their_work_and_forget_what_they_held(tm
     assert [Path(pair["old"]).parent.name for pair in pairs] == ["000001", "000003"]
     for pair in pairs:
         pq.write_table(pq.read_table(pair["old"]).slice(1), pair["new"])
-    rewriting.finish_publications(tmp_path)
+    rewriting.finish_publications(tmp_path, 3)
     rewriting.mark_whole(tmp_path)
     assert rewriting.finish(tmp_path)
     found = publications(tmp_path)
@@ -254,3 +256,26 @@ def test_killed_anywhere_the_old_or_the_new_stays_and_the_next_one_goes_on(tmp_p
             break
         step += 1
     assert step > 15 and ended_with == sorted(ended_with) and {3, 4} == set(ended_with)
+
+
+def test_a_rollback_is_not_undone_by_files_that_a_killed_operation_left(tmp_path):
+    """An erasure was killed when its new files were whole: these take their place before anything is done."""
+    home = tmp_path
+    for version in (1, 2):
+        folder = publishing.start(home, {"run_id": f"run {version}"})
+        for name in MARTS:
+            pq.write_table(
+                pa.table({"user_key": ["a", "b"], "version": [version] * 2}), folder / f"{name}.parquet"
+            )
+        publishing.finish(folder)
+    for pair in rewriting.start_publications(home):
+        pq.write_table(pq.read_table(pair["old"]).slice(1), pair["new"])
+    rewriting.finish_publications(home)
+    rewriting.mark_whole(home)
+    locking.release(home)
+    ran = CliRunner().invoke(main, ["rollback", "--home", str(home)])
+    assert ran.exit_code == 0, ran.output
+    rewriting.finish(home)  # as the next process does
+    locking.release(home)
+    assert read(home / "published") == {1}
+    assert pq.read_table(home / "published" / "user_features.parquet").num_rows == 1, "the erased one is back"

@@ -28,3 +28,11 @@
 
 
 {% macro default__reseal_key_ring() %}{% endmacro %}
+
+
+{% macro default__mended_lines() %}
+    {{ exceptions.raise_compiler_error(
+        'rectify_subject: files in S3 are mended where they come from, and delivered under the same name: the next build replaces '
+        ~ 'their rows. Nothing was changed.'
+    ) }}
+{% endmacro %}

@@ -46,6 +46,7 @@
         {%- endfor -%}
         {%- if not lossy -%}{%- set done.value = true -%}{%- endif -%}
     {%- endfor -%}
+    {%- do clientele.number_repeats(target_relation) -%}
     {%- do run_query('select clientele_unpacked(null, null)') -%}
     {%- do run_query("set disabled_optimizers = '" ~ optimizers ~ "'") -%}
     {%- call statement('main') -%} select 1 {%- endcall -%}
@@ -66,7 +67,7 @@
         case
             when file_format = 'csv' and file_compression in ('none', 'gzip', 'zstd') and reader_is_parallel and not coalesce(has_invalid_utf8, true)
                 and file_bytes < 4194304 and longest_line_bytes < 65536
-                then concat_ws('|', load_id, delivered_at, file_compression, column_positions, coalesce(column_constants, ''), n_columns,
+                then concat_ws('|', load_id, judged_at, file_compression, column_positions, coalesce(column_constants, ''), n_columns,
                     reader_delimiter, reader_new_line)
             when file_format = 'relation' then concat_ws('|', 'relation', load_id)
         end as alike

@@ -56,7 +56,7 @@
     select
         {{ "getvariable('clientele_reader').file_ids[cast(split_lines.file_index as bigint) + 1]" if is_group else "getvariable('clientele_reader').file_id" }} as file_id,
         getvariable('clientele_reader').load_id as load_id,
-        getvariable('clientele_reader').delivered_at as delivered_at,
+        getvariable('clientele_reader').judged_at as judged_at,
         case when split_lines.line is null then 'blank' else 'event' end as line_kind,
         case
             when len(fields) = getvariable('clientele_reader').n_columns or split_lines.line is null then null
@@ -128,7 +128,7 @@
     select
         getvariable('clientele_reader').file_id as file_id,
         getvariable('clientele_reader').load_id as load_id,
-        getvariable('clientele_reader').delivered_at as delivered_at,
+        getvariable('clientele_reader').judged_at as judged_at,
         'event' as line_kind,
         cast(null as varchar) as line_fault,
         contains(concat_ws(',', {{ columns | join('_field, ') }}_field), chr(0)) as has_nul,

@@ -6,6 +6,7 @@
         "set variable clientele_publication = (select clientele_publication_start(cast(to_json(struct_pack("
         ~ "run_id := '" ~ invocation_id ~ "', as_of := strftime(max(as_of), '%Y-%m-%d %H:%M:%S'), "
         ~ "model_version := max(model_version), "
+        ~ "n_requests := (select coalesce(max(request_number), 0) from " ~ clientele.register('requests') ~ "), "
         ~ "tests := struct_pack(passed := " ~ tests['passed'] ~ ", warned := " ~ tests['warned'] ~ ")"
         ~ ")) as varchar)) from " ~ clientele.built('marts', 'user_segments') ~ ")"
     ) -%}

@@ -21,7 +21,7 @@
         'file_id': 'min(file_id)',
         'file_ids': 'list(file_id order by file_id)',
         'load_id': 'min(load_id)',
-        'delivered_at': 'min(delivered_at)',
+        'judged_at': 'min(judged_at)',
         'path': ('list(reader_path order by file_id)' if is_group
             else 'min(clientele_unpacked(file_path, file_compression))' if is_unpacked else 'min(reader_path)'),
         'compression': ("'none'" if is_unpacked else 'min(file_compression)'),

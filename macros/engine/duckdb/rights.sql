@@ -1,7 +1,10 @@
 {#- Rights: who is meant comes from the environment, and files are rewritten without the deleted bytes. -#}
 
 {% macro duckdb__named_subjects() -%}
-    (select unnest(cast(json(clientele_subjects()) as bigint[])) as user_id)
+    {%- set kind = clientele.held_id_kind() -%}
+    {%- set problem = run_query("select clientele_subjects_problem('" ~ kind ~ "')").columns[0].values()[0] -%}
+    {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+    (select unnest(cast(json(clientele_subjects('{{ kind }}')) as {{ clientele.id_type(kind) }}[])) as user_id)
 {%- endmacro %}
 
 
@@ -51,4 +54,17 @@
         }), emptied=[]) -%}
         {{ print('rotated: use the new key as CLIENTELE_PSEUDONYM_KEY from now on, and destroy the old one') }}
     {%- endif -%}
+{% endmacro %}
+
+
+{% macro duckdb__mended_lines() %}
+    {%- set mended = fromjson(run_query(
+        "select clientele_mended('" ~ clientele.held_id_kind() ~ "', " ~ clientele.delimiter() ~ ", (select cast(to_json(list(struct_pack("
+        ~ 'file_name, file_path, file_format, file_compression, column_positions))) as varchar) from ' ~ clientele.register('event_files')
+        ~ " where status = 'accepted'))"
+    ).columns[0].values()[0]) -%}
+    {%- if mended['problem'] is defined -%}
+        {{ exceptions.raise_compiler_error('rectify_subject: ' ~ mended['problem'] ~ '. Nothing was changed.') }}
+    {%- endif -%}
+    {{ return(mended['lines']) }}
 {% endmacro %}

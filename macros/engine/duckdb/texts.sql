@@ -78,6 +78,16 @@
 {%- endmacro %}
 
 
+{% macro duckdb__matches(text, pattern) -%}
+    regexp_matches({{ text }}, '{{ pattern }}')
+{%- endmacro %}
+
+
+{% macro duckdb__digits_of(text) -%}
+    regexp_replace({{ text }}, '[^0-9]+', '', 'g')
+{%- endmacro %}
+
+
 {% macro duckdb__decimal_number(text) -%}
     {#- Exact, with an exponent if there is one; without separators. -#}
     {%- if clientele.setting('decimal') == 'comma' -%}

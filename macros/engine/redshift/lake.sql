@@ -93,6 +93,7 @@
     looked_at as (
         select
             file_path,
+            file_path as file_identity,
             split_part(file_path, '/', {{ clientele.redshift__n_slashes('file_path') }} + 1) as file_name,
             sha256,
             file_bytes,
@@ -165,7 +166,7 @@
         select
             file_id,
             load_id,
-            delivered_at,
+            judged_at,
             case when length(line) = 0 then 'blank' else 'event' end as line_kind,
             case
                 when length(line) = 0 then null
@@ -199,7 +200,7 @@
             select
                 files.file_id,
                 files.load_id,
-                files.delivered_at,
+                files.judged_at,
                 files.column_positions,
                 coalesce(files.n_columns, 9) as n_columns,
                 coalesce({{ clientele.redshift__clean_line('lines.line') }}, '') as line,

@@ -99,7 +99,7 @@
         {%- do run_query(
             'create temporary table clientele_rotated as select user_sk, user_key, '
             ~ clientele.hex_to_integer('new_user_key') ~ ' as new_user_sk, new_user_key from (select user_sk, user_key, '
-            ~ clientele.redshift__user_key('cast(user_id as varchar(32))', 'pseudonym_key_next') ~ ' as new_user_key from '
+            ~ clientele.redshift__user_key('cast(user_id as varchar(256))', 'pseudonym_key_next') ~ ' as new_user_key from '
             ~ clientele.register('user_keys') ~ ') as keyed'
         ) -%}
         {#- an expression and no value: statements are logged -#}

@@ -1,5 +1,6 @@
 {#- Publishing on Redshift: every mart is unloaded as Parquet below the var publish_to, into a folder of this build's
-    own, and the file `current.txt`, written last, names that folder: readers never see a mixture. -#}
+    own, and the file `current000`, written last, names that folder: readers never see a mixture. UNLOAD's TO is the
+    beginning of names: to that of one file, without PARALLEL, it adds 000. -#}
 
 {% macro redshift__publish_marts(marts, tests) %}
     {%- set place = clientele.setting('publish_to') -%}
@@ -13,7 +14,7 @@
         {%- endfor -%}
         {%- do run_query(clientele.redshift__unload(
             "select cast('" ~ invocation_id ~ "' as varchar(64)) as folder, " ~ tests['passed'] ~ " as n_passed, "
-            ~ tests['warned'] ~ " as n_warned", place ~ '/current.txt', 'allowoverwrite parallel off'
+            ~ tests['warned'] ~ " as n_warned", place ~ '/current', 'allowoverwrite parallel off'
         )) -%}
         {{ print('published ' ~ marts | join(', ') ~ ' to ' ~ place ~ '/' ~ invocation_id) }}
     {%- endif -%}

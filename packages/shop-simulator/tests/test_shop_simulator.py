@@ -355,13 +355,14 @@ def test_tiny_shops_stay_consistent_under_heavy_dirt(tmp_path: Path) -> None:
 
 
 def test_traps(tmp_path: Path) -> None:
-    switch, lost = dt.date(2019, 11, 20), dt.date(2019, 11, 6)
+    switch, lost, unpaid = dt.date(2019, 11, 20), dt.date(2019, 11, 6), dt.date(2019, 11, 15)
     summary = generate(
         tmp_path,
         users=3000,
         months=2,
         category_switch=switch,
         lost_day=lost,
+        unpaid_day=unpaid,
         capped_price=900.0,
         bot_session=20_000,
         remove_from_cart=False,
@@ -375,6 +376,8 @@ def test_traps(tmp_path: Path) -> None:
     assert set(events.category_code[smartphones & (day >= switch)]) == {"construction.tools.light"}
     per_day = events[events.event_type != "bot"].groupby(day).size()
     assert per_day[lost] < 0.2 * per_day[lost + dt.timedelta(days=1)]
+    bought = events[events.event_type == "purchase"].groupby(day).size()
+    assert unpaid not in bought.index and bought[unpaid + dt.timedelta(days=1)] > 0 and per_day[unpaid] > 100
     assert events.price.max() == 900.0
     assert events.groupby("user_session").size().max() == 20_000
     assert "remove_from_cart" not in set(events.event_type)

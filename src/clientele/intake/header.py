@@ -29,6 +29,7 @@ _SHOWN = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
 _DATE = re.compile(r"\s*\"?(\d{4}-\d\d-\d\d|\d{9,19}\b)")
 # What may be shown of a header that is not one: words, but nothing with so many digits that it may be an id.
 _COLUMN_NAME = re.compile(r"(?!(?:\D*\d){4})[^\W\d][\w .:/-]{0,39}")
+_MOST_SHOWN = 20
 _SEPARATOR_LINE = re.compile(r"\"?sep=(.)\"?\s*")
 _CONSTANT = re.compile(r"[\w .:@+-]{1,64}")
 
@@ -141,7 +142,7 @@ class Header:
             ),
             constants=";".join(f"{column}={value}" for column, value in constants.items()),
             n_columns=len(names),
-            passed_over=tuple(_shown(name) for name in names if name not in read),
+            passed_over=_passed_over([name for name in names if name not in read]),
             n_header_lines=n_header_lines,
         )
 
@@ -149,6 +150,12 @@ class Header:
 def _names(text: str, delimiter: str) -> list[str]:
     fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
     return [part.strip().strip('"').strip().lower() for part in fields]
+
+
+def _passed_over(names: list[str]) -> tuple[str, ...]:
+    """Return what may be kept of the columns that are not read: a header of 10,000 is not quoted back."""
+    shown = tuple(_shown(name) for name in names[:_MOST_SHOWN])
+    return (*shown, f"and {len(names) - _MOST_SHOWN:,} more") if len(names) > _MOST_SHOWN else shown
 
 
 def _shown(name: str) -> str:

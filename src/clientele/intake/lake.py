@@ -21,7 +21,7 @@ import stat
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import asdict, dataclass, fields, replace
@@ -57,6 +57,7 @@ _TEXTS = tuple(f"{kind}{packed}" for kind in (".csv", ".tsv") for packed in _PAC
 _SUFFIXES = (*_TEXTS, ".parquet", ".zip")
 _HIVE_FOLDER = re.compile(r"([A-Za-z_]\w*)=(.*)")
 _MAX_NAMED = 5
+_MAX_SHOWN = 64  # characters of a name from outside
 _BLOCK_BYTES = 4 * 2**20
 _HEAD_BYTES = 64 * 2**10
 _WORKERS = 2
@@ -64,9 +65,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _PARQUET_MAGIC = b"PAR1"
 # DuckDB's own default for max_line_size; a larger value makes it allocate larger buffers.
 _DEFAULT_LINE_BYTES = 2_000_000
-# A scan of whole lines needs a delimiter that is in no line: a control character, or else a code point that
-# Unicode bars from text.
-_DELIMITERS = ("\x01", "\U0010ffff")
+# A scan of whole lines needs a delimiter that is in no line: a control character, or else one of the code
+# points that Unicode bars from text. They are several, so that no single event refuses its file.
+_DELIMITERS = ("\x01", *map(chr, (0x10FFFF, 0x10FFFE, 0xFFFFF, 0xFFFFE, 0xEFFFF, 0xEFFFE, 0xDFFFF)))
 _BYTE_MARK = codecs.BOM_UTF8
 
 
@@ -82,6 +83,10 @@ class FileFacts:
     ----------
     file_path : str
         Absolute path as found, symbolic links not followed.
+    file_identity : str or None
+        What stays when the folder moves: the path relative to the entry of `patterns` that names it (the
+        folder, or the part of a pattern before its first wildcard); of a file that is named directly, its
+        base name.
     file_bytes, modified_ns : int or None
         Size, and time of modification in nanoseconds since 1970; None when there is no file behind the path.
     sha256 : str or None
@@ -130,6 +135,7 @@ class FileFacts:
     """
 
     file_path: str
+    file_identity: str | None = None
     file_bytes: int | None = None
     modified_ns: int | None = None
     sha256: str | None = None
@@ -166,6 +172,7 @@ class FileFacts:
         """Return the facts as values that JSON and SQL can hold: positions and types as joined text."""
         return asdict(self) | {
             "file_name": self.file_name,
+            "file_identity": self.file_identity or self.file_path,
             "column_positions": ",".join(map(str, self.column_positions)),
             "column_types": ";".join(self.column_types),
             "passed_over": ";".join(self.passed_over),
@@ -222,7 +229,8 @@ def inventory(
         If `patterns` is empty or one of them matches no file.
     """
     say = progress or _to_stderr
-    paths = find(patterns, say)
+    identities = find(patterns, say)
+    paths = list(identities)
     earlier = {facts.file_path: facts for facts in known if facts.sha256 is not None}
     reporter = _Progress(len(paths), say)
     header = Header(reading or Reading())
@@ -236,8 +244,35 @@ def inventory(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    found = _one_for_each_identity(
+        [
+            replace(facts, file_identity=_printable(identities[path]))
+            for path, facts in zip(paths, found, strict=True)
+        ]
+    )
     _tell_what_is_passed_over(found, say)
     return found
+
+
+def _one_for_each_identity(found: list[FileFacts]) -> list[FileFacts]:
+    """Leave out copies of a file under one identity; refuse files that share one and differ."""
+    by_identity: dict[str | None, list[FileFacts]] = {}
+    for facts in found:
+        by_identity.setdefault(facts.file_identity, []).append(facts)
+    kept = []
+    for facts in found:
+        alike = by_identity[facts.file_identity]
+        if len({(other.sha256, other.status == "refused") for other in alike}) > 1:
+            others = [other.file_path for other in alike if other is not facts]
+            why = (
+                f"and {_listed(others)} are both {facts.file_identity} in the folders that CLIENTELE_EVENTS "
+                "names, and differ: name the folder above them with a pattern such as 'above/**/*.csv', so "
+                "that their folders tell them apart, or take one away"
+            )
+            kept.append(_refused(facts, why))
+        elif facts is alike[0]:
+            kept.append(facts)
+    return kept
 
 
 def _tell_what_is_passed_over(found: list[FileFacts], say: Callable[[str], None]) -> None:
@@ -248,10 +283,11 @@ def _tell_what_is_passed_over(found: list[FileFacts], say: Callable[[str], None]
             by_columns.setdefault(facts.passed_over, []).append(facts.file_name)
     for columns, names in by_columns.items():
         what = "column" if len(columns) == 1 else "columns"
-        say(f"clientele: {what} {', '.join(columns)} passed over in {_listed(names)}")
+        shown = _listed([name[:_MAX_SHOWN] for name in columns])
+        say(f"clientele: {what} {shown} passed over in {_listed(names)}")
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = len(names) - _MAX_NAMED
     return ", ".join(names[:_MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
@@ -268,9 +304,9 @@ def _printable(path: str) -> str:
 # --- which files
 
 
-def find(patterns: str, say: Callable[[str], None]) -> list[str]:
-    """Return the absolute paths that the patterns name, sorted, one for each file."""
-    found: list[str] = []
+def find(patterns: str, say: Callable[[str], None]) -> dict[str, str]:
+    """Return the absolute paths that the patterns name, sorted, one for each file, with its identity."""
+    found: list[tuple[str, str]] = []
     named = False
     for line in filter(None, map(str.strip, patterns.splitlines())):
         whole = _match(line, say)
@@ -289,18 +325,26 @@ def find(patterns: str, say: Callable[[str], None]) -> list[str]:
             "CLIENTELE_EVENTS is empty. Give it the event files, for example 'data/*.csv.gz' "
             "(paths, directories and patterns, separated by commas)."
         )
-    by_file: dict[str, str] = {}
-    for path in sorted(map(os.path.abspath, found)):
-        by_file.setdefault(os.path.realpath(path), path)
-    return list(by_file.values())
+    by_file: dict[str, tuple[str, str]] = {}
+    for path, identity in sorted((os.path.abspath(path), identity) for path, identity in found):
+        by_file.setdefault(os.path.realpath(path), (path, identity))
+    return dict(by_file.values())
 
 
-def _match(pattern: str, say: Callable[[str], None]) -> list[str]:
+def _match(pattern: str, say: Callable[[str], None]) -> list[tuple[str, str]]:
+    """Return the paths that a pattern matches, each with its identity."""
     pattern = os.path.expanduser(pattern)
     if os.path.isdir(pattern):
-        return _in_folder(pattern, say)
+        return [(path, os.path.relpath(path, pattern)) for path in _in_folder(pattern, say)]
     if os.path.lexists(pattern):
-        return [pattern]
+        return [(pattern, os.path.basename(pattern))]
+    parts = pattern.split(os.sep)
+    n_fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
+    root = os.sep.join(parts[:n_fixed]) or (os.sep if pattern.startswith(os.sep) else os.curdir)
+    return [(path, os.path.relpath(path, root)) for path in _glob(pattern, say)]
+
+
+def _glob(pattern: str, say: Callable[[str], None]) -> list[str]:
     # A wildcard reaches directories too. Those named like an event file are kept, to be refused aloud; hive
     # folders are read.
     found = []
@@ -435,7 +479,7 @@ def _read(facts: FileFacts, source: _Hashed, header: Header) -> FileFacts:
         reader_path=glob.escape(facts.file_path),
     )
     if seen.reader_delimiter is None:
-        raise _Refusal("holds both U+0001 and U+10FFFF, which belong in no text")
+        raise _Refusal("holds U+0001 and U+10FFFF and six others that belong in no text")
     if not seen.n_lines:
         return _empty(replace(seen, column_positions=tuple(range(len(COLUMNS)))), "holds no line")
     columns = header.of_text(text.first_lines(seen.reader_new_line), _hive_values(facts.file_path))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from clientele.intake.ids import normal_text
+from clientele.ids import normal_text
 
 __all__ = ["fraction_ns", "utc_time"]
 

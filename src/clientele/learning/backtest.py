@@ -284,7 +284,7 @@ class Backtest:
         self,
         frame: pd.DataFrame,
         models: Mapping[str, Model],
-        outcome: str,
+        outcome: str | None,
         comparisons: Sequence[tuple[str, str]] = (),
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return what `run` and `tested` return, for which every model is fitted once.
@@ -293,7 +293,8 @@ class Backtest:
         ----------
         frame, models, comparisons
             As for `run`; without rows for extremes.
-        outcome : str
+        outcome : str or None
+            None: a row per tested user, origin and outcome.
         """
         self._check_names(models, comparisons, None, None)
         table = self._enough(self._sorted(frame))
@@ -301,8 +302,10 @@ class Backtest:
         rows = self._measure(found, comparisons, None, None) if found else []
         return evaluation_rows(rows), self._said(found, models, outcome)
 
-    def _said(self, tested: Iterable[_Tested], models: Mapping[str, Model], outcome: str) -> pd.DataFrame:
-        column = list(self.outcomes).index(outcome)
+    def _said(
+        self, tested: Iterable[_Tested], models: Mapping[str, Model], outcome: str | None
+    ) -> pd.DataFrame:
+        names = list(self.outcomes)
         found = [
             pd.DataFrame(
                 {
@@ -314,6 +317,7 @@ class Backtest:
                 | {name: predicted[:, column] for name, predicted in month.predicted.items()}
             )
             for month in tested
+            for column in (range(len(names)) if outcome is None else [names.index(outcome)])
         ]
         columns = [self.key, "origin", "fold", "observed", *models]
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)

@@ -205,6 +205,7 @@ def _parts(
         ),
         "confidence": fit.confidence,
         "feature": fit.features,
+        **_of_features(frames),
     }
     if fit.k:
         from clientele.personas.description import description_parts
@@ -221,6 +222,17 @@ def _parts(
         }
         parts |= description_parts(fit.labels, frames, known, version_before)
     return parts
+
+
+def _of_features(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """How the features of the sample go together, for the description of the data."""
+    from clientele.learning.components import correlations, principal_components
+
+    features = frames["sample"][frames["catalog"]["feature"].tolist()]
+    if len(features) < 2:
+        return {}
+    ordered = features.iloc[frames["sample"]["user_sk"].argsort()]
+    return {"correlation": correlations(ordered), "component": principal_components(ordered)}
 
 
 def _words(flags: pd.Series, yes: str, no: str, unknown: str) -> list[str]:

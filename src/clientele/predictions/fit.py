@@ -6,14 +6,23 @@ import numpy as np
 import pandas as pd
 
 from clientele.learning.backtest import Figure
-from clientele.learning.gate import Verdict
-from clientele.learning.linear_rows import LinearModel, round_significant
 from clientele.learning.metrics import gini
 from clientele.learning.pieces import PiecewiseRidge
 from clientele.predictions import judge
+from clientele.predictions.head_rows import (
+    Row,
+    calibrations,
+    card_row,
+    cell_rows,
+    evaluation_rows,
+    figure_rows,
+    gate_rows,
+    parameter_row,
+    source_rows,
+    weight_rows,
+)
 from clientele.predictions.models import CellsTimesOrderValue, OrderModel, order_cells, smearing
 from clientele.predictions.settings import (
-    CELL_BASE,
     CELLS,
     FIRST_DAYS,
     HORIZONS,
@@ -41,7 +50,6 @@ NOT_FEATURES = (
 # Horizons that only bend the curve follow the verdict of a published one.
 FOLLOWS = {14: 30, 60: 90}
 MAX_LEVEL = 2.0
-Row = dict[str, object]
 
 
 def order_name(horizon: int) -> str:
@@ -71,11 +79,11 @@ def fit_orders(frame: pd.DataFrame, n_days: int, heads: set[str]) -> list[Row]:
     list of dict
         Rows that `clientele.predictions.rows.parts_of` sorts into parts.
     """
+    if not heads & {"next_order", "spend"}:
+        return [card_row("next_days", n_days + FIRST_DAYS)]
     frame = frame.sort_values(["days_back", "user_sk"], ignore_index=True)
     frame["days_to_order"] = frame["days_to_order"].astype(float)
     features = [name for name in frame.columns if name not in NOT_FEATURES]
-    if not heads & {"next_order", "spend"}:
-        return [_card("next_days", n_days + FIRST_DAYS)]
     rows: list[Row] = []
     labels = order_labels(frame)
     sources: dict[int, str] = {}
@@ -87,14 +95,14 @@ def fit_orders(frame: pd.DataFrame, n_days: int, heads: set[str]) -> list[Row]:
         leader = other if sources[other] != REFUSED else PUBLISHED[0] if horizon < 30 else 30
         sources[horizon] = REFUSED if reason else sources[leader]
         why = f"It bends the curve of days to an order, and follows the horizon of {leader} days."
-        rows += _source(order_name(horizon), sources[horizon], reason or why)
+        rows += source_rows(order_name(horizon), sources[horizon], reason or why)
     kept = [horizon for horizon in HORIZONS if sources[horizon] != REFUSED]
     if kept:
         names = [order_name(horizon) for horizon in kept]
         model = OrderModel(features).fit(frame, labels[names])
         rows += weight_rows(model.model_)
         rows += cell_rows(order_cells().fit(frame, labels[names]), names)
-        rows += _evaluation("curve", judge.curve_figures(frame, features, kept))
+        rows += figure_rows("curve", judge.curve_figures(frame, features, kept))
     if "spend" in heads:
         for horizon in SPEND_HORIZONS:
             rows += fit_spend(frame, features, horizon, n_days, sources[horizon])
@@ -102,7 +110,7 @@ def fit_orders(frame: pd.DataFrame, n_days: int, heads: set[str]) -> list[Row]:
     if any(sources[horizon] == REFUSED and not refusal(horizon, n_days) for horizon in HORIZONS):
         waiting.append(n_days + FIRST_DAYS)
     if waiting:
-        rows.append(_card("next_days", float(min(waiting))))
+        rows.append(card_row("next_days", float(min(waiting))))
     return rows
 
 
@@ -159,7 +167,7 @@ def judge_order(frame: pd.DataFrame, features: list[str], horizon: int, n_days: 
     head = order_name(horizon)
     reason = refusal(horizon, n_days) or few_positives(*counts(frame, horizon))
     if reason:
-        return REFUSED, _source(head, REFUSED, reason)
+        return REFUSED, source_rows(head, REFUSED, reason)
     origins = judge.tested_origins(frame["days_back"].unique().tolist(), horizon)
     table = frame[frame["days_back"].isin(origins)].copy()
     table["ordered"] = (table["days_to_order"] <= horizon).astype(float)
@@ -172,7 +180,7 @@ def judge_order(frame: pd.DataFrame, features: list[str], horizon: int, n_days: 
     verdict, _ = judge.order_verdict(evaluated, groups, tested)
     source = MODEL if verdict.may_score else CELLS
     return source, [
-        *_source(head, source, verdict.reason),
+        *source_rows(head, source, verdict.reason),
         *evaluation_rows(head, evaluated),
         *gate_rows(head, verdict),
         *calibrations(head, tested, source),
@@ -186,7 +194,7 @@ def fit_spend(
     head, outcome = spend_name(horizon), f"spend_{horizon}d"
     if order_source == REFUSED:
         reason = refusal(horizon, n_days) or few_positives(*counts(frame, horizon))
-        return _source(head, REFUSED, reason)
+        return source_rows(head, REFUSED, reason)
     origins = judge.tested_origins(frame["days_back"].unique().tolist(), horizon)
     table = frame[frame["days_back"].isin(origins)].copy()
     figures = [Figure(name="gini", metric=gini, outcomes=(outcome,), by_fold=False)]
@@ -206,16 +214,16 @@ def fit_spend(
     last = models[LAST_SPEND].fit(newest, newest[[outcome]])
     level, low, high = level_of(tested, source)
     return [
-        *_source(head, source, reason),
+        *source_rows(head, source, reason),
         *evaluation_rows(head, evaluated),
         *gate_rows(head, verdict),
         *calibrations(head, tested, source),
         *weight_rows(amounts.model_),
         *cell_rows(cells.cells_, [head], with_cuts=False, scale=cells.scale_),
-        _parameter(head, "smearing", factor),
-        _parameter(head, "order_value", cells.order_value_),
-        _parameter(head, "last_spend_factor", last.factor_),
-        _parameter(head, "level", level, low, high),
+        parameter_row(head, "smearing", factor),
+        parameter_row(head, "order_value", cells.order_value_),
+        parameter_row(head, "last_spend_factor", last.factor_),
+        parameter_row(head, "level", level, low, high),
     ]
 
 
@@ -238,124 +246,3 @@ def level_of(tested: pd.DataFrame, source: str) -> tuple[float, float, float]:
     if len(logs) < judge.MIN_ORIGINS:
         return level, np.nan, np.nan
     return level, level * float(np.exp(-spread)), level * float(np.exp(spread))
-
-
-def weight_rows(model: LinearModel) -> list[Row]:
-    """Return the rows of a linear model."""
-    names = {
-        "output": "head",
-        "feature": "item",
-        "feature_position": "item_position",
-        "weight": "value",
-        "clip_lo": "low",
-        "clip_hi": "high",
-        "feature_mean": "expected",
-    }
-    return model.to_rows().rename(columns=names).assign(row_kind="weight").to_dict("records")
-
-
-def cell_rows(cells, names: list[str], with_cuts: bool = True, scale: float = 1.0) -> list[Row]:
-    """Return the cells of a heuristic: the cut points along each column, and the rate of each cell and head.
-
-    A cell's number has a digit for its place along each column, so that SQL need not know how many there are.
-    """
-    (_, added), (grid,) = cells._levels[0], cells.levels
-    rows: list[Row] = []
-    for column, cuts in zip(grid.columns, grid.cuts_, strict=True):
-        if with_cuts:
-            rows += [
-                {"row_kind": "cut", "item": column, "item_position": place, "value": float(cut)}
-                for place, cut in enumerate(cuts, start=1)
-            ]
-    sizes = [len(cuts) + 1 for cuts in grid.cuts_]
-    for places in np.ndindex(*sizes):
-        code, number = 0, 0
-        for place, size in zip(places, sizes, strict=True):
-            code, number = code * size + place, number * CELL_BASE + place
-        known = added[code] if code < len(added) - 1 else added[-1]
-        rates = cells.mean_ + known
-        if cells.shrinkage == "estimated":
-            rates = np.clip(rates, *cells._range)
-        rows += [
-            {"row_kind": "cell", "head": name, "item": "cells", "item_position": number, "value": float(rate)}
-            for name, rate in zip(names, round_significant(rates * scale), strict=True)
-        ]
-    return rows
-
-
-def evaluation_rows(head: str, evaluated: pd.DataFrame) -> list[Row]:
-    """Return the figures of a backtest as rows."""
-    names = {"metric": "item", "ci_lo": "low", "ci_hi": "high"}
-    kept = evaluated[evaluated["fold"] == 0].rename(columns=names).drop(columns="fold")
-    return kept.assign(row_kind="evaluation", head=head).to_dict("records")
-
-
-def gate_rows(head: str, verdict: Verdict) -> list[Row]:
-    """Return the criteria of a verdict as rows; text says whether each is met."""
-    return [
-        {
-            "row_kind": "gate",
-            "head": head,
-            "item": row.criterion,
-            "item_position": place,
-            "compared_with": row.compared_with,
-            "expected": row.bar,
-            "value": row.value,
-            "low": row.ci_lo,
-            "high": row.ci_hi,
-            "text": "not measured" if pd.isna(row.is_met) else "met" if row.is_met else "missed",
-        }
-        for place, row in enumerate(verdict.criteria.itertuples(), start=1)
-    ]
-
-
-def calibrations(head: str, tested: pd.DataFrame, source: str) -> list[Row]:
-    """Return deciles of what scores beside what came."""
-    found = judge.calibration_of(tested, source)
-    return [
-        {
-            "row_kind": "calibration",
-            "head": head,
-            "model": source,
-            "item": "decile",
-            "item_position": int(row.decile),
-            "expected": row.predicted,
-            "value": row.observed,
-            "low": row.ci_lo,
-            "high": row.ci_hi,
-            "n_users": row.n_users,
-        }
-        for row in found.itertuples()
-    ]
-
-
-def _evaluation(head: str, figures: dict[str, float]) -> list[Row]:
-    n_users = int(figures.get("n_users", 0))
-    return [
-        {
-            "row_kind": "evaluation",
-            "head": head,
-            "model": MODEL,
-            "item": name,
-            "origin": "all",
-            "value": value,
-            "n_users": n_users,
-        }
-        for name, value in figures.items()
-        if name != "n_users"
-    ]
-
-
-def _source(head: str, source: str, reason: str) -> list[Row]:
-    return [
-        {"row_kind": "head", "head": head, "model": source, "text": reason},
-        {"row_kind": "gate", "head": head, "item": "verdict", "text": source, "why": reason},
-    ]
-
-
-def _card(item: str, value: float) -> Row:
-    return {"row_kind": "card", "item": item, "value": value}
-
-
-def _parameter(head: str, item: str, value: float, low: float = np.nan, high: float = np.nan) -> Row:
-    return {"row_kind": "parameter", "head": head, "item": item, "value": value, "low": low, "high": high}

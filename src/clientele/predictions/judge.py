@@ -135,7 +135,12 @@ def n_origins(rows: pd.DataFrame) -> int:
     return sum(origin != ALL and "same" not in origin for origin in origins)
 
 
-def order_verdict(rows: pd.DataFrame, by_group: pd.DataFrame, tested: pd.DataFrame) -> tuple[Verdict, str]:
+def order_verdict(
+    rows: pd.DataFrame,
+    by_group: pd.DataFrame,
+    tested: pd.DataFrame,
+    heuristics: Sequence[str] = (CELLS, RECENCY),
+) -> tuple[Verdict, str]:
     """Hold an order head against the better of its heuristics.
 
     Parameters
@@ -146,13 +151,15 @@ def order_verdict(rows: pd.DataFrame, by_group: pd.DataFrame, tested: pd.DataFra
         As of `group_differences`.
     tested : DataFrame
         As of `Backtest.tested`: calibration is judged over all origins together.
+    heuristics : sequence of str
+        The better of them is the rival.
 
     Returns
     -------
     tuple of Verdict and str
         The verdict, and the heuristic.
     """
-    rival = better_heuristic(rows, [CELLS, RECENCY], "auc")
+    rival = better_heuristic(rows, heuristics, "auc")
     gain, loss = (value_of(rows, HEAD, metric, rival) for metric in ("auc", "log_loss"))
     enough = n_origins(rows) >= MIN_ORIGINS
     why_not = f"{MIN_ORIGINS} tested origins are needed, there are {n_origins(rows)}"

@@ -73,8 +73,8 @@ def prediction_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | 
     Parameters
     ----------
     frames : mapping of str to DataFrame
-        ``request``, ``frame`` and ``families``: the dbt models prediction_request, prediction_frame and
-        family_frame.
+        ``request``, ``frame`` and ``categories``: the dbt models prediction_request, prediction_frame and
+        category_frame.
     earlier : DataFrame or None
         The rows of ``prediction_fit_fields`` so far; None when there is no table.
 
@@ -96,10 +96,16 @@ def prediction_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | 
     if not request["is_due"]:
         return to_fields({})
     # scikit-learn takes a second; most builds fit nothing
+    from clientele.predictions.category_fit import fit_categories
     from clientele.predictions.fit import fit_orders
 
     heads = str(request["heads"])
-    parts = parts_of(fit_orders(frames["frame"], int(request["n_days"]), wanted(heads)))
+    asked, n_days = wanted(heads), int(request["n_days"])
+    rows = fit_orders(frames["frame"], n_days, asked)
+    if "category" in asked:
+        has_cuts = any(row["row_kind"] == "cut" for row in rows)
+        rows += fit_categories(frames["frame"], frames["categories"], n_days, with_cuts=not has_cuts)
+    parts = parts_of(rows)
     parts["card"] = parts["card"].assign(heads=heads)
     version = f"{pd.Timestamp(request['as_of_date']):%Y%m%d}-{digest(parts)[:8]}"
     number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
@@ -135,7 +141,7 @@ def wanted(heads: str) -> set[str]:
     >>> sorted(wanted("spend next_order")), wanted("none")
     (['next_order', 'spend'], set())
     """
-    every = {"next_order", "spend", "recommendations"}
+    every = {"next_order", "spend", "category", "recommendations", "forecast"}
     return every if heads == "all" else set(heads.split()) & every
 
 

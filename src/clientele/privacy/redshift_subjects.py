@@ -7,36 +7,51 @@ parameters: no statement names an id. Whoever was named before and not dealt wit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from clientele.errors import ClienteleError
-from clientele.privacy import redshift_key
+from clientele.ids import SQL_TYPES
+from clientele.privacy import redshift_key, rights
 
 _ROWS = 1000  # a statement takes 32,767 parameters
 
 
-def name(connection: Any, user_ids: list[int]) -> None:
-    """Put these ids, and no others, into the register, in one transaction.
+def name(connection: Any, environment: Mapping[str, str]) -> int:
+    """Put the ids that the environment names, and no others, into the register, in one transaction.
 
     Parameters
     ----------
     connection : redshift_connector.Connection
         Of the role that builds the warehouse, without autocommit.
-    user_ids : list of int
-        Raw ids; none empties the register.
+    environment : mapping
+        As `clientele.privacy.rights.subjects` reads it; where nobody is named, the register is emptied.
+
+    Returns
+    -------
+    int
+        The number of customers who are named.
     """
     cursor = connection.cursor()
+    cursor.execute(
+        "select lower(data_type) from information_schema.columns "
+        "where table_schema = 'vault' and table_name = 'user_keys' and column_name = 'user_id'"
+    )
+    held = cursor.fetchall()
+    kind = "text" if held and held[0][0] != "bigint" else "integer"
+    user_ids = rights.subjects(environment, kind)
     cursor.execute("create schema if not exists vault")
-    cursor.execute("create table if not exists vault.named_subjects (user_id bigint)")
+    cursor.execute(f"create table if not exists vault.named_subjects (user_id {SQL_TYPES[kind]})")
     cursor.execute("delete from vault.named_subjects")
     for start in range(0, len(user_ids), _ROWS):
         batch = user_ids[start : start + _ROWS]
         cursor.execute(f"insert into vault.named_subjects values {', '.join(['(%s)'] * len(batch))}", batch)
     connection.commit()
+    return len(user_ids)
 
 
-def name_all(user_ids: list[int]) -> None:
-    """Connect with the settings of the target redshift, and name these ids.
+def name_all(environment: Mapping[str, str]) -> int:
+    """Connect with the settings of the target redshift, and name whom the environment names.
 
     Raises
     ------
@@ -45,7 +60,7 @@ def name_all(user_ids: list[int]) -> None:
     """
     try:
         with redshift_key.connect() as connection:
-            name(connection, user_ids)
+            return name(connection, environment)
     except ClienteleError:
         raise
     except Exception as problem:  # of the driver, whose exceptions share no other base

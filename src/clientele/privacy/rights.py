@@ -9,62 +9,100 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from clientele.errors import ClienteleError
+from clientele.ids import normal_id
 
-__all__ = ["RightsError", "assemble", "one_subject", "subjects", "write_privately"]
+__all__ = [
+    "RightsError",
+    "assemble",
+    "french_reasons",
+    "named_texts",
+    "one_subject",
+    "subjects",
+    "write_privately",
+]
 
 SUBJECT = "CLIENTELE_SUBJECT"
 SUBJECTS_FILE = "CLIENTELE_SUBJECTS_FILE"
 FOLDER = "CLIENTELE_EXPORT_FOLDER"
+CORRECTIONS = "CLIENTELE_CORRECTIONS"
+MENDED_FOLDER = "CLIENTELE_MENDED_FOLDER"
+WORDS = "words.json"
+_ID_COLUMN = {"user_id": "The shop's own number of the customer"}
 _REGISTERS = {
-    "objections": "Whether the customer objects to profiling",
-    "restrictions": "Whether the customer asked that the data be kept and not used",
+    "objections": ("Whether the customer objects to profiling", _ID_COLUMN),
+    "restrictions": ("Whether the customer asked that the data be kept and not used", _ID_COLUMN),
+    "destination_ledger": (
+        "To which other systems the customer was sent as a member of an audience",
+        {
+            "destination": "The other system",
+            "audience": "Name of the audience",
+            "standing": "adding: sent; member: acknowledged; leaving: the removal is not acknowledged yet",
+        },
+    ),
 }
-_ID = re.compile(r"[+-]?[0-9]{1,19}")
+_WANTED = {"integer": "a whole number", "text": "a text of up to 256 characters"}
 
 
 class RightsError(ClienteleError, ValueError):
     """A request that cannot be carried out; the message says why, and never quotes an id."""
 
 
-def subjects(environment: Mapping[str, str]) -> list[int]:
-    """Return the ids that the environment names, sorted, each once; none when it names none.
+def named_texts(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what the environment names, as it is written: where each stands, and its text.
 
     Raises
     ------
     RightsError
-        If something is not a whole number of 64 bits, or the file cannot be read.
+        If the file cannot be read, or something is no id of any kind.
     """
-    texts = [environment.get(SUBJECT, "").strip()]
+    found = [(SUBJECT, environment.get(SUBJECT, ""))]
     path = environment.get(SUBJECTS_FILE, "")
     if path:
         try:
-            texts += Path(path).read_text().splitlines()
+            lines = Path(path).read_text().splitlines()
         except (OSError, UnicodeDecodeError) as problem:
             reason = getattr(problem, "strerror", None) or "it is not text"
             raise RightsError(f"{SUBJECTS_FILE}: {path} cannot be read: {reason}") from None
+        found += [(f"line {number} of {SUBJECTS_FILE}", line) for number, line in enumerate(lines, 1)]
+    named = [(where, text) for where, text in found if text.strip()]
+    for where, text in named:
+        if normal_id(text, "text") is None:
+            raise RightsError(f"{where} is not a user_id: {_WANTED['text']} is the most. Nothing was done.")
+    return named
+
+
+def subjects(environment: Mapping[str, str], kind: str) -> list[int] | list[str]:
+    """Return the ids that the environment names, sorted, each once; none when it names none.
+
+    Parameters
+    ----------
+    environment : mapping
+        `CLIENTELE_SUBJECT` is an id, `CLIENTELE_SUBJECTS_FILE` a file with an id per line.
+    kind : str
+        `integer` or `text`, as the ids of the warehouse are.
+
+    Raises
+    ------
+    RightsError
+        If something is no id of this kind (`clientele.ids.normal_id`), or the file cannot be read.
+    """
     found = set()
-    for number, text in enumerate(texts):
-        text = text.strip()
-        if not text:
-            continue
-        if not _ID.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
-            where = f"line {number} of {SUBJECTS_FILE}" if number else SUBJECT
-            raise RightsError(f"{where} is not a user_id: a whole number is wanted. Nothing was done.")
-        found.add(int(text))
+    for where, text in named_texts(environment):
+        user_id = normal_id(text, kind)
+        if user_id is None:
+            raise RightsError(f"{where} is not a user_id: {_WANTED[kind]} is wanted. Nothing was done.")
+        found.add(user_id)
     return sorted(found)
 
 
-def one_subject(environment: Mapping[str, str]) -> int:
-    """Return the one id that the environment names; raises :class:`RightsError` when it is not one."""
-    found = subjects(environment)
-    if len(found) != 1:
+def one_subject(environment: Mapping[str, str]) -> None:
+    """Raise :class:`RightsError` unless the environment names one customer, however it is written."""
+    if len({text.strip() for _, text in named_texts(environment)}) != 1:
         raise RightsError(f"Name one customer: {SUBJECT}=<user_id>")
-    return found[0]
 
 
 def assemble(folder: Path, manifest: Mapping) -> dict:
@@ -85,16 +123,15 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
     """
     tables = {}
     for path in sorted(folder.glob("*.json")):
+        if path.name == WORDS:
+            continue
         name = path.name.removesuffix(".json")
         rows = json.loads(path.read_text())
         node = manifest["nodes"].get(name)
         if node is None:
             register = name.removeprefix("register.")
-            tables[f"vault.{register}"] = {
-                "meaning": _REGISTERS[register],
-                "columns": {"user_id": "The shop's own number of the customer"},
-                "rows": rows,
-            }
+            meaning, columns = _REGISTERS[register]
+            tables[f"vault.{register}"] = {"meaning": meaning, "columns": columns, "rows": rows}
             continue
         tables[f"{node['schema']}.{node['alias']}"] = {
             "meaning": " ".join(node["description"].split()),
@@ -119,6 +156,13 @@ def assemble(folder: Path, manifest: Mapping) -> dict:
         ),
         "tables": tables,
     }
+
+
+def french_reasons(folder: Path) -> dict[str, str]:
+    """Return the French of the reasons of user_segments, where `export_subject` has found them."""
+    path = folder / WORDS
+    rows = json.loads(path.read_text()) if path.exists() else []
+    return {row["reason"]: row["reason_fr"] for row in rows}
 
 
 def write_privately(path: Path, text: str) -> None:

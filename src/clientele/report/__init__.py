@@ -4,6 +4,6 @@
 answer of a query to one mart, which stands beside it in the page, so that anybody can ask again.
 """
 
-from clientele.report.page import LANGUAGES, render, write
+from clientele.report.page import LANGUAGES, PAGES, render, write
 
-__all__ = ["LANGUAGES", "render", "write"]
+__all__ = ["LANGUAGES", "PAGES", "render", "write"]

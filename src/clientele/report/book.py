@@ -19,25 +19,29 @@ from markupsafe import Markup, escape
 from clientele.errors import ClienteleError
 from clientele.report.words import typeset
 
-__all__ = ["OF_CUSTOMERS", "Book", "ReportError"]
+__all__ = ["EXACT", "EXACT_COLUMNS", "Book", "ReportError", "about_groups"]
 
 
 class ReportError(ClienteleError):
     """A page that cannot be made; the message says why and what to do."""
 
 
-# Tables with a row per customer: a page reads cells, never people.
-OF_CUSTOMERS = {
-    "user_features",
-    "user_segments",
-    "user_segments_shadow",
-    "customer_facts",
-    "persona_history",
-}
+# Whose zeros are nothing: lines, days and settings, no cells of customers that are rounded.
+EXACT = {"shop_books", "persona_evidence", "report_terms", "data_traps"}
+EXACT_COLUMNS = {
+    ("data_months", column)
+    for column in (
+        *("n_days_missing", "n_days_short", "n_products_moved", "n_category_codes_new"),
+        *("n_category_codes_vanished", "n_brands_new", "n_brands_vanished"),
+    )
+} | {("data_figures", "item_position")}
 
 
-# Tables whose zeros are nothing: lines and settings, no cells of customers that are rounded.
-EXACT = {"shop_books", "persona_evidence", "report_terms"}
+def about_groups(folder: Path) -> list[Path]:
+    """Return the published files without a row per customer: a page reads cells, never people."""
+    import pyarrow.parquet as pq  # here: it takes a third of a second, and not every run of dbt publishes
+
+    return [path for path in sorted(folder.glob("*.parquet")) if "user_key" not in pq.read_schema(path).names]
 
 
 class Book:
@@ -60,11 +64,10 @@ class Book:
         self._connection = duckdb.connect()
         self._connection.execute("set threads = 1")
         self.tables: set[str] = set()
-        for path in sorted(folder.glob("*.parquet")):
-            if path.stem not in OF_CUSTOMERS:
-                file = str(path).replace("'", "''")
-                self._connection.execute(f"create table \"{path.stem}\" as from read_parquet('{file}')")
-                self.tables.add(path.stem)
+        for path in about_groups(folder):
+            file = str(path).replace("'", "''")
+            self._connection.execute(f"create table \"{path.stem}\" as from read_parquet('{file}')")
+            self.tables.add(path.stem)
         if "segment_summary" not in self.tables:
             raise ReportError(
                 f"{folder} holds no published tables: a report is made of what a build has published"
@@ -93,7 +96,7 @@ class Book:
 
     def value(self, mart: str, column: str, row: str = "true") -> Any:
         """Return the answer of `select column from mart where row`; None where that is no row."""
-        found = self._connection.execute(f"select {column} from {mart} where {row}").fetchall()
+        found = self._connection.execute(f"select {column} from {mart} where {row!s}").fetchall()
         if len(found) > 1:
             raise ReportError(f"{mart}: {column} where {row} is {len(found)} figures, not one")
         value = found[0][0] if found else None
@@ -111,13 +114,15 @@ class Book:
         row : str
             The condition of the row, or of the rows that are summed.
         form : str
-            number, money, about, share, points, times, decimal, bar, day or month.
+            number, money, about, share, points, times, decimal, bar, day, month, weekday or hour.
         """
+        row = str(row)  # a template's macro gives markup, whose signs are not escaped again
         value = self.value(mart, column, row)
         if value is None:
             return self.dash()
         written = self.written(value, form)
-        if not re.search("[1-9a-z]", written) and not (value == 0 and mart in EXACT and form != "decimal"):
+        is_exact = mart in EXACT or (mart, column) in EXACT_COLUMNS
+        if not re.search("[1-9a-z]", written) and not (value == 0 and is_exact and form != "decimal"):
             # a cell that is rounded to nothing is not nothing
             written = "\u2248\u00a0" + written.lstrip("\u2212")
         return Markup('<data value="{}" data-mart="{}" data-column="{}" data-row="{}">{}</data>').format(
@@ -145,6 +150,10 @@ class Book:
             return format_date(value, "LLLL y", locale=self._locale)
         if form == "short month":
             return format_date(value, "MMM yy", locale=self._locale)
+        if form == "weekday":
+            return self._locale.days["format"]["wide"][int(value) - 1]
+        if form == "hour":
+            return f"{int(value)}\u202fh" if self.language == "fr" else f"{int(value)}:00"
         if form == "day":
             day = value if isinstance(value, date) else datetime.fromisoformat(str(value)).date()
             written = format_date(day, "long", locale=self._locale)

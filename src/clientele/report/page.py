@@ -8,20 +8,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from clientele.report import charts
 from clientele.report.book import Book
 from clientele.report.words import CODES, MEANINGS, translation
 
-__all__ = ["LANGUAGES", "render", "write"]
+__all__ = ["LANGUAGES", "PAGES", "render", "write"]
 
-LANGUAGES = {"en": "index.html", "fr": "index.fr.html"}
+# Pages by name: the template, and the file of each language.
+PAGES = {
+    "index": ("page.html.j2", {"en": "index.html", "fr": "index.fr.html"}),
+    "data": ("data.html.j2", {"en": "data.html", "fr": "data.fr.html"}),
+    "dossier": ("dossier.html.j2", {"en": "dossier.html", "fr": "dossier.fr.html"}),
+}
+LANGUAGES = PAGES["index"][1]
 
 
-def render(folder: Path, language: str) -> str:
-    """Return the page of a publication in a language, one self-contained HTML text.
+def render(folder: Path, language: str, name: str = "index") -> str:
+    """Return a page of a publication in a language, one self-contained HTML text.
 
     Parameters
     ----------
@@ -29,6 +35,8 @@ def render(folder: Path, language: str) -> str:
         With its Parquet files.
     language : str
         One of `LANGUAGES`.
+    name : str
+        One of `PAGES`.
 
     Raises
     ------
@@ -36,11 +44,12 @@ def render(folder: Path, language: str) -> str:
         If the folder holds no publication.
     """
     translate = translation(language)
+    template, files = PAGES[name]
     book = Book(folder, language, translate)
     try:
         environment = Environment(
             loader=PackageLoader("clientele.report"),
-            autoescape=select_autoescape(),
+            autoescape=True,  # select_autoescape goes by the ending, and passes over .j2
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -63,10 +72,11 @@ def render(folder: Path, language: str) -> str:
             "lines": lambda *given: _drawn(charts.lines, book, language, *given),
             "has_charts": charts.is_available(),
             "language": language,
+            "page": name,
             "other": next(other for other in LANGUAGES if other != language),
-            "files": LANGUAGES,
+            "files": files,
         }
-        return _labelled(environment.get_template("page.html.j2").render())
+        return _labelled(environment.get_template(template).render())
     finally:
         book.close()
 
@@ -127,9 +137,9 @@ def _points(book: Book, translate: Callable[[str], str]) -> dict[str, Callable[.
         return lambda row, kind: {"name": str(row[step]), "value": row[column], "kind": kind}
 
     return {
-        "step": lambda row, column, kind: {
-            "name": book.written(row[column], "short month"),
-            "value": row["value"],
+        "at": lambda row, step, form, column, kind: {
+            "name": book.written(row[step], form),
+            "value": row[column],
             "kind": kind,
         },
         "pick": lambda row, column, kind: {"name": book.name(row), "value": row[column], "kind": kind},

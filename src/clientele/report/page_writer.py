@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from clientele.report.book import OF_CUSTOMERS
+from clientele.report.book import about_groups
 from clientele.runtime import publishing
 
 
@@ -49,10 +49,7 @@ def _contents(folder: Path, has_charts: bool) -> str:
     """Return what tells a page from others: the tables that it reads, and what makes pages of them."""
     here = Path(__file__).parent
     digest = hashlib.sha256(str(has_charts).encode())
-    for path in (
-        *sorted(folder.glob("*.parquet")),
-        *sorted([*here.rglob("*.py"), *here.glob("*.po"), *here.glob("templates/*")]),
-    ):
-        if path.stem not in OF_CUSTOMERS and path.is_file():
-            digest.update(path.name.encode() + path.read_bytes())
+    made_by = sorted([*here.rglob("*.py"), *here.glob("*.po"), *here.glob("templates/*")])
+    for path in (*about_groups(folder), *made_by):
+        digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-__all__ = ["CODES", "MEANINGS", "translation", "typeset"]
+__all__ = ["ACTIONS", "CODES", "MEANINGS", "translation", "typeset"]
 
 CODES = {
     "new_visitor": "New visitor",
@@ -40,6 +40,39 @@ CODES = {
     "missed": "failed",
     "hypothesis": "assumed",
     "measured": "measured",
+    "value_tiers": "Value tiers",
+    "rfm_5x5x5": "Recency, frequency and revenue in fifths",
+    "log_rfm_x_rules": "Clusters of recency, frequency and revenue, with lifecycle rules",
+    "personas": "Personas alone",
+    "personas_x_value_tiers": "Personas with value tiers",
+    "personas_x_rfm_5x5x5": "Personas with recency, frequency and revenue in fifths",
+    "personas_x_log_rfm_x_rules": "Personas with such clusters and rules",
+    "gradient_boosting": "Gradient boosting on every feature: the ceiling",
+    "missing_day": "A day without any event",
+    "short_day": "A day with fewer than a quarter of the usual events",
+    "unpaid_day": "A day with events and no revenue",
+    "spike_day": "A day with more than three times the usual revenue",
+    "family_moved": "Products are listed under another family",
+    "price_cap": "Several products share the highest price: prices are cut off there",
+    "bot_session": "Sessions of bots, which are left out",
+    "codes_missing": "Events without a category",
+    "no_removes": "What is taken out of the cart is not recorded",
+    "no_quantity": "No quantity is given: two pieces of a product are two lines",
+    "event_gini": "Events: Gini coefficient (zero: all customers alike, one: one has all)",
+    "event_top_100": "Events: share of the most active hundredth of customers",
+    "event_top_10": "Events: share of the most active tenth of customers",
+    "revenue_gini": "Revenue: Gini coefficient among buyers",
+    "revenue_top_100": "Revenue: share of the hundredth of buyers who spend most",
+    "revenue_top_10": "Revenue: share of the tenth of buyers who spend most",
+}
+
+
+# What a customer did, as the copy of the customer's data says it.
+ACTIONS = {
+    "view": "Looked at a product",
+    "cart": "Put a product into the cart",
+    "remove_from_cart": "Took a product out of the cart",
+    "purchase": "Bought a product",
 }
 
 

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
+
+_FRAME = re.compile(
+    r"""
+    ([0-9]{2}:[0-9]{2}:[0-9]{2}\s+)?Encountered\ an\ error:?
+    | [A-Za-z]+\ Error\ in\ .*  # the node
+    | >\ (in\ macro|called\ by)\ .*  # the macros that led to it
+    """,
+    re.VERBOSE,
+)
 
 
 def command(*arguments: str) -> list[str]:
@@ -22,3 +32,20 @@ def environment(**settings: str) -> dict[str, str]:
     if not found.get("DBT_PROFILES_DIR") and Path("profiles/profiles.yml").exists():
         found["DBT_PROFILES_DIR"] = "profiles"
     return found
+
+
+def sentences(said: str) -> str:
+    r"""Return what a build or an operation has said of an error, without dbt's frame around it.
+
+    Parameters
+    ----------
+    said : str
+        What dbt printed.
+
+    Examples
+    --------
+    >>> sentences("Compilation Error in operation x\n  No.\n  > in macro y (z)")
+    'No.'
+    """
+    lines = (line.strip() for line in said.splitlines())
+    return "\n".join(line for line in lines if line and not _FRAME.fullmatch(line))

@@ -29,10 +29,21 @@ from dbt.flags import get_flags
 from dbt_common.events.contextvars import get_node_info
 from dbt_common.exceptions import DbtRuntimeError
 
-from clientele.intake import formats, lake, times
-from clientele.intake.ids import normal_text
+from clientele import __version__
+from clientele.ids import normal_text
+from clientele.intake import formats, lake, mending, times
 from clientele.privacy import keys, rights
-from clientele.runtime import locking, modes, publishing, rewriting
+from clientele.runtime import (
+    generations,
+    locking,
+    memory,
+    modes,
+    publishing,
+    rewriting,
+    stopping,
+    telemetry,
+    views,
+)
 
 EVENTS_VARIABLE = "CLIENTELE_EVENTS"
 
@@ -55,6 +66,18 @@ class Plugin(BasePlugin):
                 raise DbtRuntimeError(
                     f"CLIENTELE_HOME: the folder {home} cannot be made: {error.strerror}."
                 ) from None
+            which = getattr(get_flags(), "WHICH", None)
+            if which in ("build", "run", "retry"):
+                telemetry.begin(home, which)
+                atexit.register(
+                    telemetry.end_unended, home, "it ended before its end was told: see what dbt said"
+                )
+                stopping.before_the_end(lambda name: telemetry.end_unended(home, f"stopped by {name}"))
+            if which == "build":
+                try:
+                    publishing.check_place(home)
+                except publishing.PublicationError as problem:
+                    raise DbtRuntimeError(str(problem)) from None
             modes.make_private(home, getattr(get_flags(), "LOG_PATH", None))
             try:
                 locking.take(home)
@@ -69,7 +92,12 @@ class Plugin(BasePlugin):
             atexit.register(rewriting.give_back, home / "batch.duckdb")
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
-        """Open the warehouse before dbt-duckdb does: only here can it be explained when that fails."""
+        """Open the warehouse before dbt-duckdb does: only here can it be explained when this fails.
+
+        In a container DuckDB keeps to the container's memory, unless CLIENTELE_MEMORY says otherwise.
+        """
+        if not os.environ.get("CLIENTELE_MEMORY"):
+            config["memory_limit"] = memory.for_duckdb(config.get("memory_limit", "3GB"))
         with _explained(creds.path):
             self._opened = duckdb.connect(creds.path, config=config)
 
@@ -86,6 +114,10 @@ class Plugin(BasePlugin):
             except DbtRuntimeError:
                 conn.close()  # dbt tries once more, and must find nothing left of this attempt
                 raise
+        told = generations.problem(conn, self._home)
+        if told:
+            conn.close()
+            raise DbtRuntimeError(told)
         atexit.register(
             conn.close
         )  # else the interpreter ends with a page of leak warnings from the bindings
@@ -99,6 +131,8 @@ class Plugin(BasePlugin):
             "clientele_fraction_ns", times.fraction_ns, [text], "INTEGER", null_handling="special"
         )
         for name, function, arguments in (
+            ("clientele_run_ended", self._run_ended, [text]),
+            ("clientele_version", lambda: __version__, []),
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text, text]),
             ("clientele_unpacked", self._unpacked, [text, text]),
@@ -111,9 +145,11 @@ class Plugin(BasePlugin):
             ("clientele_next_key_problem", _next_key_problem, []),
             ("clientele_rotated_ring", _rotated_ring, [text]),
             ("clientele_mask_change", _mask_change, [text, text]),
-            ("clientele_subjects", _subjects, []),
+            ("clientele_subjects", _subjects, [text]),
+            ("clientele_subjects_problem", _subjects_problem, [text]),
+            ("clientele_mended", _mended, [text, text, text]),
             ("clientele_republication_start", self._start_republication, []),
-            ("clientele_republication_finish", self._finish_republication, []),
+            ("clientele_republication_finish", self._finish_republication, ["BIGINT"]),
             ("clientele_rewrite_start", self._start_rewriting, []),
             ("clientele_rewrite_finish", self._finish_rewriting, []),
         ):
@@ -125,6 +161,7 @@ class Plugin(BasePlugin):
         Only where they are needed: in builds and operations, and there on the connection of a model of the
         vault or of the run itself. `dbt show`, which prints what it reads, finds no key.
         """
+        stopping.listen()  # here: the first cursor of the main thread comes before the first model
         if not _may_have_keys():
             return
         try:
@@ -165,11 +202,14 @@ class Plugin(BasePlugin):
         formats.unpack(path, packed, target)
         return str(target)
 
+    def _run_ended(self, facts: str) -> str:
+        return "\n".join(telemetry.end(self._home, json.loads(facts)))
+
     def _start_republication(self) -> str:
         return json.dumps(rewriting.start_publications(self._home))
 
-    def _finish_republication(self) -> None:
-        rewriting.finish_publications(self._home)
+    def _finish_republication(self, n_requests: int) -> None:
+        rewriting.finish_publications(self._home, n_requests)
 
     def _start_rewriting(self) -> str:
         return str(rewriting.start(self._home))
@@ -218,6 +258,7 @@ def _take_over_publication(folder: str, name: str, contents: str) -> str:
 
 
 def _finish_publication(folder: str) -> str:
+    views.write(Path(folder))
     return str(publishing.finish(Path(folder)))
 
 
@@ -285,8 +326,27 @@ def _next_user_key() -> Callable[[str], str]:
     return lambda user_id: keys.user_key(user_id, material())
 
 
-def _subjects() -> str:
-    return json.dumps(rights.subjects(os.environ))
+def _subjects(kind: str) -> str:
+    return json.dumps(rights.subjects(os.environ, kind))
+
+
+def _subjects_problem(kind: str) -> str | None:
+    try:
+        rights.subjects(os.environ, kind)
+    except rights.RightsError as problem:
+        return str(problem)
+    return None
+
+
+def _mended(kind: str, delimiter: str, files: str) -> str:
+    """Mend files as the environment says; return `lines`, or the `problem` that stops it, as JSON."""
+    try:
+        (user_id,) = rights.subjects(os.environ, kind)
+        asked = mending.corrections(Path(os.environ.get(rights.CORRECTIONS, "")))
+        folder = Path(os.environ.get(rights.MENDED_FOLDER, "mended"))
+        return json.dumps({"lines": mending.mend(asked, json.loads(files), user_id, kind, delimiter, folder)})
+    except (mending.MendingError, formats.Refusal, OSError) as problem:
+        return json.dumps({"problem": str(problem)})
 
 
 def _inventory(known: str, reading: str) -> str:

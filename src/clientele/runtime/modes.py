@@ -45,4 +45,5 @@ def open_to_readers(folder: Path) -> None:
     if not _masks:
         return
     for path in [folder, *folder.rglob("*")]:
-        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+        if not path.is_symlink():  # it leads to what is not part of the folder
+            path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)

@@ -31,11 +31,13 @@ from clientele.runtime import modes
 __all__ = [
     "Publication",
     "PublicationError",
+    "check_place",
     "current",
     "finish",
     "publications",
     "put_pages",
     "rollback",
+    "show_exports",
     "start",
     "take_over",
 ]
@@ -43,6 +45,7 @@ __all__ = [
 KEPT = 3
 LINK = "published"
 MANIFEST = "manifest.json"
+EXPORTS = "audiences"
 _ROOT = "publications"
 _UNFINISHED = ".unfinished.json"
 _LOCK = ".lock"
@@ -162,6 +165,7 @@ def finish(folder: Path) -> Path:
                 files[name]["contents"] = contents[name]
         for place in (path for path in folder.iterdir() if path.is_dir()):
             _sync(place)
+        _show_exports(home, folder)
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         # The manifest says that the publication is whole, so it appears at once or not at all.
         _put(folder / MANIFEST, json.dumps(facts | {"published_at": now, "files": files}, indent=2) + "\n")
@@ -173,7 +177,7 @@ def finish(folder: Path) -> Path:
     return link
 
 
-def put_pages(home: Path, pages: Mapping[str, str]) -> Path:
+def put_pages(home: Path, pages: Mapping[str, str | bytes]) -> Path:
     """Give the publication that is published now other pages, by name in its folder; returns the link.
 
     Each page is the old one or the new one for who reads it; the manifest follows.
@@ -181,14 +185,21 @@ def put_pages(home: Path, pages: Mapping[str, str]) -> Path:
     with _locked(home):
         folder = current(home)
         manifest = json.loads((folder / MANIFEST).read_text())
-        for name, text in pages.items():
+        for name, content in pages.items():
             path = folder / name
             path.parent.mkdir(exist_ok=True)
-            _put(path, text)
+            _put(path, content)
             manifest["files"][name] = _facts(path)
         _put(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
         modes.open_to_readers(folder)
     return home / LINK
+
+
+def show_exports(home: Path) -> None:
+    """Have what is published now lead to the exported audiences, if there are any."""
+    with _locked(home):
+        if (home / LINK).exists():
+            _show_exports(home, current(home))
 
 
 def publications(home: Path) -> list[Publication]:
@@ -263,6 +274,13 @@ def rollback(home: Path, to: int | None = None) -> Publication:
     return next(one for one in publications(home) if one.number == chosen.number)
 
 
+def _show_exports(home: Path, folder: Path) -> None:
+    """Make a link to HOME/audiences: an export is neither replaced by a build nor rolled back with one."""
+    link = folder / EXPORTS
+    if (home / EXPORTS).is_dir() and not link.is_symlink():
+        link.symlink_to(Path("..", "..", EXPORTS))
+
+
 def _names(folder: Path) -> set[str]:
     """Return the names of all files in a folder, by way of its folders, but for the manifest."""
     files = (path for path in folder.rglob("*") if path.is_file())
@@ -273,10 +291,10 @@ def _facts(path: Path) -> dict[str, object]:
     return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
 
 
-def _put(path: Path, text: str) -> None:
+def _put(path: Path, content: str | bytes) -> None:
     """Write a file that appears at once or not at all."""
     draft = path.with_name(f".{path.name}")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
     _sync(draft)
     os.replace(draft, path)
     _sync(path.parent)
@@ -292,12 +310,40 @@ def _folders(root: Path) -> list[Path]:
     )
 
 
-def _point(home: Path, folder: Path) -> Path:
+def check_place(home: Path) -> None:
+    """Refuse a home in which nothing could be published at the end of a build, before its first step.
+
+    Raises
+    ------
+    PublicationError
+        If ``published`` is a folder, as a mount point is, or the file system has no symbolic links.
+    """
+    _check_link(home)
+    trial = home / f".{LINK}-trial"
+    try:
+        trial.unlink(missing_ok=True)
+        trial.symlink_to(_ROOT)
+        trial.unlink()
+    except OSError as problem:
+        raise PublicationError(
+            f"{home} cannot be published in: {problem.strerror}. published is a symbolic link there, "
+            "which this file "
+            "system does not take: use another one for CLIENTELE_HOME. Nothing was changed."
+        ) from None
+
+
+def _check_link(home: Path) -> Path:
     link = home / LINK
     if link.exists() and not link.is_symlink():
         raise PublicationError(
             f"{link} is not a link to a publication: move it away, it would be overwritten"
+            + (". A volume is mounted there: mount it at its parent folder" if link.is_mount() else "")
         )
+    return link
+
+
+def _point(home: Path, folder: Path) -> Path:
+    link = _check_link(home)
     fresh = home / f".{LINK}-next"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.relative_to(home))

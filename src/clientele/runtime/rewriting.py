@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -20,7 +21,16 @@ import duckdb
 from clientele.runtime import locking, modes, publishing
 from clientele.runtime.publishing import MANIFEST
 
-__all__ = ["finish", "finish_publications", "give_back", "mark_whole", "start", "start_publications"]
+__all__ = [
+    "finish",
+    "finish_publications",
+    "give_back",
+    "mark_restored",
+    "mark_whole",
+    "settled",
+    "start",
+    "start_publications",
+]
 
 _FOLDER = ".rewritten"
 _MARKER = "whole.json"
@@ -69,6 +79,8 @@ def start_publications(home: Path) -> list[dict[str, str]]:
                 first = pairs.setdefault(publishing._sha256(path), pair)
                 if first is not pair:
                     same[pair["new"]] = first["new"]
+            elif path.is_symlink():  # to exported audiences
+                (fresh / path.name).symlink_to(path.readlink())
             elif path.is_dir():  # pages, which name nobody
                 shutil.copytree(path, fresh / path.name)
             else:
@@ -77,8 +89,11 @@ def start_publications(home: Path) -> list[dict[str, str]]:
     return list(pairs.values())
 
 
-def finish_publications(home: Path) -> None:
-    """Have the manifests of the publications written anew say what is in them now."""
+def finish_publications(home: Path, n_requests: int) -> None:
+    """Have the manifests of the publications written anew say what is in them now.
+
+    `n_requests`: number of the newest request of customers, which they know of then.
+    """
     import pyarrow.parquet as pq
 
     root = home / _FOLDER / publishing._ROOT
@@ -95,22 +110,52 @@ def finish_publications(home: Path) -> None:
                 facts.pop("contents", None)  # it told what stood in the table then
             if "rows" in facts:
                 facts["rows"] = pq.read_metadata(path).num_rows
+        manifest["n_requests"] = n_requests
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 def mark_whole(home: Path) -> None:
     """Say that what stands in the folder of `start` is whole: it will take the place of the old files."""
     folder = home / _FOLDER
-    old = publishing._folders(home / publishing._ROOT)
+    whole = [path for path in publishing._folders(home / publishing._ROOT) if (path / MANIFEST).exists()]
     link = home / publishing.LINK
-    plan: dict[str, object] = {"replaced": [path.name for path in old], "published": None}
-    fresh = publishing._folders(folder / publishing._ROOT)
-    whole = [path for path in old if (path / MANIFEST).exists()]
+    published = None
     if link.is_symlink():
+        fresh = publishing._folders(folder / publishing._ROOT)
         names = {path.name: anew.name for path, anew in zip(whole, fresh, strict=True)}
-        plan["published"] = names.get(link.resolve().name)
+        published = names.get(link.resolve().name)
+    _mark(home, published)
+
+
+def mark_restored(home: Path, staged: Path) -> None:
+    """Say that the home in `staged`, inside the folder of `start`, takes the place of all that is in `home`.
+
+    Its publications follow the numbers that were used here, so that no number means two things.
+    """
+    folder = home / _FOLDER
+    number = max((int(path.name) for path in publishing._folders(home / publishing._ROOT)), default=0)
+    published = None
+    root = folder / publishing._ROOT
+    root.mkdir(exist_ok=True)
+    for publication in publishing.publications(staged):
+        number += 1
+        os.replace(publication.folder, root / f"{number:06d}")
+        if publication.is_current:
+            published = f"{number:06d}"
+    for path in staged.glob("*.duckdb"):
+        if path.name != "batch.duckdb":
+            os.replace(path, folder / path.name)
+    shutil.rmtree(staged)
+    _mark(home, published)
+
+
+def _mark(home: Path, published: str | None) -> None:
+    folder = home / _FOLDER
+    old = publishing._folders(home / publishing._ROOT)
+    plan = {"replaced": [path.name for path in old], "published": published}
     for path in folder.rglob("*"):
-        publishing._sync(path)
+        if not path.is_symlink():
+            publishing._sync(path)
     draft = folder / f".{_MARKER}"
     draft.write_text(json.dumps(plan))
     publishing._sync(draft)
@@ -148,6 +193,18 @@ def finish(home: Path) -> bool:
     marker.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     return True
+
+
+@contextmanager
+def settled(home: Path) -> Iterator[None]:
+    """Hold the lock of a home whose new files are in their place.
+
+    For whatever changes or reads a home without dbt: what a killed operation left whole would else take the
+    place of what was done here.
+    """
+    with locking.held(home):
+        finish(home)
+        yield
 
 
 def give_back(path: Path) -> None:

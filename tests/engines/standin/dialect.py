@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from redshift_lint.sql import tokens as read
 
@@ -65,7 +66,7 @@ def translated(statement: str) -> str:
     tokens = _Tokens(statement)
     note = ""
     if tokens.at(0) == "unload":
-        return "select 1 where false"
+        return "select 1 where false"  # done by the proxy, if it has a bucket
     if tokens.at(0) == "create":
         note = _take_attributes(tokens)
     if tokens.at(0) in ("grant", "revoke", "alter"):
@@ -78,6 +79,44 @@ def translated(statement: str) -> str:
             change(tokens, place)
         place += 1
     return note + tokens.text()
+
+
+@dataclass(frozen=True)
+class Unload:
+    """What an UNLOAD asks for: a query, the beginning of the names of files, and how ("UNLOAD")."""
+
+    query: str
+    prefix: str
+    is_parquet: bool
+    is_parallel: bool
+    may_overwrite: bool
+
+    @classmethod
+    def read(cls, statement: str) -> Unload | None:
+        """Return what the statement asks for, or None if it is no UNLOAD."""
+        found = re.fullmatch(
+            r"\s*unload\s*\('((?:[^']|'')*)'\)\s*to\s*'s3://([^']+)'\s*iam_role\s+default\s*(.*?);?\s*",
+            statement,
+            re.IGNORECASE | re.DOTALL,
+        )
+        if not found:
+            return None
+        options = " ".join(found[3].lower().split())
+        return cls(
+            query=found[1].replace("''", "'"),
+            prefix=found[2],
+            is_parquet="parquet" in options,
+            is_parallel="parallel off" not in options,
+            may_overwrite="allowoverwrite" in options,
+        )
+
+    def key(self) -> str:
+        """Return the name of the first file: the prefix is never the whole of it."""
+        return (
+            self.prefix
+            + ("0000_part_00" if self.is_parallel else "000")
+            + (".parquet" if self.is_parquet else "")
+        )
 
 
 class _Tokens:

@@ -36,6 +36,9 @@ class Proxy:
         Port of the PostgreSQL server on this machine.
     lint : callable, optional
         Takes a statement and returns what Redshift would say against it. A statement with a fault is refused.
+    unload : callable, optional
+        Carries out an UNLOAD, whose query it is given as PostgreSQL's; raises `dialect.RefusedError`.
+        Without it nothing is unloaded.
 
     Attributes
     ----------
@@ -47,7 +50,13 @@ class Proxy:
         Statements that were refused, each with the reason.
     """
 
-    def __init__(self, port: int, lint: Callable[[str], list[str]] | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        lint: Callable[[str], list[str]] | None = None,
+        unload: Callable[[dialect.Unload, str], None] | None = None,
+    ) -> None:
+        self._unload = unload
         self._backend = port
         self._lint = lint
         self._loop = asyncio.new_event_loop()
@@ -84,6 +93,9 @@ class Proxy:
                 faults = self._lint(statement)
                 if faults:
                     raise dialect.RefusedError("; ".join(faults))
+            asked = dialect.Unload.read(statement)
+            if asked is not None and self._unload is not None:
+                self._unload(asked, dialect.translated(asked.query))
             return dialect.translated(statement)
         except dialect.RefusedError as refusal:
             self.refusals.append((statement, str(refusal)))

@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     day = dt.date.fromisoformat
     add("--category-switch", type=day, metavar="YYYY-MM-DD", help="smartphones move to another top category")
     add("--lost-day", type=day, metavar="YYYY-MM-DD", help="the day loses 90 %% of its events")
+    add("--unpaid-day", type=day, metavar="YYYY-MM-DD", help="the day has no purchase")
     add("--capped-price", type=float, metavar="PRICE", help="highest price, such as 2574.07")
     add(
         "--bot-session",

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from shop_simulator.activity import Month, Rows, Sessions, Shopper, draw_sessions
+from shop_simulator.activity import PURCHASE, Month, Rows, Sessions, Shopper, draw_sessions
 from shop_simulator.behaviours import BOT, NAMES, Customers, draw_customers
 from shop_simulator.catalogue import Catalogue, make_catalogue
 from shop_simulator.dirt import Dirt, Fault, write_faults
@@ -59,6 +59,8 @@ class Shop:
         From that day on smartphones are filed under construction instead of electronics.
     lost_day : datetime.date, optional
         That day (UTC) loses 90 % of its events.
+    unpaid_day : datetime.date, optional
+        That day (UTC) has no purchase.
     capped_price : float, optional
         Highest price, in the scaled currency.
     bot_session : int
@@ -80,6 +82,7 @@ class Shop:
     dirt: float = 0.0
     category_switch: dt.date | None = None
     lost_day: dt.date | None = None
+    unpaid_day: dt.date | None = None
     capped_price: float | None = None
     bot_session: int = 0
     remove_from_cart: bool = True
@@ -121,7 +124,7 @@ class Shop:
                 f"{total:,.0f} customers do not fit into nine-digit user ids; "
                 f"users, arrivals and months may make {_MAX_CUSTOMERS:,}"
             )
-        for name in ("category_switch", "lost_day"):
+        for name in ("category_switch", "lost_day", "unpaid_day"):
             day = getattr(self, name)
             if day is not None and not self.calendar[0].first <= day < self.calendar[-1].next_first:
                 raise ValueError(
@@ -327,6 +330,9 @@ def generate(
                     if shop.lost_day and month.first <= shop.lost_day < month.next_first:
                         hit = rows.second // 86_400 == (shop.lost_day - month.first).days
                         rows = rows.take(~hit | (chance.random(len(rows)) >= _LOST_SHARE))
+                    if shop.unpaid_day and month.first <= shop.unpaid_day < month.next_first:
+                        hit = rows.second // 86_400 == (shop.unpaid_day - month.first).days
+                        rows = rows.take(~(hit & (rows.kind == PURCHASE)))
                     n_events += len(rows)
                     render = text.table if shop.file_format == "parquet" else text.lines
                     lot = render(rows, active, sessions, month, salt)

@@ -1,0 +1,106 @@
+{#- Audiences as code: dbt exposures with `audience` in their meta. Owner, label and description are dbt's own.
+    docs/decisions/0091-audiences-are-exposures.md -#}
+
+{% macro audience_definitions() %}
+    {#- {name: {file, label, label_fr, description, owner, purpose, expires, minimum, max_leaving_share, destinations, where}} in
+        the order of names. Empty while dbt parses. -#}
+    {%- set found = {} -%}
+    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.config.meta.get('audience') is not none -%}
+        {%- set meta = exposure.config.meta['audience'] -%}
+        {%- do found.update({exposure.name: dict(
+            {'minimum': clientele.setting('min_cell_users'), 'max_leaving_share': clientele.setting('max_leaving_share')},
+            **dict(meta if meta is mapping else {},
+                name=exposure.name, file=exposure.original_file_path, label=exposure.label or exposure.name,
+                description=exposure.description, owner=exposure.owner.name or exposure.owner.email or '')
+        )}) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro destination_names() %}
+    {#- `folder`, which is always there, and the exposures with `destination` in their meta. -#}
+    {%- set names = ['folder'] -%}
+    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.config.meta.get('destination') is not none -%}
+        {%- do names.append(exposure.name) -%}
+    {%- endfor -%}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{% macro compiled_audiences() %}
+    {#- [{name, …, sql, uses_personas, personas}] of audiences without a problem, in the order of names. -#}
+    {%- set definitions = clientele.audience_definitions() -%}
+    {%- set fields = clientele.audience_fields() -%}
+    {%- set found = [] -%}
+    {%- for name, definition in definitions.items() -%}
+        {%- set compiled = clientele.audience_sql(name, definitions, fields) -%}
+        {%- if not compiled.problems -%}{%- do found.append(dict(definition, **compiled)) -%}{%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro audience_problems() %}
+    {#- All that is wrong with audiences and destinations: [{file, audience, place, problem}]. -#}
+    {%- set definitions = clientele.audience_definitions() -%}
+    {%- set fields = clientele.audience_fields() -%}
+    {%- set destinations = clientele.destination_names() -%}
+    {%- set problems = [] -%}
+    {%- for name, definition in definitions.items() -%}
+        {%- set seen = {'name': name, 'file': definition.file, 'problems': problems} -%}
+        {%- set known = ['label_fr', 'purpose', 'expires', 'minimum', 'max_leaving_share', 'destinations', 'where'] -%}
+        {%- for key in definition if key not in known + ['name', 'file', 'label', 'description', 'owner'] -%}
+            {%- do clientele.audience_problem(seen, key, "there is no '" ~ key ~ "'. Known: " ~ known | join(', ')) -%}
+        {%- endfor -%}
+        {%- if not modules.re.fullmatch('[a-z][a-z0-9_]{0,62}', name) -%}
+            {%- do clientele.audience_problem(seen, 'name', 'a name has small letters, digits and _, 63 at most') -%}
+        {%- endif -%}
+        {%- for key in ['label_fr', 'purpose', 'description', 'owner'] -%}
+            {%- if definition.get(key) is not string or not 0 < definition[key] | trim | length <= (512 if key != 'description' else 4096) -%}
+                {%- do clientele.audience_problem(seen, key, key ~ ' is missing: a text of at most 512 letters') -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if not modules.re.fullmatch('20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', definition.get('expires') | string) -%}
+            {%- do clientele.audience_problem(seen, 'expires', 'expires is the last day on which the audience is used, like 2027-12-31') -%}
+        {%- endif -%}
+        {%- if definition.minimum is not integer or definition.minimum is boolean or definition.minimum < clientele.setting('min_cell_users') -%}
+            {%- do clientele.audience_problem(seen, 'minimum', 'minimum is a number of customers, at least min_cell_users: ' ~ clientele.setting('min_cell_users')) -%}
+        {%- endif -%}
+        {%- if definition.max_leaving_share is not number or definition.max_leaving_share is boolean or not 0 <= definition.max_leaving_share <= 1 -%}
+            {%- do clientele.audience_problem(seen, 'max_leaving_share', 'max_leaving_share is a number from 0 to 1') -%}
+        {%- endif -%}
+        {%- set asked = definition.get('destinations', destinations) -%}
+        {%- if asked is string or asked is mapping or asked is not sequence or asked | reject('in', destinations) | list -%}
+            {%- do clientele.audience_problem(seen, 'destinations', 'destinations is a list of ' ~ destinations | join(', ')) -%}
+        {%- endif -%}
+        {%- do problems.extend(clientele.audience_sql(name, definitions, fields).problems) -%}
+    {%- endfor -%}
+    {{ return(problems) }}
+{% endmacro %}
+
+
+{% macro check_audiences() %}
+    {#- on-run-start: ends the build, before it reads anything, when an audience is not what it should be. -#}
+    {%- if execute -%}
+        {%- set sentences = [] -%}
+        {%- for found in clientele.audience_problems() -%}
+            {%- do sentences.append(found.file ~ ', ' ~ found.audience ~ ', ' ~ found.place ~ ': ' ~ found.problem) -%}
+        {%- endfor -%}
+        {%- if sentences -%}
+            {{ exceptions.raise_compiler_error(
+                'Not every audience can be made into SQL:\n- ' ~ sentences | join('\n- ')
+                ~ '\nNothing was read or changed. `clientele audiences check` gives the lines, docs/campaigns.md the grammar.'
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro tell_audience_problems() %}
+    {#- dbt run-operation, for clientele audiences check: each problem as a line of JSON. -#}
+    {%- if execute -%}
+        {%- for found in clientele.audience_problems() -%}{{ print(tojson(found)) }}{%- endfor -%}
+        {{ print(tojson({'audiences': clientele.audience_definitions().keys() | list})) }}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,30 @@
+{#- Grain: one audience and customer who meets its conditions, whether or not the audience may be used (audiences says).
+    Late data: built whole in each run. -#}
+{%- set audiences = clientele.compiled_audiences() if execute else [] %}
+
+with
+
+facts as (
+    select * from {{ ref('audience_facts') }}
+),
+
+final as (
+    {% for audience in audiences -%}
+    select
+        cast('{{ audience.name }}' as varchar(64)) as audience,
+        user_sk,
+        user_key
+    from facts
+    where {{ audience.sql }}
+    {{ 'union all' if not loop.last }}
+    {% else -%}
+    select
+        cast(null as varchar(64)) as audience,
+        user_sk,
+        user_key
+    from facts
+    where 1 = 0
+    {% endfor %}
+)
+
+select * from final

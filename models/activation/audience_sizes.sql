@@ -1,0 +1,44 @@
+{#- Grain: one active audience and day that a build described. Kept through full refreshes: earlier days cannot be
+    worked out again. A second build of the same day replaces that day. -#}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['audience', 'as_of_date'],
+    full_refresh=false
+) }}
+
+with
+
+moment as (
+    select cast(as_of_at as date) as as_of_date from {{ ref('as_of') }}
+),
+
+spent as (
+    select
+        customers.user_key,
+        visits.n_orders,
+        visits.revenue
+    from {{ ref('customer_visits') }} as visits
+    inner join {{ ref('users') }} as customers on visits.user_sk = customers.user_sk
+    where {{ clientele.may_be_profiled('visits.user_sk') }}
+),
+
+final as (
+    select
+        members.audience,
+        moment.as_of_date,
+        cast(count(*) as bigint) as n_members,
+        cast(sum(case when spent.n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
+        cast(sum(spent.revenue) as decimal(18, 4)) as revenue,
+        cast(max(spent.revenue) as decimal(18, 4)) as largest_revenue
+    from {{ ref('audience_members') }} as members
+    inner join spent on members.user_key = spent.user_key
+    cross join moment
+    group by members.audience, moment.as_of_date
+),
+
+publishable as (
+    {{ clientele.published_cells('final', keys=['audience']) }}
+)
+
+select * from publishable

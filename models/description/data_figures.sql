@@ -1,0 +1,49 @@
+{#- Grain: one figure about all customers, or about two of their features, as it may be published: rounded by the customers
+    that it is made of. Late data: built whole in each run. -#}
+
+with
+
+features as (
+    select feature, label, label_fr from {{ ref('feature_catalog') }}
+),
+
+figures as (
+    select topic, item, '' as other_item, item_position, n_users, figure, largest
+    from {{ ref('data_profile_figures') }}
+    union all
+    select 'correlation', feature, other_feature, 1, n_users, correlation, 0
+    from {{ ref('data_profile_correlations') }}
+    union all
+    select 'loading', feature, '', component, n_users, loading, 0
+    from {{ ref('data_profile_components') }}
+    where component <= 3
+    union all
+    select 'scree', 'component', '', component, max(n_users), max(explained_share), 0
+    from {{ ref('data_profile_components') }}
+    group by component
+),
+
+final as (
+    select
+        cast(figures.topic as varchar(16)) as topic,
+        cast(figures.item as varchar(64)) as item,
+        cast(figures.other_item as varchar(64)) as other_item,
+        cast(figures.item_position as integer) as item_position,
+        cast(figures.n_users as bigint) as n_users,
+        figures.figure,
+        figures.largest,
+        cast(features.label as varchar(256)) as label,  -- noqa: RF04
+        cast(features.label_fr as varchar(256)) as label_fr,
+        cast(others.label as varchar(256)) as other_label,
+        cast(others.label_fr as varchar(256)) as other_label_fr
+    from figures
+    left join features on figures.item = features.feature
+    left join features as others on figures.other_item = others.feature
+),
+
+publishable as (
+    {{ clientele.published_cells('final', keys=['topic', 'item', 'other_item', 'item_position'],
+        within=['topic', 'item', 'other_item', 'item_position']) }}
+)
+
+select * from publishable

@@ -1,0 +1,47 @@
+{#- Grain: purchases of one customer, day, family and kind of brand (own or not), bots' sessions left out: what metrics by
+    family are made of. Own brands are those of seeds/own_brands.csv. -#}
+{{ config(materialized='view') }}
+
+with
+
+own_brands as (
+    select distinct lower(brand) as brand from {{ ref('own_brands') }}
+),
+
+bot_sessions as (
+    select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
+),
+
+purchases as (
+    select
+        events.user_sk,
+        cast(events.event_at as date) as purchase_date,
+        coalesce(products.category_family, 'unclassified') as family,
+        case when own_brands.brand is null then 0 else 1 end as is_own_brand,
+        {{ clientele.line_value() }} as revenue
+    from {{ ref('events') }} as events
+    inner join {{ ref('product_families') }} as products on events.product_id = products.product_id
+    left join own_brands on lower(products.brand) = own_brands.brand
+    left join bot_sessions on events.user_sk = bot_sessions.user_sk and events.session_sk = bot_sessions.session_sk
+    where
+        events.event_type = 'purchase' and bot_sessions.user_sk is null
+        and {{ clientele.may_be_profiled('events.user_sk') }}
+),
+
+final as (
+    select
+        purchases.user_sk,
+        purchases.purchase_date,
+        cast(purchases.family as varchar(256)) as family,
+        cast(purchases.is_own_brand as integer) as is_own_brand,
+        cast(coalesce(max(segments.segment_name), 'No persona yet') as varchar(256)) as persona,
+        cast(coalesce(cast(max(segments.value_tier) as varchar(16)), 'none') as varchar(16)) as value_tier,
+        cast(count(*) as bigint) as n_items,
+        cast(sum(purchases.revenue) as decimal(18, 4)) as revenue
+    from purchases
+    inner join {{ ref('users') }} as shop_users on purchases.user_sk = shop_users.user_sk
+    inner join {{ ref('user_segments') }} as segments on shop_users.user_key = segments.user_key
+    group by purchases.user_sk, purchases.purchase_date, purchases.family, purchases.is_own_brand
+)
+
+select * from final

@@ -1,0 +1,360 @@
+"""Where audiences go: a folder, and services that take requests over HTTP.
+
+A destination has a name and two methods. ``send`` returns once the other side has acknowledged an export, or
+raises :class:`DeliveryError`; it may be called again with the same pseudonyms at any time. ``has_leftovers``
+says whether something of an earlier export has to be cleared away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from clientele.activation.ledger import Export, is_name
+from clientele.errors import ClienteleError
+
+__all__ = ["DeliveryError", "Destination", "DestinationError", "Folder", "Webhook", "configured", "signature"]
+
+
+class DestinationError(ClienteleError, ValueError):
+    """A destination that is not set up as it should be; the message says what is missing, and where."""
+
+
+class DeliveryError(ClienteleError):
+    """An export that was not acknowledged; the message says what the other side did, and names nobody."""
+
+
+class Destination(Protocol):
+    """A place that audiences are sent to.
+
+    Attributes
+    ----------
+    name : str
+    """
+
+    name: str
+
+    def send(self, export: Export) -> None:
+        """Deliver an export; return when it is acknowledged, else raise :class:`DeliveryError`."""
+
+    def has_leftovers(self, audience: str) -> bool:
+        """Return whether pseudonyms of an earlier export stand there that should not stay."""
+
+
+def configured(
+    manifest: Mapping[str, Any], home: Path, environment: Mapping[str, str]
+) -> dict[str, Destination]:
+    """Return the destinations of a project by name: the folder, and exposures with a `destination`.
+
+    Parameters
+    ----------
+    manifest : mapping
+        dbt's manifest.
+    home : Path
+        The folder of the databases.
+    environment : mapping
+        Secrets: ``CLIENTELE_SECRET_<NAME>``, in capitals.
+
+    Raises
+    ------
+    DestinationError
+    """
+    found: dict[str, Destination] = {"folder": Folder("folder", home / "audiences")}
+    for exposure in sorted(manifest["exposures"].values(), key=lambda exposure: exposure["name"]):
+        settings = exposure["config"].get("meta", {}).get("destination")
+        if settings is None:
+            continue
+        name, where = exposure["name"], f"{exposure['original_file_path']}, {exposure['name']}"
+        if not is_name(name) or name in found:
+            raise DestinationError(f"{where}: a name has small letters, digits and _, and is used once")
+        if not isinstance(settings, dict) or settings.get("kind") not in ("folder", "webhook"):
+            raise DestinationError(f"{where}: destination needs kind: folder or webhook")
+        try:
+            kept = {key: value for key, value in settings.items() if key != "kind"}
+            if settings["kind"] == "folder":
+                found[name] = Folder(name, Path(kept.pop("path")), **kept)
+            else:
+                secret = environment.get(f"CLIENTELE_SECRET_{name.upper()}", "")
+                found[name] = Webhook(name, secret=secret, **kept)
+        except (TypeError, KeyError) as problem:
+            raise DestinationError(f"{where}: destination, {problem}") from None
+        except DestinationError as problem:
+            raise DestinationError(f"{where}: {problem}") from None
+    return found
+
+
+# --- a folder
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder with one folder for each audience, which is changed in one step.
+
+    It holds ``members`` (who is in it), ``added`` and ``removed`` (since the export before), each as Parquet
+    and CSV, and ``manifest.json``. A reader who has missed an export takes ``members``. The next export
+    clears ``removed``, so whoever was erased stands there no longer than that.
+
+    Parameters
+    ----------
+    name : str
+    path : Path
+        Made if it is not there.
+    """
+
+    name: str
+    path: Path
+
+    def send(self, export: Export) -> None:
+        """Write an export beside the one before, and change the link; raise :class:`DeliveryError`."""
+        audience = export.audience
+        fresh = self.path / ".exports" / f"{audience.name}-{export.number:06d}"
+        link = self.path / audience.name
+        try:
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(parents=True)
+            files: dict[str, dict[str, object]] = {}
+            for part, batches in (
+                ("members", export.members),
+                ("added", export.added),
+                ("removed", export.removed),
+            ):
+                files |= _write(fresh, part, batches())
+            manifest = {
+                "audience": audience.name,
+                "label": audience.label,
+                "purpose": audience.purpose,
+                "export": export.number,
+                "as_of": audience.as_of or None,
+                "written_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                "files": files,
+            }
+            (fresh / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+            for path in [*fresh.iterdir(), fresh]:
+                _sync(path)
+            if link.exists() and not link.is_symlink():
+                raise DeliveryError(f"{link} is something else: move it away, it would be overwritten")
+            draft = self.path / f".{audience.name}-next"
+            draft.unlink(missing_ok=True)
+            draft.symlink_to(fresh.relative_to(self.path))
+            os.replace(draft, link)
+            _sync(self.path)
+            for old in (self.path / ".exports").glob(f"{audience.name}-*"):
+                if old != fresh and old.name.removeprefix(f"{audience.name}-").isdecimal():
+                    shutil.rmtree(old)
+        except OSError as problem:
+            raise DeliveryError(f"{problem.filename or self.path}: {problem.strerror or problem}") from None
+
+    def has_leftovers(self, audience: str) -> bool:
+        """Return whether the last export has named who was removed."""
+        try:
+            files = json.loads((self.path / audience / "manifest.json").read_text())["files"]
+            return files["removed.csv"]["rows"] > 0
+        except (OSError, ValueError, KeyError):
+            return False
+
+
+def _write(folder: Path, part: str, batches: Iterator[list[str]]) -> dict[str, dict[str, object]]:
+    """Write pseudonyms as Parquet and CSV; return rows, bytes and hash by name."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([pa.field("user_key", pa.string(), nullable=False)])
+    parquet, table = folder / f"{part}.parquet", folder / f"{part}.csv"
+    n_rows = 0
+    with pq.ParquetWriter(parquet, schema, compression="zstd") as writer, table.open("w") as text:
+        text.write("user_key\n")
+        for batch in batches:
+            writer.write_batch(pa.record_batch([pa.array(batch, pa.string())], schema=schema))
+            text.writelines(f"{key}\n" for key in batch)
+            n_rows += len(batch)
+    return {
+        path.name: {"rows": n_rows, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+        for path in (parquet, table)
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# --- a service
+
+
+class Webhook:
+    """A service that takes POST requests with JSON, some pseudonyms at a time, removals first.
+
+    A body has the fields audience, label, purpose, destination, as_of, export, batch, batches, action and
+    keys; `action` is ``remove`` or ``add``. The answer to batch 3 of export 7 is a status from 200 to 299 and
+    ``{"acknowledged": "7-3"}``: a page of a proxy is no acknowledgement. A request may come twice, and is
+    meant once (header ``Idempotency-Key``). Requests that fail, are refused for now (429, 5xx) or have no
+    answer in time are repeated, later each time or when ``Retry-After`` says so; redirects are not followed.
+
+    Parameters
+    ----------
+    name : str
+    url : str
+        https; http for this machine alone.
+    secret : str
+        Shared with the service: it signs each request (`signature`).
+    batch_keys : int
+        Pseudonyms a request.
+    requests_per_minute : float
+        At most so many, repetitions left out.
+    retries : int
+        Repetitions of a request.
+    wait_seconds : float
+        Before the first repetition; twice as long before each further one.
+    timeout_seconds : float
+        Without an answer for so long, a request has failed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        secret: str,
+        batch_keys: int = 1000,
+        requests_per_minute: float = 600,
+        retries: int = 4,
+        wait_seconds: float = 0.5,
+        timeout_seconds: float = 10,
+    ) -> None:
+        parts = urlsplit(str(url))
+        is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_here):
+            raise DestinationError("url has to begin with https://; http is for this machine alone")
+        if parts.username or parts.password:
+            raise DestinationError("url holds a password: it would stand in dbt's manifest. Take it out.")
+        if len(secret) < 16:
+            raise DestinationError(
+                f"CLIENTELE_SECRET_{name.upper()} is to hold a secret of 16 letters or more"
+            )
+        for key, value, least in (
+            ("batch_keys", batch_keys, 1),
+            ("requests_per_minute", requests_per_minute, 0.1),
+            ("retries", retries, 0),
+            ("wait_seconds", wait_seconds, 0),
+            ("timeout_seconds", timeout_seconds, 0.01),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+                raise DestinationError(f"{key} is '{value}', it must be a number from {least} on")
+        self.name = name
+        self.url = str(url)
+        self.secret = secret
+        self.batch_keys = int(batch_keys)
+        self.pause_seconds = 60 / requests_per_minute
+        self.retries = int(retries)
+        self.wait_seconds = wait_seconds
+        self.timeout_seconds = timeout_seconds
+
+    def send(self, export: Export) -> None:
+        """Post an export batch by batch; raise :class:`DeliveryError` at the first without an answer."""
+        import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3.util import Retry
+
+        repeated = Retry(
+            total=self.retries,
+            backoff_factor=self.wait_seconds,
+            status_forcelist=(408, 425, 429, 500, 502, 503, 504),
+            allowed_methods=None,
+            raise_on_status=False,
+        )
+        n_batches = sum(-(-n // self.batch_keys) for n in (export.counts.n_removed, export.counts.n_added))
+        parts = (
+            (action, keys)
+            for action, batches in (("remove", export.removed), ("add", export.added))
+            for keys in batches(self.batch_keys)
+        )
+        with requests.Session() as session:
+            session.mount(self.url, HTTPAdapter(max_retries=repeated))
+            session.trust_env = False  # no credentials of a .netrc
+            for place, (action, keys) in enumerate(parts, start=1):
+                begun = time.monotonic()
+                self._post(session, export, action, keys, place, n_batches)
+                if place < n_batches:
+                    time.sleep(max(0.0, self.pause_seconds - (time.monotonic() - begun)))
+
+    def has_leftovers(self, audience: str) -> bool:
+        """Return False: what was sent is not ours to clear away."""
+        return False
+
+    def _post(
+        self, session: Any, export: Export, action: str, keys: list[str], place: int, n_batches: int
+    ) -> None:
+        import requests
+
+        batch = f"{export.number}-{place}"
+        body = json.dumps(
+            {
+                "audience": export.audience.name,
+                "label": export.audience.label,
+                "purpose": export.audience.purpose,
+                "destination": self.name,
+                "as_of": export.audience.as_of or None,
+                "export": export.number,
+                "batch": place,
+                "batches": n_batches,
+                "action": action,
+                "keys": keys,
+            }
+        ).encode()
+        at = str(int(time.time()))
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": batch,
+            "X-Clientele-Timestamp": at,
+            "X-Clientele-Signature": signature(self.secret, at, body),
+        }
+        where = f"batch {place} of {n_batches}"
+        try:
+            answer = session.post(
+                self.url, data=body, headers=headers, timeout=self.timeout_seconds, allow_redirects=False
+            )
+        except requests.RequestException as problem:
+            reason = "gave no answer in time" if isinstance(problem, requests.Timeout) else "gave no answer"
+            raise DeliveryError(f"{self.name} {reason} to {where} ({type(problem).__name__})") from None
+        if not 200 <= answer.status_code < 300:
+            raise DeliveryError(f"{self.name} answered {answer.status_code} to {where}")
+        try:
+            acknowledged = answer.json()["acknowledged"]
+        except (ValueError, TypeError, KeyError):
+            raise DeliveryError(
+                f"{self.name} answered {answer.status_code} to {where}, and no acknowledgement with it"
+            ) from None
+        if acknowledged != batch:
+            raise DeliveryError(f"{self.name} acknowledged something else than {where}")
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """Return the header ``X-Clientele-Signature`` of a request.
+
+    HMAC (RFC 2104) with SHA-256 over the header ``X-Clientele-Timestamp``, a full stop and the body. Who
+    receives it compares in constant time, and refuses old timestamps.
+
+    Examples
+    --------
+    >>> signature("an agreed secret", "1580428800", b"{}")[:19]
+    'sha256=242224d6016d'
+    """
+    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return f"sha256={digest}"

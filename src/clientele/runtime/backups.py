@@ -1,0 +1,529 @@
+"""A home as it was at one moment, in a folder: vault, warehouse and publications together, with checksums.
+
+A backup is written under the lock of the home, into a folder of its own whose manifest comes last, so a
+backup is whole or it is none. It holds the key ring as the vault does, sealed, and never the key.
+
+To restore one, it is checked and made ready beside the databases, as a home of its own. What customers asked
+for since is done there: the registers of the vault that is replaced are the later truth. Only then does it
+take the place of the old files, in one step (:mod:`clientele.runtime.rewriting`). docs/operations.md is the
+runbook.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from clientele import __version__
+from clientele.errors import ClienteleError
+from clientele.privacy import keys, rights
+from clientele.runtime import dbt, generations, locking, publishing, rewriting
+
+__all__ = ["Backup", "BackupError", "Restored", "backups", "restore", "take"]
+
+MANIFEST = "backup.json"
+DATABASES = ("warehouse.duckdb", "vault.duckdb")
+_REGISTERS = {"objections": ("object_to_profiling", "withdraw_objection"),
+              "restrictions": ("restrict_subjects", "unrestrict_subjects")}  # fmt: skip
+
+_OF_THE_WORLD = (
+    "destination_ledger",
+    "exports",
+)  # what was done outside of the home, which no restore undoes
+
+
+class BackupError(ClienteleError, ValueError):
+    """A backup that cannot be taken or restored; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One whole backup.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    manifest : dict
+        `taken_at` (UTC), `clientele` and `duckdb` (versions), `generation`, `key_epoch`, `n_requests`,
+        `published` (number or None) and `files`: `bytes` and `sha256` by path in the folder.
+    """
+
+    folder: Path
+    manifest: dict
+
+    def described(self) -> str:
+        """Return what it is, in a line."""
+        size = sum(facts["bytes"] for facts in self.manifest["files"].values())
+        return (
+            f"{self.folder.name}, taken {self.manifest['taken_at']} UTC by clientele "
+            f"{self.manifest['clientele']}, "
+            f"key epoch {self.manifest['key_epoch']}, {self.manifest['n_requests']} request(s), "
+            f"{len(self.manifest['files'])} files, {size:,} bytes"
+        )
+
+    def problem(self) -> str | None:
+        """Return what differs between the files and the manifest in words, or None."""
+        expected = self.manifest["files"]
+        held = {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()}
+        for name in sorted((held - {MANIFEST}) ^ expected.keys()):
+            return f"{name} is {'not in its manifest' if name in held else 'missing'}"
+        for name, facts in sorted(expected.items()):
+            if publishing._facts(self.folder / name) != facts:
+                return f"{name} is not what was saved"
+        return None
+
+
+@dataclass
+class Restored:
+    """What a restore has done: sentences for who asked for it."""
+
+    backup: Backup
+    sentences: list[str] = field(default_factory=list)
+
+
+def take(home: Path, folder: Path, keep: int | None = None, wait_seconds: float = 0) -> Backup:
+    """Save a home into a new folder below `folder`.
+
+    Parameters
+    ----------
+    home : Path
+        The folder of the databases.
+    folder : Path
+        Where backups are; made if it is missing, for its owner alone.
+    keep : int, optional
+        How many whole backups stay there; older ones go once this one is whole. All stay when not given.
+    wait_seconds : float
+        How long to wait for a build that is running.
+
+    Raises
+    ------
+    BackupError
+        When there is nothing to save, or the parts of the home do not belong together.
+    HomeInUseError
+        When a build or an operation is still running.
+    """
+    for name in DATABASES:
+        if not (home / name).exists():
+            raise BackupError(f"{home / name} does not exist: there is nothing to save yet. Build once.")
+    _wait_for(home, wait_seconds)
+    with locking.held(home):
+        rewriting.finish(home)
+        facts = _facts_of(home)
+        now = datetime.now(UTC)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = f"{now:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
+        draft = folder / f".{name}"
+        try:
+            draft.mkdir(mode=0o700)
+            _copy_home(home, draft)
+            files = {
+                path.relative_to(draft).as_posix(): publishing._facts(path)
+                for path in sorted(draft.rglob("*"))
+                if path.is_file()
+            }
+            manifest = {"taken_at": f"{now:%Y-%m-%d %H:%M:%S}", "clientele": __version__,
+                        "duckdb": duckdb.__version__, **facts, "files": files}  # fmt: skip
+            publishing._put(draft / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+            for path in [draft, *draft.rglob("*")]:
+                path.chmod(0o700 if path.is_dir() else 0o600)
+                publishing._sync(path)
+            os.replace(draft, folder / name)
+            publishing._sync(folder)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+    for old in backups(folder)[:-keep] if keep else []:
+        shutil.rmtree(old.folder)
+    return Backup(folder / name, manifest)
+
+
+def backups(folder: Path) -> list[Backup]:
+    """Return the whole backups in a folder, oldest first."""
+    found = [opened(path.parent) for path in folder.glob(f"[0-9]*/{MANIFEST}")]
+    return sorted(found, key=lambda backup: (backup.manifest["taken_at"], backup.folder.name))
+
+
+def opened(folder: Path) -> Backup:
+    """Return the backup in this very folder; raises :class:`BackupError` if there is none."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        return Backup(folder, {**manifest, "files": dict(manifest["files"])})
+    except (OSError, ValueError, KeyError):
+        raise BackupError(
+            f"{folder} is no backup: it has no {MANIFEST} that can be read, which is written last. Name "
+            "the folder "
+            "of a whole one."
+        ) from None
+
+
+def restore(
+    backup: Backup, home: Path, operate: Callable[..., None] | None = None, register: Path | None = None,
+    ignore_register: bool = False,
+) -> Restored:  # fmt: skip
+    """Put a home back as it was when a backup was taken, without those who have been erased since.
+
+    Parameters
+    ----------
+    backup : Backup
+        What to restore.
+    home : Path
+        The folder of the databases; made if it is missing.
+    operate : callable, optional
+        Carries out an operation (name, home, file of customers or None); a process of dbt if not given.
+    register : Path, optional
+        A later vault, whose registers say what was asked for since. That of `home` if not given.
+    ignore_register : bool
+        Do not carry out what was asked for since: whoever restores does that by hand.
+
+    Raises
+    ------
+    BackupError
+        When the backup is damaged, is of another key, or what was asked for since cannot be told. Nothing
+        was changed then.
+    """
+    operate = operate or _operate
+    damage = backup.problem()
+    if damage:
+        raise BackupError(
+            f"{backup.folder} is damaged, nothing was changed: {damage}. Choose another backup."
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    publishing.check_place(home)
+    done = Restored(backup)
+    with locking.held(home):
+        rewriting.finish(home)
+        staged = rewriting.start(home) / "restored"
+        shutil.rmtree(staged, ignore_errors=True)
+        try:
+            staged.mkdir(mode=0o700)
+            _copy_home(backup.folder, staged)
+            _check(staged, backup)
+            later = register or home / "vault.duckdb"
+            if ignore_register:
+                done.sentences.append(_by_hand(backup, "as asked, the register was not read"))
+            elif later.exists():
+                done.sentences += _replay(staged, later, backup, operate)
+            else:
+                done.sentences.append(_by_hand(backup, f"{later} does not exist"))
+            _begin_a_generation(staged, home, backup)
+            rewriting.mark_restored(home, staged)
+        except BaseException:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
+        rewriting.finish(home)
+    return done
+
+
+def _by_hand(backup: Backup, why: str) -> str:
+    return (
+        f"Not known: what customers have asked for since {backup.manifest['taken_at']} UTC ({why}). Carry "
+        "out "
+        f"again each request after number {backup.manifest['n_requests']} before anything is published or "
+        "exported."
+    )
+
+
+def _wait_for(home: Path, seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends and not locking.is_taken(home):
+        time.sleep(min(1, seconds))
+    locking.release(home)
+
+
+def _copy_home(source: Path, target: Path) -> None:
+    """Copy the databases, and the whole publications with the link to the published one."""
+    for name in DATABASES:
+        shutil.copyfile(source / name, target / name)
+    for publication in publishing.publications(source):
+        copy = target / publishing._ROOT / publication.folder.name
+        shutil.copytree(publication.folder, copy, copy_function=shutil.copyfile)
+        if publication.is_current and source.joinpath(publishing.LINK).is_symlink():
+            publishing._point(target, copy)
+
+
+@contextmanager
+def _pair(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open warehouse and vault of a home; a log that a killed build has left goes into the file."""
+    try:
+        with duckdb.connect(str(home / DATABASES[0])) as connection:
+            connection.execute(f"attach '{_quoted(home / DATABASES[1])}' as vault")
+            yield connection
+            connection.execute("checkpoint")
+            connection.execute("checkpoint vault")
+            connection.execute("detach vault")
+    except duckdb.IOException as error:
+        raise BackupError(f"the databases in {home} cannot be used: {str(error).splitlines()[0]}") from None
+
+
+def _facts_of(home: Path) -> dict:
+    """Return generation, key epoch, requests and the published number; refuse parts of different moments."""
+    with _pair(home) as connection:
+        problem = generations.problem(connection, home)
+        if problem:
+            raise BackupError(problem)
+        found = generations.read(connection)
+        epochs = connection.execute("select max(key_epoch) from vault.vault.key_ring").fetchall()
+    published = next((one.number for one in publishing.publications(home) if one.is_current), None)
+    return {"generation": found.vault, "key_epoch": epochs[0][0], "n_requests": found.newest,
+            "published": published}  # fmt: skip
+
+
+def _check(staged: Path, backup: Backup) -> None:
+    """Refuse what could not be built upon: parts that do not belong together, another key."""
+    try:
+        _facts_of(staged)
+    except BackupError as problem:
+        raise BackupError(str(problem).replace(str(staged), str(backup.folder))) from None
+    with _pair(staged) as connection:
+        (sealed,) = connection.execute("select sealed from vault.vault.key_ring").fetchall()[0]
+    _opened_ring(sealed, f"The backup {backup.folder.name}")
+
+
+def _opened_ring(sealed: str, what: str) -> keys.Ring:
+    keys.from_environment()  # says so where there is none
+    ring = keys.unseal(sealed, keys.secret_from_environment())
+    if ring is None:
+        raise BackupError(
+            f"{what} is of another key than the one in {keys.ENVIRONMENT_VARIABLE}. Set the key of its "
+            "moment. If the "
+            "key was rotated since and the old one is destroyed, as it should be, only backups from after "
+            "the "
+            "rotation can be restored. Nothing was changed."
+        )
+    return ring
+
+
+@dataclass(frozen=True)
+class _Register:
+    """What a vault knows of requests; ids are of the kind that the shop has, numbers or texts."""
+
+    generation: int
+    sealed: str
+    requests: list[tuple]
+    tombstones: set[str]
+    objections: set
+    restrictions: set
+    unfinished: set
+
+    @property
+    def ids(self) -> list[tuple]:
+        """Who asked for what when; what a row says of its end may change."""
+        return [row[:4] for row in self.requests]
+
+
+def _read_register(connection: duckdb.DuckDBPyConnection) -> _Register:
+    def column(query: str) -> set:
+        return {value for (value,) in connection.execute(query).fetchall()}
+
+    return _Register(
+        generation=max(column("select generation from vault.vault.generation"), default=0)
+        if _has(connection, "generation")
+        else 0,
+        sealed=connection.execute("select sealed from vault.vault.key_ring").fetchall()[0][0],
+        requests=connection.execute(
+            "select request_number, kind, requested_at, run_id, finished_at, n_customers, n_rows "
+            "from vault.vault.requests order by request_number"
+        ).fetchall(),
+        tombstones=column("select erased_hash from vault.vault.tombstones"),
+        objections=column("select user_id from vault.vault.objections"),
+        restrictions=column("select user_id from vault.vault.restrictions"),
+        unfinished=column("select user_id from vault.vault.erasure_requests"),
+    )
+
+
+def _has(connection: duckdb.DuckDBPyConnection, table: str, database: str = "vault") -> bool:
+    query = (
+        "select 1 from duckdb_tables() where database_name = ? and schema_name = 'vault' and table_name = ?"
+    )
+    return bool(connection.execute(query, [database, table]).fetchall())
+
+
+def _carry_over(connection: duckdb.DuckDBPyConnection, later: Path) -> None:
+    """Keep what the vault knows of others: whom a destination was given, and which exports there were."""
+    with _copied(later) as copy:
+        connection.execute(f"attach '{_quoted(copy)}' as later")
+        for table in _OF_THE_WORLD:
+            if _has(connection, table, "later"):
+                connection.execute(f"create or replace table vault.vault.{table} as from later.vault.{table}")
+        connection.execute("detach later")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+@contextmanager
+def _copied(later: Path) -> Iterator[Path]:
+    """Copy a vault with its log, so that what is opened is not the vault itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "vault.duckdb"
+        shutil.copyfile(later, copy)
+        log = Path(f"{later}.wal")
+        if log.exists():
+            shutil.copyfile(log, f"{copy}.wal")
+        yield copy
+
+
+def _later_register(later: Path) -> _Register:
+    """Read the registers of a vault of which a copy is opened, so that it stays as it is."""
+    with _copied(later) as copy:
+        try:
+            with duckdb.connect() as connection:
+                connection.execute(f"attach '{_quoted(copy)}' as vault")
+                return _read_register(connection)
+        except (duckdb.Error, IndexError) as error:
+            raise BackupError(
+                f"The register in {later} cannot be read, so nothing tells who has been erased or has "
+                "objected since: "
+                f"{str(error).splitlines()[0]}. With --register name a later vault.duckdb; without one, "
+                "--ignore-register restores, and you carry out the later requests again. Nothing was changed."
+            ) from None
+
+
+def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., None]) -> list[str]:
+    """Give the staged home the later registers, and carry out in it what they say; return sentences."""
+    present = _later_register(later)
+    with _pair(staged) as connection:
+        before = _read_register(connection)
+        if (
+            present.ids[: len(before.ids)] == before.ids
+            and present.generation >= backup.manifest["generation"]
+        ):
+            _carry_over(connection, later)
+        ring = _opened_ring(before.sealed, f"The backup {backup.folder.name}")
+        n = len(before.ids)
+        if len(present.ids) <= n and before.ids[: len(present.ids)] == present.ids:
+            return [f"No request of a customer is later than the backup ({n} in the register)."]
+        if present.ids[:n] != before.ids:
+            raise BackupError(
+                f"The register in {later} and that of the backup are of two different histories, so "
+                "nothing tells who "
+                "has been erased or has objected since. With --register name the vault.duckdb that "
+                "followed this "
+                "backup, or carry the requests out by hand after --ignore-register. Nothing was changed."
+            )
+        theirs = _opened_ring(present.sealed, f"The vault {later}")
+        if theirs.epoch != ring.epoch or theirs.erased_inner != ring.erased_inner:
+            raise BackupError(
+                f"The key was rotated since the backup (its epoch is {ring.epoch}, that of {later} "
+                f"{theirs.epoch}): the "
+                "old pseudonyms would come back. Restore a backup from after the rotation, or remove "
+                "warehouse.duckdb and the folder publications and build anew. Nothing was changed."
+            )
+        gone = _erased(connection, ring, present.tombstones - before.tombstones) | present.unfinished
+        _put_registers(connection, present, gone)
+    _note_requests(
+        staged, max(row[0] for row in present.requests)
+    )  # what follows takes out who must not be there
+    if gone:
+        operate("erase_subjects", staged, None)
+    said = [
+        f"{len(present.ids) - n} later request(s) are in the register; {len(gone)} customer(s) erased again."
+    ]
+    for name, (begin, end) in _REGISTERS.items():
+        for operation, who in (
+            (begin, getattr(present, name) - getattr(before, name) - gone),
+            (end, getattr(before, name) - getattr(present, name) - gone),
+        ):
+            if who:
+                _for_all(operation, staged, who, operate)
+                said.append(f"{operation}: {len(who)} customer(s).")
+    return said
+
+
+def _erased(connection: duckdb.DuckDBPyConnection, ring: keys.Ring, tombstones: set[str]) -> set:
+    """Return who of the restored vault has a tombstone by now: a hash, so each id is hashed."""
+    if not tombstones:
+        return set()
+    ids = connection.execute(
+        "select user_id from vault.vault.user_keys union "
+        "select user_id from vault.vault.quarantined_lines where user_id is not null"
+    ).fetchall()
+    return {user_id for (user_id,) in ids if keys.erased_hash(str(user_id), ring) in tombstones}
+
+
+def _put_registers(connection: duckdb.DuckDBPyConnection, present: _Register, gone: set) -> None:
+    """Write the later requests and tombstones, and who is to be erased; objections follow by operations."""
+
+    def fill(table: str, columns: str, rows: list[tuple]) -> None:
+        connection.execute(f"delete from vault.vault.{table}")
+        if rows:
+            places = ", ".join("?" for _ in rows[0])
+            connection.executemany(f"insert into vault.vault.{table} ({columns}) values ({places})", rows)
+
+    fill("tombstones", "erased_hash", [(hashed,) for hashed in sorted(present.tombstones)])
+    fill(
+        "requests",
+        "request_number, kind, requested_at, run_id, finished_at, n_customers, n_rows",
+        present.requests,
+    )
+    fill("erasure_requests", "user_id", [(user_id,) for user_id in sorted(gone)])
+    newest = max((row[0] for row in present.requests), default=0)
+    connection.execute("delete from monitor.requests_done")
+    connection.execute("insert into monitor.requests_done values (?)", [newest])
+
+
+def _for_all(operation: str, staged: Path, who: set, operate: Callable[..., None]) -> None:
+    descriptor, path = tempfile.mkstemp(dir=staged.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.writelines(f"{user_id}\n" for user_id in sorted(who))
+        operate(operation, staged, Path(path))
+    finally:
+        Path(path).unlink()
+
+
+def _operate(operation: str, home: Path, subjects: Path | None) -> None:
+    settings = {"CLIENTELE_HOME": str(home), rights.SUBJECT: "", rights.SUBJECTS_FILE: str(subjects or "")}
+    command = dbt.command("--quiet", "run-operation", operation)
+    ran = subprocess.run(
+        command, env=dbt.environment(**settings), check=False, capture_output=True, text=True
+    )
+    if ran.returncode:
+        raise BackupError(
+            f"{operation} failed on the restored copy; nothing was changed. It said: "
+            f"{ran.stdout.strip()[-600:]}"
+        )
+
+
+def _begin_a_generation(staged: Path, home: Path, backup: Backup) -> None:
+    """Give the restored home a token of its own: its halves fit to no other copy, of before or after."""
+    known = backup.manifest["generation"]
+    with suppress(BackupError, duckdb.Error), _pair(home) as connection:
+        found = generations.read(connection)
+        known = max(known, found.vault, found.warehouse)
+    token = str(uuid4())
+    with _pair(staged) as connection:
+        for statement in (
+            "create table if not exists vault.vault.generation (generation bigint, token varchar, "
+            "next_token varchar)",
+            "create table if not exists monitor.generation (generation bigint, token varchar, built_by "
+            "varchar)",
+            "delete from vault.vault.generation",
+            "delete from monitor.generation",
+        ):
+            connection.execute(statement)
+        connection.execute("insert into vault.vault.generation values (?, ?, null)", [known + 1, token])
+        connection.execute("insert into monitor.generation values (?, ?, ?)", [known + 1, token, __version__])
+        newest = generations.read(connection).newest
+    _note_requests(staged, newest)
+
+
+def _note_requests(home: Path, newest: int) -> None:
+    """Have the publications say of how many requests they know."""
+    for publication in publishing.publications(home):
+        manifest = publication.manifest | {"n_requests": newest}
+        publishing._put(publication.folder / publishing.MANIFEST, json.dumps(manifest, indent=2) + "\n")

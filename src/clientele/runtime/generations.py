@@ -1,0 +1,195 @@
+"""Which vault, warehouse and publications belong together, and which version of clientele may open them.
+
+The vault and the warehouse are two files, the publications are folders, and each can be put back from a
+backup without the others. So each run that changes them writes the same token into both databases (a
+generation, macros/engine/duckdb/generations.sql), and each publication notes how many requests of customers
+it knows of. Before the first change `problem` compares them.
+
+A kill may fall between the two databases: the vault is told of the next token first, so a warehouse that has
+either is of the same moment.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from clientele import __version__
+from clientele.runtime import publishing
+
+__all__ = ["WITHDRAWING", "Generations", "problem", "read"]
+
+# Kinds of requests after which customers are in no publication any more.
+WITHDRAWING = ("erase", "object", "restrict", "rotate")
+_WAY_OUT = (
+    "Put both back from one moment (clientele restore takes a backup's parts together), or remove "
+    "warehouse.duckdb and the folder publications, and build anew"
+)
+
+
+@dataclass(frozen=True)
+class Generations:
+    """What a pair of databases says of its moment.
+
+    Attributes
+    ----------
+    vault, warehouse : int
+        Numbers of the generations, which only tell what is older; 0 before the first.
+    vault_token, next_token, warehouse_token : str or None
+        What has to be equal; None where no run has written one.
+    is_new_vault, is_new_warehouse : bool
+        Nothing of ours was ever written there.
+    newest, withdrawn, known : int
+        Number of the newest request in the vault, of the newest finished one after which publications lack
+        somebody, and of the newest that the warehouse knows of.
+    built_by : str or None
+        Version that changed the warehouse last.
+    """
+
+    vault: int
+    warehouse: int
+    vault_token: str | None
+    next_token: str | None
+    warehouse_token: str | None
+    is_new_vault: bool
+    is_new_warehouse: bool
+    newest: int
+    withdrawn: int
+    known: int
+    built_by: str | None
+
+    @property
+    def are_together(self) -> bool:
+        """Whether both databases are of the same moment, or one of them is new."""
+        if self.warehouse_token is None and self.is_new_warehouse:
+            return True
+        if self.vault_token is None and self.is_new_vault:
+            return True  # macros/privacy/keys.sql says that the vault is lost, where there was one
+        return self.warehouse_token == self.vault_token or (
+            self.warehouse_token is not None and self.warehouse_token == self.next_token
+        )
+
+
+def read(connection: duckdb.DuckDBPyConnection) -> Generations:
+    """Read the generations of a warehouse that is open, with its vault attached as ``vault``."""
+
+    def rows(query: str) -> list[tuple]:
+        try:
+            return connection.execute(query).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException):
+            return []  # of a version before, or a new database
+
+    warehouse = connection.execute("select current_database()").fetchall()[0][0]
+    in_vault = rows("select generation, token, next_token from vault.vault.generation") or [(0, None, None)]
+    in_warehouse = rows(f'select generation, token, built_by from "{warehouse}".monitor.generation') or [
+        (0, None, None)
+    ]
+    kinds = ", ".join(f"'{kind}'" for kind in WITHDRAWING)
+    requests = rows(
+        "select coalesce(max(request_number), 0), coalesce(max(case when finished_at is not null and kind in "
+        f"({kinds}) then request_number end), 0) from vault.vault.requests"
+    ) or [(0, 0)]
+    known = rows(f'select max(n_requests) from "{warehouse}".monitor.requests_done') or [(None,)]
+    return Generations(
+        vault=in_vault[0][0],
+        warehouse=in_warehouse[0][0],
+        vault_token=in_vault[0][1],
+        next_token=in_vault[0][2],
+        warehouse_token=in_warehouse[0][1],
+        is_new_vault=not rows("select sealed from vault.vault.key_ring"),
+        is_new_warehouse=known[0][0] is None,
+        newest=requests[0][0],
+        withdrawn=requests[0][1],
+        known=known[0][0] or 0,
+        built_by=in_warehouse[0][2],
+    )
+
+
+def problem(connection: duckdb.DuckDBPyConnection, home: Path) -> str | None:
+    """Return in a sentence why a home must not be changed, with the way out; None if nothing is wrong.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        To the warehouse of `home`, with the vault attached as ``vault``. Nothing is written.
+    home : Path
+        The folder of the databases.
+    """
+    found = read(connection)
+    if found.built_by and _parts(found.built_by) > _parts(__version__):
+        return (
+            f"The warehouse in {home} was last built by clientele {found.built_by}; this is {__version__}. "
+            "Use that version or a later one, or restore a backup from before. Nothing was changed."
+        )
+    if not found.are_together:
+        return f"{_halves(found)} Nothing was changed."
+    told = _publications(found, home)
+    return f"{told} Nothing was changed." if told else None
+
+
+def _halves(found: Generations) -> str:
+    if found.vault < found.warehouse:
+        requests = (
+            f": it knows of {found.newest} request(s) of customers, the warehouse of {found.known}. Who "
+            "has been "
+            "erased or has objected since would come back"
+            if found.newest < found.known
+            else f" (generation {found.vault}, the warehouse is of {found.warehouse}): files that came since "
+            "would be counted twice or not at all"
+        )
+        return (
+            f"The vault is older than the warehouse{requests}. {_WAY_OUT}"
+            f"{', and carry out the later requests again' if found.newest < found.known else ''}."
+        )
+    if found.vault > found.warehouse:
+        requests = (
+            f": it knows of {found.known} request(s) of customers, the vault of {found.newest}. It may hold "
+            "customers who have been erased since"
+            if found.known < found.newest
+            else f" (generation {found.warehouse}, the vault is of {found.vault}): events since would "
+            "be missing for ever"
+        )
+        return f"The warehouse is older than the vault{requests}. {_WAY_OUT}."
+    return (
+        f"The vault and the warehouse are of two different histories (both of generation {found.vault}): "
+        "one of "
+        f"them was put back from before a restore. {_WAY_OUT}."
+    )
+
+
+def _publications(found: Generations, home: Path) -> str | None:
+    """Say which publications show customers who are gone, or know of requests that the vault has lost."""
+    older, newer = [], 0
+    for publication in publishing.publications(home):
+        n_requests = publication.manifest.get("n_requests")
+        if n_requests is None:
+            continue  # of a version before
+        if n_requests < found.withdrawn:
+            older.append(publication.folder.name)
+        newer = max(newer, n_requests)
+    if newer > found.newest:
+        return (
+            f"The publications in {home} are newer than the vault: they know of {newer} request(s) of "
+            "customers, "
+            f"the vault of {found.newest}. Who has been erased or has objected since would come back. "
+            "Restore all "
+            "parts of one moment (clientele restore), or remove the folder publications, build, and carry "
+            "out "
+            "the later requests again."
+        )
+    if older:
+        return (
+            f"Older publications were put back into {home}/publications ({', '.join(older)}): from before "
+            "request "
+            f"{found.withdrawn} in the register, they may show customers who have been erased or have "
+            "objected "
+            "since. Remove these folders; the next build publishes again."
+        )
+    return None
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

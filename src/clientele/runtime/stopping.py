@@ -1,0 +1,72 @@
+"""How a build ends when it is told to: with a sentence, at once.
+
+TERM is what a container, a cluster or a service manager sends, INT what a terminal does. Left to themselves
+they end dbt without a word, or in a page of stack traces, or not at all while a statement or a fit runs: a
+signal waits for the main thread. So a thread of its own waits for the signal, says what is left, and ends the
+process. No unwinding is needed: every table goes on from its own mark, and a build may be killed at any
+statement (tests/end_to_end/test_faults.py).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["before_the_end", "listen"]
+
+_SENTENCE = (
+    "Stopped by {name}. What was loaded is kept, the last publication stays, and nothing is to be done by "
+    "hand: "
+    "the next dbt build goes on from here."
+)
+_callbacks: list[Callable[[str], None]] = []
+
+
+def before_the_end(callback: Callable[[str], None]) -> None:
+    """Have this called with the name of the signal, before the process ends. It must be quick."""
+    _callbacks.append(callback)
+
+
+def listen() -> None:
+    """Have TERM and INT end this process, if dbt is its program; does nothing outside the main thread.
+
+    Who runs dbt inside a program of its own keeps that one's signals, and a signal that is ignored stays so.
+    """
+    if Path(sys.argv[0]).stem != "dbt" or threading.current_thread() is not threading.main_thread():
+        return
+    ours = [
+        number
+        for number in (signal.SIGTERM, signal.SIGINT)
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+    ]
+    if not ours:
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    threading.Thread(target=_wait, args=(reading,), daemon=True).start()
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in ours:
+        signal.signal(number, lambda *_: None)  # the thread has heard it before
+
+
+def _wait(reading: int) -> None:
+    while True:
+        (number,) = os.read(reading, 1)
+        if number in (signal.SIGTERM, signal.SIGINT):
+            _end(number)
+
+
+def _end(number: int) -> None:
+    name = signal.Signals(number).name
+    for callback in _callbacks:
+        try:
+            callback(name)
+        except Exception as problem:
+            os.write(2, f"{problem}\n".encode())
+    sys.stdout.flush()
+    os.write(1, f"\n{_SENTENCE.format(name=name)}\n".encode())
+    os._exit(128 + number)

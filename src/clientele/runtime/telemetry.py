@@ -1,0 +1,187 @@
+"""What a run tells those who watch it: figures for Prometheus and as JSON, a word when something is wrong.
+
+The figures stand in ``CLIENTELE_METRICS`` (``HOME/metrics`` if not set) as ``clientele.prom`` and
+``clientele.json``, and are written at the end of each run, good or bad, so that each file is always whole. A
+run that could not begin writes them when its process ends. Nothing in them is about a customer.
+
+A word goes to ``CLIENTELE_ALERT_WEBHOOK`` (JSON by POST) and ``CLIENTELE_ALERT_EMAIL`` (through
+``CLIENTELE_SMTP``) when a run fails, and when the newest event is older than
+``CLIENTELE_LATE_AFTER_HOURS``. That it could not be sent is said, and changes nothing about the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import smtplib
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from email.message import EmailMessage
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from clientele import __version__
+
+__all__ = ["begin", "end", "end_unended", "prometheus"]
+
+SECONDS = 10  # for a webhook or a mail server to answer
+_begun: dict[Path, tuple[str, float]] = {}
+_HELP = {
+    "last_run_timestamp_seconds": "When the last run ended.",
+    "last_run_success": "1 if every model and test of the last run passed, else 0.",
+    "last_run_duration_seconds": "How long the last run took.",
+    "last_run_failed_nodes": "Models and tests of the last run that failed.",
+    "last_run_lines": "Lines of event files that the last run took in.",
+    "last_success_timestamp_seconds": "When the last run in which all passed ended; 0 if there was none.",
+    "last_event_timestamp_seconds": "Time of the newest event that is held; 0 if there is none.",
+    "lines": "Lines of all files by what became of them.",
+    "quarantine_share": "Share of all lines that are in quarantine, from 0 to 1.",
+}
+
+
+def begin(home: Path, command: str) -> None:
+    """Note that a run has begun, whose end `end` tells, or else `end_unended`."""
+    _begun[home.resolve()] = (command, time.time())
+
+
+def end(home: Path, facts: Mapping[str, object]) -> list[str]:
+    """Write the figures of a run, and send word if something is wrong.
+
+    Parameters
+    ----------
+    home : Path
+        The folder of the databases.
+    facts : mapping
+        `failed` (names of models and tests), `problem` (a sentence, when there is no end to tell of), and
+        where they are known `run_id`, `n_run_lines`, `n_lines`, `n_loaded`, `n_duplicates`, `n_quarantined`
+        and `last_event` (seconds since 1970).
+
+    Returns
+    -------
+    list of str
+        What could not be written or sent, in sentences.
+    """
+    command, began = _begun.pop(home.resolve(), ("build", time.time()))
+    folder = Path(os.environ.get("CLIENTELE_METRICS") or home / "metrics")
+    before: dict = {}
+    with suppress(OSError, ValueError):
+        before = json.loads((folder / "clientele.json").read_text())
+    now = time.time()
+    failed = list(facts.get("failed") or [])
+    is_good = not failed and not facts.get("problem")
+    n_lines = facts.get("n_lines", before.get("lines", 0))
+    told = {
+        "version": __version__,
+        "command": command,
+        "run_id": facts.get("run_id"),
+        "success": is_good,
+        "problem": facts.get("problem"),
+        "failed": failed[:20],
+        "n_failed": len(failed),
+        "ended_at": round(now, 3),
+        "seconds": round(now - began, 3),
+        "last_success_at": round(now, 3) if is_good else before.get("last_success_at", 0),
+        "last_event_at": facts.get("last_event") or before.get("last_event_at", 0),
+        "run_lines": facts.get("n_run_lines") or 0,
+        "lines": n_lines,
+        **{
+            name: facts.get(f"n_{name}", before.get(name, 0))
+            for name in ("loaded", "duplicates", "quarantined")
+        },
+    }
+    told["quarantine_share"] = round(told["quarantined"] / n_lines, 6) if n_lines else 0.0
+    late_after = os.environ.get("CLIENTELE_LATE_AFTER_HOURS")
+    hours = (now - told["last_event_at"]) / 3600 if told["last_event_at"] else None
+    told["late"] = bool(late_after and hours is not None and hours > float(late_after))
+    problems = []
+    try:
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            folder.chmod(0o755)  # not the mask's: it is for those who collect figures
+        _put(folder / "clientele.json", json.dumps(told, indent=2) + "\n")
+        _put(folder / "clientele.prom", prometheus(told))
+    except OSError as problem:
+        problems.append(f"metrics could not be written to {folder}: {problem.strerror}")
+    if not is_good:
+        what = f"dbt {command} of clientele failed: {told['problem'] or ', '.join(failed[:5])}"
+        problems += _send("failure", what, told)
+    elif told["late"]:
+        problems += _send("late", f"clientele: the newest event is {hours:,.0f} hours old", told)
+    return problems
+
+
+def end_unended(home: Path, problem: str) -> None:
+    """Tell of a run that has begun and told of no end; does nothing for another."""
+    if home.resolve() in _begun and home.is_dir():
+        for sentence in end(home, {"problem": problem}):
+            os.write(2, f"{sentence}\n".encode())
+
+
+def prometheus(told: Mapping) -> str:
+    """Return the figures in Prometheus' text format, version 0.0.4."""
+    values = {
+        "last_run_timestamp_seconds": told["ended_at"],
+        "last_run_success": int(told["success"]),
+        "last_run_duration_seconds": told["seconds"],
+        "last_run_failed_nodes": told["n_failed"],
+        "last_run_lines": told["run_lines"],
+        "last_success_timestamp_seconds": told["last_success_at"],
+        "last_event_timestamp_seconds": told["last_event_at"],
+        "quarantine_share": told["quarantine_share"],
+        **{f'lines{{fate="{name}"}}': told[name] for name in ("loaded", "duplicates", "quarantined")},
+    }
+    lines, seen = [], set()
+    for key, value in values.items():
+        name = key.split("{")[0]
+        if name not in seen:
+            lines += [f"# HELP clientele_{name} {_HELP[name]}", f"# TYPE clientele_{name} gauge"]
+            seen.add(name)
+        lines.append(f"clientele_{key} {value}")
+    return "\n".join(lines) + "\n"
+
+
+def _put(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text)
+    draft.chmod(0o644)  # for whoever collects figures, under another name of the system
+    os.replace(draft, path)
+
+
+def _send(kind: str, sentence: str, told: Mapping) -> list[str]:
+    problems = []
+    webhook = os.environ.get("CLIENTELE_ALERT_WEBHOOK")
+    if webhook:
+        body = json.dumps({"kind": kind, "text": sentence, "run": dict(told)}).encode()
+        request = urllib.request.Request(webhook, body, {"Content-Type": "application/json"})
+        try:
+            if urlsplit(webhook).scheme not in ("http", "https"):
+                raise ValueError("it is no address of the web")
+            with urllib.request.urlopen(request, timeout=SECONDS):
+                pass
+        except (OSError, ValueError, urllib.error.URLError) as problem:
+            problems.append(f"CLIENTELE_ALERT_WEBHOOK could not be told: {problem}")
+    to = os.environ.get("CLIENTELE_ALERT_EMAIL")
+    if to:
+        try:
+            _mail(to, sentence, told)
+        except (OSError, ValueError, smtplib.SMTPException) as problem:
+            problems.append(f"CLIENTELE_ALERT_EMAIL could not be told: {problem}")
+    return problems
+
+
+def _mail(to: str, sentence: str, told: Mapping) -> None:
+    message = EmailMessage()
+    message["To"] = to
+    message["From"] = os.environ.get("CLIENTELE_ALERT_FROM") or to.split(",")[0]
+    message["Subject"] = sentence[:120].replace("\n", " ")
+    message.set_content(f"{sentence}\n\n{json.dumps(dict(told), indent=2)}\n")
+    host, _, port = os.environ.get("CLIENTELE_SMTP", "localhost").partition(":")
+    with smtplib.SMTP(host, int(port or 25), timeout=SECONDS) as server:
+        user = os.environ.get("CLIENTELE_SMTP_USER")
+        if user:
+            server.starttls()
+            server.login(user, os.environ.get("CLIENTELE_SMTP_PASSWORD", ""))
+        server.send_message(message)

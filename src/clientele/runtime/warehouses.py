@@ -1,0 +1,100 @@
+"""The warehouse for a command that reads and writes beside dbt, on either engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from clientele.errors import ClienteleError
+from clientele.runtime import rewriting
+
+__all__ = ["Connection", "WarehouseError", "opened"]
+
+
+class WarehouseError(ClienteleError, RuntimeError):
+    """The warehouse cannot be opened, or has no table that is needed; the message says what to do."""
+
+
+class Connection:
+    """A connection in which a transaction lasts until it is committed or rolled back.
+
+    Parameters
+    ----------
+    connection : object
+        Of the driver: DuckDB's, or Redshift's without autocommit.
+    vault : str
+        What stands before a table of the vault.
+    """
+
+    def __init__(self, connection: Any, vault: str) -> None:
+        self._connection = connection
+        self.vault = vault
+        self._is_duckdb = vault == "vault.vault"
+        self._is_open = False
+
+    def execute(self, sql: str) -> None:
+        """Run a statement."""
+        if self._is_duckdb:
+            if not self._is_open:
+                self._connection.execute("begin")
+            self._connection.execute(sql)
+        else:
+            self._connection.cursor().execute(sql)
+        self._is_open = True
+
+    def batches(self, sql: str, size: int) -> Iterator[list[tuple]]:
+        """Yield the rows of a query, at most `size` at a time."""
+        cursor = self._connection if self._is_duckdb else self._connection.cursor()
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(size):
+            yield [tuple(row) for row in rows]
+
+    def commit(self) -> None:
+        """End the transaction; what it has done stays."""
+        if self._is_open or not self._is_duckdb:
+            self._connection.commit()
+        self._is_open = False
+
+    def rollback(self) -> None:
+        """End the transaction as if nothing had been done."""
+        if self._is_open or not self._is_duckdb:
+            self._connection.rollback()
+        self._is_open = False
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Connection]:
+    """Open the warehouse that DBT_TARGET names: Redshift, or the DuckDB files in `home`, whose lock is held.
+
+    Raises
+    ------
+    WarehouseError
+        There is none, or a table that the block asks for is missing.
+    """
+    if os.environ.get("DBT_TARGET") == "redshift":
+        from clientele.privacy import redshift_key
+
+        with redshift_key.connect() as connection:
+            yield Connection(connection, "vault")
+        return
+    import duckdb
+
+    rewriting.finish(home)
+    for name in ("warehouse", "vault"):
+        if not (home / f"{name}.duckdb").exists():
+            raise WarehouseError(f"{home / name}.duckdb is not there: build first")
+    try:
+        with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            path = str(home / "vault.duckdb").replace("'", "''")
+            connection.execute(f"attach '{path}' as vault")
+            yield Connection(connection, "vault.vault")
+    except duckdb.CatalogException:
+        raise WarehouseError(
+            "A table that is needed is not there: build once with this version, then try again"
+        ) from None
+    except duckdb.IOException:
+        raise WarehouseError(f"{home} is in use: wait for the build that has it open") from None

@@ -1,0 +1,139 @@
+"""From a build to a destination and back: real tables, real requests of customers, real commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from support import WITHOUT_TESTS, House
+from test_audiences import GOOD, having
+
+from clientele import cli
+from clientele.runtime import publishing
+
+FROM_FACTS = ("--select", "audience_facts+", *WITHOUT_TESTS)
+
+
+@pytest.fixture(scope="module")
+def shop(built_shop: House, tmp_path_factory) -> House:
+    """A built shop of its own, with the manifest of its build."""
+    house = built_shop.copy(tmp_path_factory.mktemp("activation"))
+    house.target = built_shop.target
+    return house
+
+
+def call(house: House, *arguments: str) -> Result:
+    with house.surroundings():
+        return CliRunner().invoke(cli.main, [*arguments, "--home", str(house.home)])
+
+
+def held(house: House) -> dict[str, set[str]]:
+    """Return what the folder has of each audience."""
+    return {
+        path.name: set((path / "members.csv").read_text().split()[1:])
+        for path in sorted((house.home / "published" / "audiences").iterdir())
+        if not path.name.startswith(".")
+    }
+
+
+def members(house: House) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for audience, key in house.rows("select audience, user_key from marts.audience_members"):
+        found.setdefault(audience, set()).add(key)
+    return found
+
+
+def test_customers_who_object_or_are_erased_leave_at_the_next_export(shop):
+    sent = call(shop, "activate")
+    assert sent.exit_code == 0, sent.output
+    assert held(shop) == members(shop) and len(held(shop)) >= 5
+    assert all(len(keys) >= 20 for keys in held(shop).values())
+    (objector, its_key), (erased, erased_key) = shop.rows(
+        "select user_id, user_key from vault.vault.user_keys where user_key in (select user_key from "
+        "marts.audience_members where audience = 'win_back_buyers') order by user_key limit 2"
+    )
+    copy = shop.folder / "copy"
+    copy.mkdir()
+    shop.operation("export_subject", CLIENTELE_SUBJECT=str(erased), CLIENTELE_EXPORT_FOLDER=str(copy))
+    told = json.loads((copy / "register.destination_ledger.json").read_text())
+    assert {"destination": "folder", "audience": "win_back_buyers", "standing": "member"} in told
+
+    assert shop.operation("object_to_profiling", CLIENTELE_SUBJECT=str(objector)).succeeded
+    assert shop.operation("erase_subjects", CLIENTELE_SUBJECT=str(erased)).succeeded
+    assert not any({its_key, erased_key} & keys for keys in members(shop).values())
+    again = call(shop, "activate", "--audience", "win_back_buyers")
+    assert again.exit_code == 0 and "0 added, 2 removed" in again.output, again.output
+    place = shop.home / "published" / "audiences" / "win_back_buyers"
+    assert set((place / "removed.csv").read_text().split()[1:]) == {its_key, erased_key}
+    assert call(shop, "activate").exit_code == 0
+    assert held(shop) == members(shop)
+    assert not shop.rows(
+        f"select * from vault.vault.destination_ledger where member_key in ('{its_key}', '{erased_key}')"
+    )
+    for kept in publishing.publications(shop.home):
+        assert kept.problem() is None, "a publication is whole with a link to exports in it"
+    assert erased_key.encode() not in b"".join(
+        path.read_bytes() for path in (shop.home / "audiences").rglob("*") if path.is_file()
+    )
+
+
+def test_ids_leave_the_vault_by_a_file_of_its_own(shop, tmp_path):
+    output = tmp_path / "ids.csv"
+    refused = call(shop, "export-audience", "new_buyers", "--purpose", " ", "--output", str(output))
+    assert refused.exit_code == 1 and "name the purpose" in refused.output and not output.exists()
+    given = call(shop, "export-audience", "new_buyers", "--purpose", "a letter", "--output", str(output))
+    assert given.exit_code == 0, given.output
+    assert output.stat().st_mode & 0o777 == 0o600
+    expected = shop.rows(
+        "select keys.user_id from marts.audience_members as members inner join vault.vault.user_keys as keys "
+        "on members.user_key = keys.user_key where audience = 'new_buyers' order by 1"
+    )
+    assert output.read_text().split() == ["user_id", *(str(user_id) for (user_id,) in expected)]
+    assert shop.rows(
+        "select audience, purpose, status, n_added from vault.vault.exports where destination = 'ids'"
+    ) == [("new_buyers", "a letter", "acknowledged", len(expected))]
+
+
+def test_who_is_in_an_audience_that_may_not_be_used(shop):
+    """Nobody, with a reason: personas that are not proven, one that is not there, a last day, a minimum."""
+    persona = {"field": "persona", "is": 1}
+    audiences = {
+        "persona_1": GOOD | {"where": persona},
+        "not_persona_1": GOOD | {"where": {"not": {"audience": "persona_1"}}},
+        "persona_99": GOOD | {"where": {"any": [persona, {"field": "persona", "is": 99}]}},
+        "expired": GOOD | {"where": {"field": "n_orders", "at_least": 0}, "expires": "2019-12-31"},
+        "too_small": GOOD | {"where": {"field": "n_orders", "at_least": 0}, "minimum": 900_000},
+        "everybody": GOOD | {"where": {"field": "n_orders", "at_least": 0}},
+    }
+    ((fit, version),) = shop.rows(
+        "select fit_number, model_version from core.segment_models where is_champion"
+    )
+
+    def statuses() -> dict[str, str]:
+        shop.build(*FROM_FACTS, change=having(audiences))
+        found = dict(shop.rows("select audience, status from marts.audiences"))
+        assert set(members(shop)) == {name for name, status in found.items() if status == "active"}
+        return found
+
+    shop.decide(gates={fit: "failed"})
+    always = {"expired": "expired", "too_small": "too_small", "everybody": "active"}
+    refused = dict.fromkeys(["persona_1", "not_persona_1", "persona_99"], "unproven_personas")
+    assert statuses() == always | refused
+    shop.decide((version, "promote"))
+    assert statuses() == always | {
+        "persona_1": "active",
+        "not_persona_1": "active",
+        "persona_99": "unknown_persona",
+    }
+    sizes = {name: len(keys) for name, keys in members(shop).items()}
+    assert sizes["persona_1"] + sizes["not_persona_1"] == sizes["everybody"]
+
+
+def test_a_warehouse_without_a_build_is_a_sentence(house: House):
+    house.home.mkdir()
+    house.target.mkdir()
+    (Path(house.target) / "manifest.json").write_text('{"exposures": {}}')
+    refused = call(house, "activate")
+    assert refused.exit_code == 1 and "build first" in refused.output

@@ -1,0 +1,292 @@
+"""Destinations against real files and a real server that fails, repeats, is slow and answers nonsense."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from test_exports import CUSTOMERS, Shop
+
+from clientele.activation import destinations
+from clientele.activation.destinations import DestinationError, Folder, Webhook, configured, signature
+from clientele.activation.exports import activate
+
+SECRET = "for tests only, no secret"
+
+
+class Service(ThreadingHTTPServer):
+    """A service that keeps audiences as sets; `plan` says how it takes the next requests, then it is well."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.plan: list[str] = []
+        self.held: dict[str, set[str]] = {}
+        self.seen: list[tuple[float, str, dict]] = []
+        self.forged = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/audiences"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Service
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers["X-Clientele-Signature"] != signature(
+            SECRET, self.headers["X-Clientele-Timestamp"], body
+        ):
+            self.server.forged += 1
+        request = json.loads(body)
+        way = self.server.plan.pop(0) if self.server.plan else "well"
+        self.server.seen.append((time.monotonic(), way, request))
+        if way == "down":
+            self.close_connection = True  # no answer at all
+            return
+        if way.isdecimal():
+            self.answer(int(way), b"not now", {"Retry-After": "0"})
+            return
+        held = self.server.held.setdefault(request["audience"], set())
+        keys = set(request["keys"])
+        self.server.held[request["audience"]] = held | keys if request["action"] == "add" else held - keys
+        batch = f"{request['export']}-{request['batch']}"
+        assert self.headers["Idempotency-Key"] == batch
+        if way == "slow":
+            time.sleep(0.6)
+        answers = {
+            "nonsense": b"<html>Please log in</html>",
+            "list": b"[1, 2]",
+            "other": json.dumps({"acknowledged": "0-0"}).encode(),
+            "redirect": b"",
+        }
+        status, headers = (307, {"Location": "/elsewhere"}) if way == "redirect" else (200, {})
+        self.answer(status, answers.get(way, json.dumps({"acknowledged": batch}).encode()), headers)
+
+    def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        try:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        except OSError:
+            pass  # who asked has gone
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving() -> Iterator[Service]:
+    with Service() as service:
+        thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield service
+        finally:
+            service.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with serving() as running:
+        yield running
+
+
+def webhook(service: Service, **settings: object) -> Webhook:
+    usual = {
+        "batch_keys": 3,
+        "requests_per_minute": 60_000,
+        "retries": 2,
+        "wait_seconds": 0,
+        "timeout_seconds": 0.3,
+    }
+    return Webhook("crm", service.url, SECRET, **(usual | settings))
+
+
+def send(shop: Shop, crm: Webhook) -> list:
+    return list(activate(shop.ledger, {"crm": crm}))
+
+
+def test_members_come_and_leave_in_signed_batches(service):
+    shop, crm = Shop(), webhook(service)
+    shop.build(set(CUSTOMERS[:7]))
+    send(shop, crm)
+    assert service.held == {"loyal": set(CUSTOMERS[:7])} and service.forged == 0
+    assert [len(request["keys"]) for _, _, request in service.seen] == [3, 3, 1]
+    shop.build(set(CUSTOMERS[1:9]))
+    service.seen.clear()
+    (outcome,) = send(shop, crm)
+    assert outcome.is_well and service.held == {"loyal": set(CUSTOMERS[1:9])}
+    assert [request["action"] for _, _, request in service.seen] == ["remove", "add"]
+    assert service.seen[0][2] | {"keys": []} == {
+        "audience": "loyal",
+        "label": "Loyal",
+        "purpose": "a mail",
+        "destination": "crm",
+        "as_of": "2020-01-01",
+        "export": 2,
+        "batch": 1,
+        "batches": 2,
+        "action": "remove",
+        "keys": [],
+    }
+
+
+@pytest.mark.parametrize("way", ["down", "429", "500", "503", "slow"])
+def test_a_request_that_fails_once_is_repeated(service, way):
+    shop = Shop()
+    shop.build(set(CUSTOMERS[:4]))
+    service.plan = ["well", way]
+    (outcome,) = send(shop, webhook(service))
+    assert outcome.is_well and service.held["loyal"] == set(CUSTOMERS[:4])
+    assert [request["batch"] for _, _, request in service.seen] == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("way", "sentence"),
+    [
+        ("down", "crm gave no answer to batch 2 of 3"),
+        ("slow", "crm gave no answer"),
+        ("503", "crm answered 503 to batch 2 of 3"),
+        ("401", "crm answered 401 to batch 2 of 3"),
+        ("redirect", "crm answered 307 to batch 2 of 3"),
+        ("nonsense", "crm answered 200 to batch 2 of 3, and no acknowledgement with it"),
+        ("list", "no acknowledgement with it"),
+        ("other", "crm acknowledged something else than batch 2 of 3"),
+    ],
+)
+def test_what_is_not_acknowledged_is_a_sentence_and_the_next_run_mends_it(service, way, sentence):
+    shop, crm = Shop(), webhook(service)
+    shop.build(set(CUSTOMERS[:7]))
+    service.plan = ["well", *[way] * 3]
+    (outcome,) = send(shop, crm)
+    assert not outcome.is_well and sentence in outcome.reason and "the next run mends it" in outcome.reason
+    assert not any(key in outcome.described() for key in CUSTOMERS)
+    assert set(shop.standings().values()) == {"adding"}
+    service.plan = []
+    shop.build(set(CUSTOMERS[2:8]))
+    shop.erase(CUSTOMERS[5])
+    (mended,) = send(shop, crm)
+    assert mended.is_well and service.held["loyal"] == set(CUSTOMERS[2:8]) - {CUSTOMERS[5]}
+
+
+def test_requests_keep_to_the_rate(service):
+    shop = Shop()
+    shop.build(set(CUSTOMERS[:9]))
+    send(shop, webhook(service, requests_per_minute=600))
+    times = [at for at, _, _ in service.seen]
+    assert len(times) == 3 and all(later - earlier > 0.09 for earlier, later in pairwise(times))
+
+
+def test_a_signature_is_the_documented_one():
+    """Computed with openssl: printf '1580428800.{}' | openssl dgst -sha256 -hmac 'an agreed secret'."""
+    assert signature("an agreed secret", "1580428800", b"{}") == (
+        "sha256=242224d6016d1ee71cfa8d7398ae237446351e366c3d214a064f80f1369aed11"
+    )
+
+
+# --- the folder
+
+
+def test_a_folder_has_members_and_what_changed(tmp_path):
+    shop, folder = Shop(places="folder"), Folder("folder", tmp_path / "audiences")
+    shop.build(set(CUSTOMERS[:4]))
+    (first,) = activate(shop.ledger, {"folder": folder})
+    place = tmp_path / "audiences" / "loyal"
+    assert first.is_well and column(place, "members") == CUSTOMERS[:4] == column(place, "added")
+    shop.build(set(CUSTOMERS[1:6]))
+    shop.erase(CUSTOMERS[3])
+    list(activate(shop.ledger, {"folder": folder}))
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert column(place, "members") == [key for key in CUSTOMERS[1:6] if key != CUSTOMERS[3]]
+    assert (
+        column(place, "removed") == [CUSTOMERS[0], CUSTOMERS[3]] and column(place, "added") == CUSTOMERS[4:6]
+    )
+    assert manifest["export"] == 2 and manifest["purpose"] == "a mail"
+    for name, facts in manifest["files"].items():
+        assert destinations._sha256(place / name) == facts["sha256"], name
+    assert len(list((tmp_path / "audiences" / ".exports").iterdir())) == 1
+
+
+def test_the_next_export_forgets_who_was_removed(tmp_path):
+    shop, folder = Shop(places="folder"), Folder("folder", tmp_path)
+    shop.build(set(CUSTOMERS[:4]))
+    list(activate(shop.ledger, {"folder": folder}))
+    shop.erase(CUSTOMERS[0])
+    list(activate(shop.ledger, {"folder": folder}))
+    assert column(tmp_path / "loyal", "removed") == CUSTOMERS[:1]
+    (cleared,) = activate(shop.ledger, {"folder": folder})
+    assert cleared.status == "acknowledged"
+    for path in tmp_path.rglob("*.csv"):
+        assert CUSTOMERS[0] not in path.read_text()
+    assert [outcome.status for outcome in activate(shop.ledger, {"folder": folder})] == ["nothing"]
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
+    shop = Shop(places="folder")
+    shop.build(set(CUSTOMERS[:4]))
+    (tmp_path / "file").write_text("in the way")
+    (outcome,) = activate(shop.ledger, {"folder": Folder("folder", tmp_path / "file")})
+    assert not outcome.is_well and "the next run mends it" in outcome.reason
+    (mended,) = activate(shop.ledger, {"folder": Folder("folder", tmp_path / "other")})
+    assert mended.is_well and column(tmp_path / "other" / "loyal", "members") == CUSTOMERS[:4]
+
+
+def column(place: Path, part: str) -> list[str]:
+    table = pq.read_table(place / f"{part}.parquet")["user_key"].to_pylist()
+    assert (place / f"{part}.csv").read_text().split() == ["user_key", *table]
+    return table
+
+
+# --- settings
+
+
+def exposures(**settings: object) -> dict:
+    return {
+        "exposures": {
+            "crm": {
+                "name": "crm",
+                "original_file_path": "audiences/crm.yml",
+                "config": {"meta": {"destination": settings}},
+            }
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "secret", "sentence"),
+    [
+        ({"kind": "mail"}, SECRET, "audiences/crm.yml, crm: destination needs kind"),
+        ({"kind": "webhook", "url": "http://crm.example"}, SECRET, "https://"),
+        ({"kind": "webhook", "url": "https://me:word@crm.example"}, SECRET, "holds a password"),
+        ({"kind": "webhook", "url": "https://crm.example"}, "", "CLIENTELE_SECRET_CRM"),
+        ({"kind": "webhook", "url": "https://crm.example", "retries": "many"}, SECRET, "retries is 'many'"),
+        ({"kind": "webhook", "url": "https://crm.example", "colour": "red"}, SECRET, "colour"),
+        ({"kind": "folder"}, SECRET, "path"),
+    ],
+)
+def test_a_destination_that_is_not_set_up_is_refused(tmp_path, settings, secret, sentence):
+    with pytest.raises(DestinationError) as refused:
+        configured(exposures(**settings), tmp_path, {"CLIENTELE_SECRET_CRM": secret})
+    assert sentence in str(refused.value) and "audiences/crm.yml, crm" in str(refused.value)
+
+
+def test_destinations_are_those_of_the_project_and_the_folder(tmp_path):
+    found = configured(
+        exposures(kind="webhook", url="https://crm.example/in"), tmp_path, {"CLIENTELE_SECRET_CRM": SECRET}
+    )
+    assert found.keys() == {"folder", "crm"} and found["folder"].path == tmp_path / "audiences"

@@ -1,0 +1,269 @@
+"""Exports over random histories: what a destination has after an acknowledged export is what the audience is.
+
+The tables of a build stand in a DuckDB of their own, with the columns that exports read; the SQL that works
+on them is the real one.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import duckdb
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from clientele.activation.destinations import DeliveryError
+from clientele.activation.exports import activate
+from clientele.activation.ledger import Export, Ledger, LedgerError
+from clientele.runtime.warehouses import Connection
+
+IS_LONG = os.environ.get("TESTS_LONG") == "1"
+CUSTOMERS = [f"{number:032x}" for number in range(12)]
+TABLES = """
+attach ':memory:' as vault;
+create schema vault.vault; create schema marts; create schema core; create schema monitor;
+create table vault.vault.destination_ledger (destination varchar, audience varchar, member_key varchar,
+    standing varchar, export_number bigint);
+create table vault.vault.exports (export_number bigint, destination varchar, audience varchar,
+    purpose varchar, status varchar, reason varchar, as_of_date date, started_at timestamp,
+    ended_at timestamp, n_added bigint, n_removed bigint, n_members bigint);
+create table vault.vault.user_keys (user_sk bigint, user_key varchar);
+create table core.profiling_objections (user_sk bigint);
+create table marts.audience_members (audience varchar, user_key varchar);
+create table marts.audiences (audience varchar, label varchar, purpose varchar, status varchar,
+    reason varchar, as_of_date date, max_leaving_share double, destinations varchar);
+create table monitor.run_log (run_id varchar, entry varchar, status varchar, logged_at timestamp);
+insert into monitor.run_log values ('1', 'started', '', '2020-01-01');
+insert into monitor.run_log values ('1', 'ended', 'succeeded', '2020-01-01');
+"""
+
+
+class Shop:
+    """What a build leaves, and what people do to it between builds."""
+
+    def __init__(
+        self, share: float = 1.0, audiences: tuple[str, ...] = ("loyal",), places: str = "crm"
+    ) -> None:
+        self.connection = duckdb.connect()
+        self.connection.execute(TABLES)
+        self.connection.executemany(
+            "insert into vault.vault.user_keys values (?, ?)", list(enumerate(CUSTOMERS))
+        )
+        for name in audiences:
+            self.connection.execute(
+                "insert into marts.audiences values (?, ?, 'a mail', 'active', null, '2020-01-01', ?, ?)",
+                [name, name.title(), share, places],
+            )
+        self.ledger = Ledger(Connection(self.connection, "vault.vault"))
+
+    def build(self, members: set[str], audience: str = "loyal") -> None:
+        self.connection.execute("delete from marts.audience_members where audience = ?", [audience])
+        for key in sorted(members):
+            self.connection.execute("insert into marts.audience_members values (?, ?)", [audience, key])
+
+    def erase(self, key: str) -> None:
+        self.connection.execute("delete from vault.vault.user_keys where user_key = ?", [key])
+        self.connection.execute("delete from marts.audience_members where user_key = ?", [key])
+
+    def object(self, key: str) -> None:
+        self.connection.execute(
+            "insert into core.profiling_objections "
+            "select user_sk from vault.vault.user_keys where user_key = ?",
+            [key],
+        )
+        self.connection.execute("delete from marts.audience_members where user_key = ?", [key])
+
+    def members(self, audience: str = "loyal") -> set[str]:
+        rows = self.connection.execute(
+            "select user_key from marts.audience_members where audience = ?", [audience]
+        )
+        return {key for (key,) in rows.fetchall()}
+
+    def standings(self) -> dict[str, str]:
+        rows = self.connection.execute("select member_key, standing from vault.vault.destination_ledger")
+        return dict(rows.fetchall())
+
+
+class Killed(BaseException):
+    """The process ends before the acknowledgement is written down."""
+
+
+@dataclass
+class Crm:
+    """A destination that keeps sets, and does what it is told to: fail before, in the middle or after."""
+
+    name: str = "crm"
+    behaviour: str = "well"
+    held: dict[str, set[str]] = field(default_factory=dict)
+    ever_sent: set[tuple[str, str]] = field(default_factory=set)
+    removed_unknown: list[str] = field(default_factory=list)
+    last_export: int = 0
+
+    def send(self, export: Export) -> None:
+        assert export.number > self.last_export, "an older export after a newer one"
+        self.last_export = export.number
+        audience = export.audience.name
+        held = self.held.setdefault(audience, set())
+        removed = [key for batch in export.removed(3) for key in batch]
+        added = [key for batch in export.added(3) for key in batch]
+        self.removed_unknown += [key for key in removed if (audience, key) not in self.ever_sent]
+        self.ever_sent |= {(audience, key) for key in added}
+        if self.behaviour == "down":
+            raise DeliveryError("crm is down")
+        if self.behaviour == "half":
+            removed, added = removed[: len(removed) // 2 + 1], added[: len(added) // 2]
+        for _ in range(2 if self.behaviour == "twice" else 1):
+            held -= set(removed)
+            held |= set(added)
+            if self.behaviour != "half":
+                told = {key for batch in export.members(3) for key in batch}
+                assert not export.has_additions or told == held
+        if self.behaviour in ("half", "lost"):
+            raise DeliveryError("crm gave no answer")
+        if self.behaviour == "killed":
+            raise Killed
+
+    def has_leftovers(self, audience: str) -> bool:
+        return False
+
+
+def run(shop: Shop, crm: Crm, **options: object) -> list:
+    return list(activate(shop.ledger, {"crm": crm}, **options))
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("build"), st.sets(st.sampled_from(CUSTOMERS))),
+        st.tuples(st.sampled_from(["erase", "object"]), st.sampled_from(CUSTOMERS)),
+        st.tuples(st.just("send"), st.sampled_from(["well", "twice", "down", "half", "lost", "killed"])),
+        st.tuples(st.just("try"), st.none()),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(
+    max_examples=2000 if IS_LONG else 40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(STEPS)
+def test_a_destination_has_the_audience_after_each_acknowledged_export(steps):
+    """Random members, requests of customers, failures, repeated and lost acknowledgements."""
+    shop, crm, gone = Shop(), Crm(), set()
+    for step, what in [*steps, ("send", "well")]:
+        if step == "build":
+            shop.build(what - gone)
+        elif step in ("erase", "object"):
+            getattr(shop, step)(what)
+            gone.add(what)
+        elif step == "try":
+            before = shop.standings()
+            run(shop, crm, dry_run=True)
+            assert shop.standings() == before
+        else:
+            crm.behaviour = what
+            try:
+                outcomes = run(shop, crm)
+            except Killed:
+                shop.ledger.warehouse.rollback()
+                continue
+            if what in ("well", "twice"):
+                assert all(outcome.is_well for outcome in outcomes)
+                assert crm.held.get("loyal", set()) == shop.members()
+                assert shop.standings() == dict.fromkeys(shop.members(), "member")
+                assert not crm.held.get("loyal", set()) & gone
+        assert crm.removed_unknown == []
+        # whoever may be there is written down
+        assert crm.held.get("loyal", set()) <= shop.standings().keys()
+
+
+def test_a_second_run_has_nothing_to_do():
+    shop, crm = Shop(), Crm()
+    shop.build(set(CUSTOMERS[:4]))
+    assert [outcome.status for outcome in run(shop, crm)] == ["acknowledged"]
+    (again,) = run(shop, crm)
+    assert again.status == "nothing" and again.counts.n_members == 4
+    assert crm.last_export == 1
+
+
+def test_an_export_stops_when_more_would_leave_and_still_removes_the_erased():
+    shop, crm = Shop(share=0.3), Crm()
+    shop.build(set(CUSTOMERS[:10]))
+    run(shop, crm)
+    shop.build(set(CUSTOMERS[4:11]))
+    shop.erase(CUSTOMERS[9])
+    (stopped,) = run(shop, crm)
+    assert not stopped.is_well and stopped.counts.n_leaving == 4
+    assert "4 would leave, more than 30%" in stopped.reason and "--allow-leaving" in stopped.reason
+    assert crm.held["loyal"] == set(CUSTOMERS[:9]), "the erased one is gone, nobody came or left otherwise"
+    (allowed,) = run(shop, crm, allow_leaving=True)
+    assert allowed.is_well and crm.held["loyal"] == shop.members()
+
+
+def test_what_was_sent_and_not_acknowledged_is_removed_though_the_export_stops():
+    """An addition without an answer may be there: the customer is removed, and not added again."""
+    shop, crm = Shop(share=0.1), Crm()
+    shop.build(set(CUSTOMERS[:5]))
+    run(shop, crm)
+    shop.build(set(CUSTOMERS[:6]))
+    crm.behaviour = "lost"
+    run(shop, crm)
+    assert shop.standings()[CUSTOMERS[5]] == "adding" and CUSTOMERS[5] in crm.held["loyal"]
+    crm.behaviour = "well"
+    shop.build(set(CUSTOMERS[:2]))
+    run(shop, crm)
+    assert crm.held["loyal"] == set(CUSTOMERS[:5])
+
+
+def test_tables_of_a_build_that_did_not_end_well_are_not_sent():
+    shop, crm = Shop(), Crm()
+    shop.build(set(CUSTOMERS[:5]))
+    run(shop, crm)
+    shop.connection.execute("insert into monitor.run_log values ('2', 'started', '', '2020-01-02')")
+    shop.build(set(CUSTOMERS[2:8]))
+    shop.object(CUSTOMERS[3])
+    (outcome,) = run(shop, crm)
+    assert "did not end well" in outcome.reason
+    assert crm.held["loyal"] == set(CUSTOMERS[:5]) - {CUSTOMERS[3]}
+
+
+def test_after_a_rotation_old_pseudonyms_go_and_the_others_come():
+    shop, crm = Shop(share=0.0), Crm()
+    shop.build(set(CUSTOMERS[:3]))
+    run(shop, crm)
+    shop.connection.execute("update vault.vault.user_keys set user_key = 'f' || user_key")
+    shop.build({f"f{key}" for key in CUSTOMERS[:3]})
+    (outcome,) = run(shop, crm)
+    assert outcome.is_well and crm.held["loyal"] == {f"f{key}" for key in CUSTOMERS[:3]}
+
+
+def test_an_audience_that_is_removed_leaves_its_destinations():
+    shop, crm = Shop(audiences=("loyal", "new")), Crm()
+    shop.build(set(CUSTOMERS[:3]))
+    shop.build(set(CUSTOMERS[2:5]), "new")
+    run(shop, crm)
+    shop.build(set())
+    shop.connection.execute("delete from marts.audiences where audience = 'loyal'")
+    loyal, new = run(shop, crm)
+    assert loyal.counts.n_removed == 3 and crm.held == {"loyal": set(), "new": set(CUSTOMERS[2:5])}
+    assert new.status == "nothing"
+
+
+def test_one_destination_that_fails_keeps_no_other_waiting():
+    shop, down, up = Shop(places="crm shop"), Crm(behaviour="down"), Crm("shop")
+    shop.build(set(CUSTOMERS[:3]))
+    first, second = activate(shop.ledger, {"crm": down, "shop": up})
+    assert not first.is_well and "crm is down" in first.reason
+    assert second.is_well and up.held["loyal"] == set(CUSTOMERS[:3])
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(LedgerError, match=r"no audience 'loyl'\. Known: loyal"):
+        run(Shop(), Crm(), audience="loyl")
+    with pytest.raises(LedgerError, match=r"no destination 'mail'\. Known: crm"):
+        run(Shop(), Crm(), destination="mail")

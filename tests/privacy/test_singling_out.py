@@ -1,0 +1,47 @@
+"""How many customers share what somebody may know of one, over all published tables of a shop with personas.
+
+`make privacy-docs` writes the same figures for a shop of 20,000 users into docs/privacy.md.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+import duckdb
+
+from tools import privacy_docs
+
+
+def test_what_somebody_may_know_of_a_buyer_is_shared(built_shop):
+    with built_shop.connection() as connection:
+        found = {kind: rest for kind, *rest in privacy_docs.singled_out(connection)}
+    assert found.keys() >= privacy_docs.KNOWN.keys()
+    for kind, (n_buyers, share, _, bar) in found.items():
+        if bar is not None:
+            assert n_buyers > 1000 and share >= bar, (kind, share)
+    assert sum(bar is not None for *_, bar in found.values()) == 3
+
+
+def test_habits_are_there_to_be_shared(built_shop):
+    """Emptying every habit would pass the test above."""
+    rows = built_shop.rows(
+        "select count(*), count(favourite_family), count(price_level) from marts.customer_facts "
+        "where last_order_week is not null"
+    )
+    n_buyers, n_families, n_levels = rows[0]
+    assert n_families > n_buyers / 3 and n_levels > n_buyers * 2 / 3
+
+
+def test_exact_habits_would_single_out(built_shop, tmp_path):
+    """The measure sees what the rule hides: with the habits that core holds, the bar is missed."""
+    copy = tmp_path / "warehouse.duckdb"
+    shutil.copyfile(built_shop.home / "warehouse.duckdb", copy)
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute(
+            "update marts.customer_facts set favourite_family = tastes.favourite_family, "
+            "favourite_brand = tastes.favourite_brand from core.customer_tastes as tastes "
+            "inner join core.users using (user_sk) where users.user_key = customer_facts.user_key"
+        )
+        found = {kind: rest for kind, *rest in privacy_docs.singled_out(connection)}
+    _, share, smallest, bar = found[list(privacy_docs.KNOWN)[1]]
+    assert share < bar and smallest == 1

@@ -1,0 +1,328 @@
+"""Backups: parts of one moment, put back together; parts of different moments refused; nobody comes back."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from support import FIRST_USER, KEY, MATERIAL, UP_TO_FEATURES, WITHOUT_TESTS, House, assert_same, little_shop
+
+from clientele import cli
+from clientele.privacy import keys
+from clientele.runtime import backups, generations, locking, publishing
+from clientele.runtime.backups import BackupError
+
+PAPERS = False
+SHOP = little_shop(seed=11, n_users=12, n_days=20)
+ERASED, OBJECTOR, RESTRICTED, WITHDRAWN = (str(FIRST_USER + 37 * number) for number in range(1, 5))
+
+
+def key_of(user_id: str) -> str:
+    return keys.user_key(user_id, MATERIAL)
+
+
+def operate(house: House):
+    """Return what carries out an operation on another home, in this process."""
+
+    def _operate(operation: str, home: Path, subjects: Path | None) -> None:
+        settings = {"CLIENTELE_HOME": str(home), "CLIENTELE_SUBJECTS_FILE": str(subjects or "")}
+        other = House(house.folder, dict(house.variables), papers=False)
+        other.home = home
+        ran = other.operation(operation, **settings)
+        assert ran.succeeded, ran.said[-2000:]
+
+    return _operate
+
+
+def published(home: Path) -> set[str]:
+    """Return every user_key in every kept publication."""
+    found = set()
+    for publication in publishing.publications(home):
+        assert publication.problem() is None
+        for path in publication.folder.glob("*.parquet"):
+            if "user_key" in pq.read_schema(path).names:
+                found |= set(pq.read_table(path, columns=["user_key"])["user_key"].to_pylist())
+    return found
+
+
+def place(source: Path, target: Path, part: str) -> None:
+    """Put a part of one home into another."""
+    if part == "publications":
+        shutil.rmtree(target / "publications", ignore_errors=True)
+        (target / "published").unlink(missing_ok=True)
+        shutil.copytree(source / "publications", target / "publications")
+        (target / "published").symlink_to((source / "published").readlink())
+    else:
+        shutil.copyfile(source / f"{part}.duckdb", target / f"{part}.duckdb")
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory) -> tuple[House, list[Path], Path]:
+    """A home with requests of customers after its first build, three moments of it, a backup of the first."""
+    folder = tmp_path_factory.mktemp("lived")
+    house = House(folder, papers=False)
+    house.deliver("a.csv", SHOP[: len(SHOP) * 2 // 3])
+    assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=WITHDRAWN).succeeded
+    house.build(*WITHOUT_TESTS)
+    saved = folder / "backups"
+    moments = []
+
+    def remember() -> None:
+        moments.append(folder / f"moment {len(moments)}")
+        shutil.copytree(house.home, moments[-1], symlinks=True)
+
+    first = backups.take(house.home, saved)
+    remember()
+    house.deliver("b.csv", SHOP[len(SHOP) * 2 // 3 :])
+    house.build(*UP_TO_FEATURES)
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT=ERASED).succeeded
+    remember()
+    for operation, user_id in (
+        ("object_to_profiling", OBJECTOR),
+        ("restrict_subjects", RESTRICTED),
+        ("withdraw_objection", WITHDRAWN),
+    ):
+        assert house.operation(operation, CLIENTELE_SUBJECT=user_id).succeeded
+    with house.connection(read_only=False) as connection:  # somebody was added to a list of others since
+        connection.execute(
+            "insert into vault.vault.destination_ledger (destination, audience, member_key) "
+            "values ('crm', 'a', 'k')"
+        )
+    remember()
+    return house, moments, first.folder
+
+
+def test_a_backup_is_private_whole_and_without_the_key(lived):
+    _, _, folder = lived
+    (found,) = backups.backups(folder.parent)
+    assert found.folder == folder and found.problem() is None
+    assert {"vault.duckdb", "warehouse.duckdb"} < found.manifest["files"].keys()
+    assert any(name.endswith("user_segments.parquet") for name in found.manifest["files"])
+    assert (found.manifest["key_epoch"], found.manifest["n_requests"]) == (1, 1)
+    for path in [folder.parent, folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    assert not any(KEY.encode() in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_every_mix_of_three_moments_is_right_or_one_sentence(lived, tmp_path):
+    _, moments, _ = lived
+    home = tmp_path / "home"
+    home.mkdir()
+    for vault, warehouse, publications in itertools.product(range(3), repeat=3):
+        for part, moment in (("vault", vault), ("warehouse", warehouse), ("publications", publications)):
+            place(moments[moment], home, part)
+        with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+            connection.execute(f"attach '{home / 'vault.duckdb'}' as vault")
+            said = generations.problem(connection, home)
+        mixed = (vault, warehouse, publications)
+        if len(set(mixed)) == 1:
+            assert said is None, (mixed, said)
+            continue
+        assert said and said.endswith("Nothing was changed."), mixed
+        if vault != warehouse:
+            older, newer = ("vault", "warehouse") if vault < warehouse else ("warehouse", "vault")
+            assert said.startswith(f"The {older} is older than the {newer}"), (mixed, said)
+        else:
+            expected = "newer than the vault" if publications > vault else "Older publications were put back"
+            assert expected in said, (mixed, said)
+
+
+def test_a_build_refuses_halves_before_it_changes_anything(lived, tmp_path):
+    house, moments, _ = lived
+    other = house.copy(tmp_path)
+    place(moments[0], other.home, "vault")
+    before = {path: path.read_bytes() for path in other.home.glob("*.duckdb")}
+    stopped = other.run(*UP_TO_FEATURES)
+    assert not stopped.succeeded and "The vault is older than the warehouse" in stopped.said
+    assert "clientele restore" in stopped.said and "Traceback" not in stopped.said
+    assert {path: path.read_bytes() for path in other.home.glob("*.duckdb")} == before
+    with pytest.raises(BackupError, match="older than the warehouse"):
+        backups.take(other.home, tmp_path / "backups")
+    assert not list((tmp_path / "backups").glob("*")) if (tmp_path / "backups").exists() else True
+
+
+def test_yesterdays_vault_is_told_also_without_a_request(tmp_path):
+    """Where nobody asked for anything between the moments, the counter of requests sees no difference."""
+    pair = tmp_path / "home"
+    pair.mkdir()
+    with duckdb.connect(str(pair / "warehouse.duckdb")) as connection:
+        connection.execute(
+            f"attach '{pair / 'vault.duckdb'}' as vault; create schema vault.vault; create schema monitor"
+        )
+        connection.execute(
+            "create table vault.vault.generation as select 4 as generation, 'a' as token, 'b' as next_token"
+        )
+        connection.execute("create table vault.vault.key_ring as select 'sealed' as sealed")
+        connection.execute(
+            "create table monitor.generation as select 5 as generation, 'b' as token, '0.0.1' as built_by"
+        )
+        connection.execute("create table monitor.requests_done as select 0 as n_requests")
+        assert generations.problem(connection, pair) is None, "killed between the databases"
+        connection.execute("update vault.vault.generation set next_token = null")
+        assert "vault is older" in generations.problem(connection, pair)
+        connection.execute("update vault.vault.generation set generation = 6")
+        assert "warehouse is older" in generations.problem(connection, pair)
+        connection.execute("update vault.vault.generation set generation = 5")
+        assert "two different histories" in generations.problem(connection, pair)
+        connection.execute("update monitor.generation set built_by = '99.1.0'")
+        assert "last built by clientele 99.1.0" in generations.problem(connection, pair)
+
+
+def test_restored_and_built_it_is_as_if_nothing_had_happened(lived, tmp_path):
+    """The backup is of before the second file and the requests: the next build ends where it would have."""
+    house, _, folder = lived
+    expected = house.copy(tmp_path / "expected")
+    built = expected.build(*UP_TO_FEATURES).status
+    restored = house.copy(tmp_path / "restored")
+    with restored.surroundings():
+        done = backups.restore(backups.opened(folder), restored.home, operate(restored))
+    assert "1 customer(s) erased again" in done.sentences[0]
+    assert not published(restored.home) & {key_of(user) for user in (ERASED, OBJECTOR, RESTRICTED)}
+    assert published(restored.home), "others are there"
+    assert not (restored.home / ".rewritten").exists()
+    kinds = "select request_number, kind from vault.vault.requests where request_number <= 5 order by 1"
+    assert restored.rows(kinds) == expected.rows(kinds) and len(restored.rows(kinds)) == 5
+    for register in ("tombstones", "objections", "restrictions", "destination_ledger"):
+        query = f"select * from vault.vault.{register} order by all"
+        assert restored.rows(query) == expected.rows(query), register
+    restored.build(*UP_TO_FEATURES)
+    found, wanted = (
+        {name: table for name, table in home.contents().items() if name.split(".")[2] in built}
+        for home in (restored, expected)
+    )
+    assert {"warehouse.core.events", "warehouse.marts.user_features"} < wanted.keys()
+    assert_same(found, wanted)
+
+
+def test_a_restore_that_fails_changes_nothing(lived, tmp_path):
+    house, _, folder = lived
+    other = house.copy(tmp_path)
+
+    def state() -> dict:
+        return {
+            path: path.read_bytes()
+            for path in other.home.rglob("*")
+            if path.is_file() and path.name != ".lock"
+        }
+
+    before = state()
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder, damaged, symlinks=True)
+    with (damaged / "vault.duckdb").open("r+b") as file:
+        file.write(b"x")
+
+    def fails(*_: object) -> None:
+        raise BackupError("the disk is full")
+
+    with other.surroundings():
+        for call, said in (
+            (
+                lambda: backups.restore(backups.opened(damaged), other.home),
+                "vault.duckdb is not what was saved",
+            ),
+            (lambda: backups.restore(backups.opened(folder), other.home, fails), "the disk is full"),
+            (lambda: backups.opened(tmp_path), "is no backup"),
+        ):
+            with pytest.raises(BackupError, match=said):
+                call()
+            assert state() == before
+    with (
+        other.surroundings(CLIENTELE_PSEUDONYM_KEY="x" * 40),
+        pytest.raises(BackupError, match="another key"),
+    ):
+        backups.restore(backups.opened(folder), other.home)
+    assert state() == before
+
+
+def test_without_a_register_it_says_what_is_not_known(lived, tmp_path):
+    _, _, folder = lived
+    house = House(tmp_path, papers=False)
+    with house.surroundings():
+        done = backups.restore(backups.opened(folder), house.home)
+    assert "Carry out again each request after number 1" in " ".join(done.sentences)
+    assert stat.S_IMODE((house.home / "vault.duckdb").stat().st_mode) == 0o600
+    # From there another history goes on: the register of the lost one does not follow it.
+    assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=OBJECTOR).succeeded
+    _, moments, _ = lived
+    with house.surroundings():
+        other = backups.take(house.home, tmp_path / "backups")
+        with pytest.raises(BackupError, match="two different histories"):
+            backups.restore(other, house.home, register=moments[2] / "vault.duckdb")
+
+
+def test_the_commands_speak_in_sentences(lived, tmp_path, monkeypatch):
+    house, _, _ = lived
+    monkeypatch.setenv("CLIENTELE_PSEUDONYM_KEY", KEY)
+    other = house.copy(tmp_path)
+    saved = tmp_path / "saved"
+
+    def call(*arguments: object) -> tuple[int, str]:
+        ran = CliRunner().invoke(cli.main, [str(part) for part in arguments])
+        assert ran.exception is None or isinstance(ran.exception, SystemExit)
+        return ran.exit_code, ran.output
+
+    for _ in range(3):
+        status, said = call("backup", "--home", other.home, "--to", saved, "--keep", 2)
+        assert status == 0 and "saved to" in said
+    assert len(backups.backups(saved)) == 2
+    newest = backups.backups(saved)[-1].folder
+    status, said = call("restore", newest, "--home", other.home)
+    assert status == 0 and "No request of a customer is later" in said
+    status, said = call("backups", saved, "--verify")
+    assert status == 0 and said.count("verified") == 2
+    (newest / "warehouse.duckdb").write_bytes(b"")
+    status, said = call("backups", saved, "--verify")
+    assert status == 1 and "DAMAGED" in said
+    status, said = call("backup", "--home", tmp_path, "--to", saved)
+    assert status == 1 and "nothing to save yet" in said
+    taken = (
+        "import sys; from pathlib import Path; from clientele.runtime import locking\n"
+        "locking.take(Path(sys.argv[1])); print('taken', flush=True); sys.stdin.read()"
+    )
+    locking.release(other.home)
+    with subprocess.Popen(
+        [sys.executable, "-c", taken, other.home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as build:
+        assert build.stdout.readline() == "taken\n"
+        status, said = call("backup", "--home", other.home, "--to", saved, "--wait", 1)
+        assert status == 1 and f"is in use by process {build.pid}" in said
+        build.stdin.close()
+    assert call("backup", "--home", other.home, "--to", saved, "--wait", 5)[0] == 0
+    assert len(backups.backups(saved)) == 3
+
+
+def test_what_a_killed_build_has_committed_is_saved(lived, tmp_path):
+    house, _, _ = lived
+    other = house.copy(tmp_path)
+    killed = (
+        "import os, sys, duckdb\n"
+        "connection = duckdb.connect(sys.argv[1]); connection.execute(\"set checkpoint_threshold = '1GB'\")\n"
+        "connection.execute('create table monitor.committed as select 7 as x'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", killed, other.home / "warehouse.duckdb"], check=False)
+    assert (other.home / "warehouse.duckdb.wal").exists()
+    saved = backups.take(other.home, tmp_path / "saved")
+    with duckdb.connect(str(saved.folder / "warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute("select x from monitor.committed").fetchall() == [(7,)]
+
+
+def test_a_full_disk_leaves_no_half_of_a_backup(lived, tmp_path):
+    """A limit of file sizes stands for the end of the disk: writing fails in the midst of a database."""
+    house, _, _ = lived
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))\n"
+        "from clientele.cli import main; main()"
+    )
+    call = [sys.executable, "-c", program, "backup", "--home", house.home, "--to", tmp_path / "saved"]
+    ran = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1 and "Traceback" not in ran.stderr and "Error:" in ran.stderr
+    assert list((tmp_path / "saved").iterdir()) == []

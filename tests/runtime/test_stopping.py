@@ -1,0 +1,43 @@
+"""A build that is told to stop, as a container or a terminal tells it: real processes, real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from support import UP_TO_EVENTS, little_shop
+
+PAPERS = False
+LONG = os.environ.get("CLIENTELE_TEST_FAULTS") == "long"
+SHOP = little_shop(seed=11, n_users=6, n_days=10)
+
+
+@pytest.fixture(scope="module")
+def house(new_house):
+    house = new_house()
+    house.deliver("a.csv", SHOP)
+    return house
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [(signal.SIGTERM, "core.events"), (signal.SIGINT, "reconciliation")]
+    + ([(signal.SIGTERM, name) for name in ("event_files", "stg_lake__lines", "users")] if LONG else []),
+)
+def test_a_signal_ends_a_build_with_a_sentence(house, number, moment):
+    with house.start(*UP_TO_EVENTS) as process:
+        for line in process.stdout:
+            if moment in line and "START" in line:
+                break
+        else:
+            pytest.fail(f"the build never said {moment}")
+        began = time.monotonic()
+        process.send_signal(number)
+        said = process.stdout.read()
+        status = process.wait(timeout=10)
+    assert time.monotonic() - began < 10
+    assert status == 128 + number
+    assert f"Stopped by {number.name}." in said and "the next dbt build goes on from here" in said
+    assert "Traceback" not in said and "Exception" not in said

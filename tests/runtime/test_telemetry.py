@@ -1,0 +1,155 @@
+"""Figures and alerts: real files, a real mail server and a real web server on this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from support import UP_TO_EVENTS, little_shop
+
+from clientele.runtime import telemetry
+
+PAPERS = False
+GOOD = {"run_id": "a", "failed": [], "n_run_lines": 10, "n_lines": 100, "n_loaded": 90, "n_duplicates": 6,
+        "n_quarantined": 4, "last_event": 1_580_000_000}  # fmt: skip
+ALERTS = ("WEBHOOK", "EMAIL", "FROM")
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_told(monkeypatch):
+    for name in [
+        *(f"CLIENTELE_ALERT_{alert}" for alert in ALERTS),
+        "CLIENTELE_METRICS",
+        "CLIENTELE_LATE_AFTER_HOURS",
+    ]:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def webhook(monkeypatch):
+    """Return what a web server on this machine is told."""
+    told = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("CLIENTELE_ALERT_WEBHOOK", f"http://127.0.0.1:{server.server_port}/hook")
+    yield told
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def mailbox(monkeypatch):
+    """Return the messages that a mail server on this machine takes in: RFC 5321 as far as one needs it."""
+    messages = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        connection, _ = listening.accept()
+        with connection, connection.makefile("rwb") as stream:
+
+            def answer(text: str) -> None:
+                stream.write(f"{text}\r\n".encode())
+                stream.flush()
+
+            answer("220 test")
+            while line := stream.readline():
+                word = line.decode().strip().upper()
+                if word == "DATA":
+                    answer("354 go on")
+                    text = b""
+                    while (part := stream.readline()) != b".\r\n":
+                        text += part
+                    messages.append(text.decode())
+                answer("221 bye" if word == "QUIT" else "250 ok")
+                if word == "QUIT":
+                    return
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    monkeypatch.setenv("CLIENTELE_ALERT_EMAIL", "on-call@example.com")
+    monkeypatch.setenv("CLIENTELE_SMTP", f"127.0.0.1:{listening.getsockname()[1]}")
+    yield messages
+    listening.close()
+
+
+def figures(folder) -> dict[str, float]:
+    text = (folder / "clientele.prom").read_text()
+    for line in text.splitlines():
+        assert re.fullmatch(r'# (HELP|TYPE) \w+ .+|clientele_\w+(\{\w+="\w+"\})? -?[0-9.e+]+', line), line
+    return {name: float(value) for name, value in re.findall(r"^(clientele_\S+) (\S+)$", text, re.MULTILINE)}
+
+
+def test_figures_of_a_good_run_and_of_a_bad_one_after_it(tmp_path):
+    telemetry.begin(tmp_path, "build")
+    assert telemetry.end(tmp_path, GOOD) == []
+    first = figures(tmp_path / "metrics")
+    assert first["clientele_last_run_success"] == 1 and first["clientele_quarantine_share"] == 0.04
+    assert first['clientele_lines{fate="quarantined"}'] == 4 and first["clientele_last_run_lines"] == 10
+    assert abs(first["clientele_last_success_timestamp_seconds"] - time.time()) < 60
+    telemetry.begin(tmp_path, "build")
+    telemetry.end(tmp_path, {"failed": ["user_segments"]})
+    second = figures(tmp_path / "metrics")
+    assert second["clientele_last_run_success"] == 0 and second["clientele_last_run_failed_nodes"] == 1
+    kept = ("clientele_last_success_timestamp_seconds", "clientele_quarantine_share",
+            "clientele_last_event_timestamp_seconds")  # fmt: skip
+    assert {name: second[name] for name in kept} == {name: first[name] for name in kept}
+    assert not list((tmp_path / "metrics").glob(".*")), "drafts"
+
+
+def test_a_failure_is_told_by_mail_and_by_webhook_and_a_success_is_not(tmp_path, webhook, mailbox):
+    assert telemetry.end(tmp_path, GOOD) == [] and not webhook and not mailbox
+    assert telemetry.end(tmp_path, {"failed": ["user_segments"]}) == []
+    (told,) = webhook
+    assert told["kind"] == "failure" and "user_segments" in told["text"] and told["run"]["success"] is False
+    (message,) = mailbox
+    assert "Subject: dbt build of clientele failed: user_segments" in message and "To: on-call@" in message
+
+
+def test_late_data_is_told(tmp_path, webhook, monkeypatch):
+    monkeypatch.setenv("CLIENTELE_LATE_AFTER_HOURS", "30")
+    telemetry.end(tmp_path, GOOD | {"last_event": int(time.time()) - 3600})
+    assert not webhook
+    telemetry.end(tmp_path, GOOD | {"last_event": int(time.time()) - 31 * 3600})
+    assert [told["kind"] for told in webhook] == ["late"] and "31 hours old" in webhook[0]["text"]
+
+
+def test_who_cannot_be_told_fails_no_run(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("CLIENTELE_ALERT_WEBHOOK", "file:///etc/passwd")
+    monkeypatch.setenv("CLIENTELE_ALERT_EMAIL", "on-call@example.com")
+    monkeypatch.setenv("CLIENTELE_SMTP", f"127.0.0.1:{port}")
+    said = telemetry.end(tmp_path, {"failed": ["events"]})
+    assert len(said) == 2 and all("could not be told" in sentence for sentence in said)
+    monkeypatch.setenv("CLIENTELE_METRICS", "/proc/nowhere")
+    assert any("could not be written" in sentence for sentence in telemetry.end(tmp_path, GOOD))
+
+
+def test_builds_tell_of_themselves(house, webhook):
+    house.deliver("a.csv", little_shop(seed=11, n_users=6, n_days=10))
+    settings = {"CLIENTELE_ALERT_WEBHOOK": None}
+    house.build(*UP_TO_EVENTS, **settings)
+    first = figures(house.home / "metrics")
+    assert first["clientele_last_run_success"] == 1
+    assert first['clientele_lines{fate="loaded"}'] == house.value("select count(*) from core.events")
+    house.deliver("b.csv", b"no header\n1,2\n")
+    from os import environ
+
+    assert not house.run(*UP_TO_EVENTS, CLIENTELE_ALERT_WEBHOOK=environ["CLIENTELE_ALERT_WEBHOOK"]).succeeded
+    assert figures(house.home / "metrics")["clientele_last_run_success"] == 0
+    assert [told["kind"] for told in webhook] == ["failure"] and "event_files" in webhook[0]["text"]
