@@ -465,6 +465,9 @@ def own_manifest(**variables: object) -> Manifest:
 def unpickled(content: bytes) -> Manifest:
     """Return what `shared` has parsed."""
     manifest = pickle.loads(content)
+    for name in vars(manifest):
+        if name.endswith("_lookup"):
+            setattr(manifest, name, None)  # pickling mixes them up: dbt makes them again when it needs them
     manifest.build_flat_graph()  # what `graph` is in Jinja
     return manifest
 

@@ -24,9 +24,7 @@ MONTH = "metric_time__month"
 
 @pytest.fixture(scope="module")
 def manifest() -> str:
-    parsed = own_manifest()
-    parsed.rebuild_ref_lookup()  # a copy of dbt's manifest looks models up among the metrics
-    return SemanticManifest(parsed)._get_pydantic_semantic_manifest().json()
+    return SemanticManifest(own_manifest())._get_pydantic_semantic_manifest().json()
 
 
 @pytest.fixture(scope="module")
