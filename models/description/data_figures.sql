@@ -62,11 +62,11 @@ final as (
         figures.largest,
         cast(features.label as varchar(256)) as label,  -- noqa: RF04
         cast(features.label_fr as varchar(256)) as label_fr,
-        cast(others.label as varchar(256)) as other_label,
-        cast(others.label_fr as varchar(256)) as other_label_fr
+        cast(other_features.label as varchar(256)) as other_label,
+        cast(other_features.label_fr as varchar(256)) as other_label_fr
     from figures
     left join features on figures.item = features.feature
-    left join features as others on figures.other_item = others.feature
+    left join features as other_features on figures.other_item = other_features.feature
 ),
 
 publishable as (

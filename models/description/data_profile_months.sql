@@ -22,7 +22,7 @@ shown as (
         {% endfor %}
         {% for lack in ['category_code', 'brand', 'session', 'price'] %}
         {{ clientele.double('sum(n_without_' ~ lack ~ ')') }} / sum(n_events)
-            as without_{{ lack }}_share{{ ',' if not loop.last }}
+            as without_{{ lack }}_share{% if not loop.last %},{% endif %}
         {% endfor %}
     from {{ ref('described_days') }}
     group by cast({{ dbt.date_trunc('month', 'event_date') }} as date)
@@ -60,7 +60,7 @@ bots as (
 highest as (
     select
         products.*,
-        max(highest_price) over (partition by month_date) as shop_price
+        max(products.highest_price) over (partition by products.month_date) as shop_price
     from {{ ref('described_products') }} as products
 ),
 
@@ -93,7 +93,7 @@ changes as (
                 and {{ dbt.dateadd('month', 1, 'listed.last_month_date') }} = days.month_date
                 then 1
             else 0
-        end) as n_{{ attribute }}s_vanished{{ ',' if not loop.last }}
+        end) as n_{{ attribute }}s_vanished{% if not loop.last %},{% endif %}
         {% endfor %}
     from days
     cross join {{ ref('data_profile_values') }} as listed
@@ -123,7 +123,7 @@ final as (
         cast(catalogue.n_products_at_highest_price as bigint) as n_products_at_highest_price,
         cast(coalesce(moves.n_products_moved, 0) as bigint) as n_products_moved,
         {% for column in ['n_category_codes_new', 'n_category_codes_vanished', 'n_brands_new', 'n_brands_vanished'] %}
-        cast(coalesce(changes.{{ column }}, 0) as bigint) as {{ column }}{{ ',' if not loop.last }}
+        cast(coalesce(changes.{{ column }}, 0) as bigint) as {{ column }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from days
     inner join shown on days.month_date = shown.month_date
