@@ -346,9 +346,9 @@ def list_backups(folder: Path, verify: bool) -> None:
 )
 @click.option("--ignore-register", is_flag=True, help="You carry out the later requests yourself.")
 def restore(folder: Path, home: Path, register: Path | None, ignore_register: bool) -> None:
-    """Put vault, warehouse and publications back, all in one step.
+    """Put all parts of a backup back.
 
-    Who was erased since stays erased, and objections since hold: the register of the vault that is replaced
+    Vault, warehouse and publications, in one step. Who was erased since stays erased, and objections since hold: the register of the vault that is replaced
     tells. Files that came since are read again by the next build.
     """
     from clientele.runtime import backups
