@@ -346,9 +346,9 @@ def list_backups(folder: Path, verify: bool) -> None:
 )
 @click.option("--ignore-register", is_flag=True, help="You carry out the later requests yourself.")
 def restore(folder: Path, home: Path, register: Path | None, ignore_register: bool) -> None:
-    """Put vault, warehouse and publications back, all in one step.
+    """Put all parts of a backup back.
 
-    Who was erased since stays erased, and objections since hold: the register of the vault that is replaced
+    Vault, warehouse and publications, in one step. Who was erased since stays erased, and objections since hold: the register of the vault that is replaced
     tells. Files that came since are read again by the next build.
     """
     from clientele.runtime import backups
@@ -365,7 +365,10 @@ def restore(folder: Path, home: Path, register: Path | None, ignore_register: bo
 
 @main.group()
 def audiences() -> None:
-    """Look at the audiences of audiences/*.yml (docs/campaigns.md)."""
+    """Check, count and list the audiences.
+
+    Those of audiences/*.yml; docs/campaigns.md has the grammar.
+    """
 
 
 @audiences.command("list")
