@@ -463,6 +463,10 @@ def own_manifest(**variables: object) -> Manifest:
 def unpickled(content: bytes) -> Manifest:
     """Return what `shared` has parsed."""
     manifest = pickle.loads(content)
+    # dbt's own way to pickle shifts what comes after saved_queries; lookups are made when they are asked for
+    manifest.fixtures = {}
+    for name in [each.name for each in fields(manifest) if each.name.endswith("_lookup")]:
+        setattr(manifest, name, None)
     manifest.build_flat_graph()  # what `graph` is in Jinja
     return manifest
 

@@ -22,7 +22,18 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tests" / "mutants.toml"
 # What a copy needs to run its tests; its environment is the one that runs this.
 NEEDED = ("dbt_project.yml", "pyproject.toml", "macros", "models", "packages", "profiles", "python_models")
-NEEDED += ("requirements", "seeds", "src", "tests", "tools", "Makefile", "README.md", "CHANGELOG.md", "docs")
+NEEDED += (
+    "audiences",
+    "requirements",
+    "seeds",
+    "src",
+    "tests",
+    "tools",
+    "Makefile",
+    "README.md",
+    "CHANGELOG.md",
+    "docs",
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-{#- Grain: one figure on how the champion was chosen: models compared on the next month (comparison), what personas add to
-    each of them (gain), numbers of personas tried (tried), how much extreme customers decide (extremes), and how reliable
-    each feature is (feature). To hundredths, as persona_evidence. Late data: built whole in each run. -#}
+{#- Grain: one figure on how the champion was chosen: models compared on the next month (comparison), what personas add
+    to each of them (gain), numbers of personas tried (tried), how much extreme customers decide (extremes), and how
+    reliable each feature is (feature). To hundredths, as persona_evidence. Late data: built whole in each run. -#}
 
 with
 
@@ -32,15 +32,40 @@ figures as (
     from evaluations
     where metric in ('auc', 'volume_r2', 'habit_r2') and ci_lo is not null
     union all
-    select 'extremes', model, metric, 1, value, ci_lo, ci_hi, '' from evaluations where metric like 'without_top_1pct_%'
+    select
+        'extremes' as topic,
+        model as item,
+        metric,
+        1 as item_position,
+        value as figure,
+        ci_lo as low,
+        ci_hi as high,
+        '' as verdict
+    from evaluations
+    where metric like 'without_top_1pct_%'
     union all
-    select 'tried', 'personas', diagnostics.metric, diagnostics.n_segments, diagnostics.value, diagnostics.threshold, null,
+    select
+        'tried' as topic,
+        'personas' as item,
+        diagnostics.metric,
+        diagnostics.n_segments as item_position,
+        diagnostics.value as figure,
+        diagnostics.threshold as low,
+        null as high,
         diagnostics.verdict
     from {{ ref('segment_diagnostics') }} as diagnostics
     inner join champion on diagnostics.fit_number = champion.fit_number
     where diagnostics.metric in ('prediction_strength', 'half_sample_ari', 'min_jaccard')
     union all
-    select 'feature', features.feature, 'reliability', features.feature_position, features.reliability, null, null, features.status
+    select
+        'feature' as topic,
+        features.feature as item,
+        'reliability' as metric,
+        features.feature_position as item_position,
+        features.reliability as figure,
+        null as low,
+        null as high,
+        features.status as verdict
     from {{ ref('segment_features') }} as features
     inner join champion on features.fit_number = champion.fit_number
 ),

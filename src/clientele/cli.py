@@ -366,7 +366,10 @@ def restore(folder: Path, home: Path, register: Path | None, ignore_register: bo
 
 @main.group()
 def audiences() -> None:
-    """Look at the audiences of audiences/*.yml (docs/campaigns.md)."""
+    """Check, count and list the audiences.
+
+    Those of audiences/*.yml; docs/campaigns.md has the grammar.
+    """
 
 
 @audiences.command("list")

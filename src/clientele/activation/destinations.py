@@ -259,6 +259,7 @@ class Webhook:
                 raise DestinationError(f"{key} is '{value}', it must be a number from {least} on")
         self.name = name
         self.url = str(url)
+        self.is_here = is_here
         self.secret = secret
         self.batch_keys = int(batch_keys)
         self.pause_seconds = 60 / requests_per_minute
@@ -287,7 +288,9 @@ class Webhook:
         )
         with requests.Session() as session:
             session.mount(self.url, HTTPAdapter(max_retries=repeated))
-            session.trust_env = False  # no credentials of a .netrc
+            session.trust_env = (
+                not self.is_here
+            )  # a company's proxy and certificates, but not for this machine
             for place, (action, keys) in enumerate(parts, start=1):
                 begun = time.monotonic()
                 self._post(session, export, action, keys, place, n_batches)
