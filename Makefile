@@ -220,10 +220,16 @@ test-redshift: export CLIENTELE_LONG := 1
 test-redshift: $(DEV) ## Build on DuckDB and on the Redshift stand-in, and compare every cell (needs PostgreSQL)
 	@pytest tests/engines
 
+FAULTS := tests/end_to_end/test_order.py tests/end_to_end/test_faults.py tests/end_to_end/test_walks.py
 .PHONY: test-faults
+test-faults: export CLIENTELE_LONG := 1
 test-faults: $(DEV) ## Kill builds at every statement and replay many random deliveries and walks: the long form of three tests
-	@CLIENTELE_TEST_FAULTS=long CLIENTELE_TEST_WALKS=300 pytest -n auto --dist worksteal \
-	    tests/end_to_end/test_order.py tests/end_to_end/test_faults.py tests/end_to_end/test_walks.py
+	@pytest -n auto --dist worksteal $(FAULTS)
+
+.PHONY: test-long
+test-long: export CLIENTELE_LONG := 1
+test-long: test-faults ## Check all cases of every test, of which `make test` takes some (hours)
+	@pytest -n auto --dist loadfile --no-loadscope-reorder $(FAULTS:%=--deselect=%)
 
 WORD ?=
 .PHONY: mutants

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
-from support import Build, House, _manifest
+from support import Build, House, parsed
 
 from clientele import cli
 from clientele.runtime import rewriting
@@ -215,7 +215,7 @@ def main() -> None:
     variables = json.loads(sys.argv[1])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what dbt prints while it parses is no answer
-    _manifest(json.dumps(variables))
+    parsed(**variables)
     for line in sys.stdin:
         request = json.loads(line)
         if "wait" in request:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
+import resource
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import shop_simulator
-from support import PARSED, House
+from support import PARSED, WITHOUT_UNIT_TESTS, House
 
 
 @atexit.register
@@ -58,19 +59,40 @@ def part_of(nodeid: str) -> str:
     return "/".join(folders[:2]) if folders[:1] == ["packages"] else "/".join(folders[1:2])
 
 
+def processor_seconds() -> float:
+    """Return what this process and those that it has waited for have used."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+LAST_REPORT = [0.0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Note what was used since the last report: of a busy machine that says more than the clock."""
+    report = yield
+    now = processor_seconds()
+    report.processor_seconds, LAST_REPORT[0] = now - LAST_REPORT[0], now
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what each part took, seconds of all workers together; the cases of the lint stand apart."""
-    seconds, cases = Counter(), Counter()
+    """Print what parts and dear files took, all workers together; the cases of the lint stand apart."""
+    used, seconds, cases = Counter(), Counter(), Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
-                part = part_of(report.nodeid)
-                seconds[part] += report.duration
-                cases[part] += report.when == "call"
-    if cases.total() > 1:
-        terminalreporter.section("time by part")
-        for part, spent in seconds.most_common():
-            terminalreporter.write_line(f"{spent:8.0f} s  {cases[part]:5} cases  {part}")
+                for name in (part_of(report.nodeid), report.nodeid.split("::")[0]):
+                    used[name] += getattr(report, "processor_seconds", 0)
+                    seconds[name] += report.duration
+                    cases[name] += report.when == "call"
+    if sum(cases.values()) > 2:
+        terminalreporter.section("time by part, and by file over 20 s: of the processor, of the clock")
+        for name, spent in used.most_common():
+            if spent >= 20 or not name.endswith(".py"):
+                line = f"{spent:7.0f} s {seconds[name]:7.0f} s {cases[name]:6} cases  {name}"
+                terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +130,6 @@ def built_shop(tmp_path_factory: pytest.TempPathFactory) -> House:
             later.mkdir(exist_ok=True)
             for path in (folder / "shop" / "events").iterdir():
                 path.rename((later if path.name.startswith("2020-Feb") else house.lake) / path.name)
-            house.build()
+            house.build(*WITHOUT_UNIT_TESTS)
             (folder / "built").touch()
     return house

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import gc
 import gzip
 import hashlib
 import io
@@ -44,6 +45,8 @@ from tools.compare import BOOKKEEPING, PROVENANCE  # noqa: E402
 KEY = "for tests only, and no secret: 9f3c1d77"
 MATERIAL = keys.derive(KEY)
 HEADER = ",".join(COLUMNS)
+# The long forms: every case, many draws. A short form takes a few of many like cases, the same each time.
+IS_LONG = os.environ.get("CLIENTELE_LONG") == "1"
 # The environment variable that names the folder where processes of one test run share what they have parsed.
 PARSED = "TESTS_PARSED"
 
@@ -59,8 +62,13 @@ INJECTIONS = [
     ("refit", 2),
 ]
 
+# A manifest is a million objects that live as long as a build, and Python looks through them all, again and
+# again, for circles that nobody can reach.
+gc.set_threshold(200_000, 20, 100)
+
 # What most builds of these tests need. dbt's own tests take longer than tables of so few events.
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")  # they know nothing of the warehouse
 UP_TO_EVENTS = ("--select", "+reconciliation", *WITHOUT_TESTS)
 SELECTED = (
     *("--select", "+reconciliation", "+user_features"),
@@ -103,7 +111,16 @@ class Event:
             Decimal(self.price).quantize(Decimal("0.0001")),
             None,
             None,
+            None,
         )
+
+
+def some(cases: Iterable[Any], n: int) -> list[Any]:
+    """Return all cases in the long form, and `n` of them, drawn with a fixed seed, in the short one."""
+    cases = list(cases)
+    if IS_LONG or len(cases) <= n:
+        return cases
+    return [cases[place] for place in sorted(random.Random(n).sample(range(len(cases)), n))]
 
 
 def csv_text(events: Iterable[Event]) -> bytes:
@@ -171,8 +188,8 @@ class House:
         self.lake.mkdir(parents=True, exist_ok=True)
 
     def copy(self, folder: Path) -> House:
-        """Return a house with a copy of this one's warehouse and the same lake."""
-        other = House(folder, dict(self.variables), self.papers)
+        """Return a house with a copy of this one's warehouse and the same lake, without papers."""
+        other = House(folder, dict(self.variables), papers=False)
         other.lake = self.lake
         shutil.copytree(self.home, other.home, symlinks=True)
         return other
@@ -205,7 +222,8 @@ class House:
             "PYTHONPATH": str(ROOT / "src"),
         }
         if not self.papers:
-            ours |= {"DBT_WRITE_JSON": "false", "DBT_LOG_LEVEL_FILE": "none"}
+            # what a run says comes as events: no logger has to put each line of the debug log into words
+            ours |= {"DBT_WRITE_JSON": "false", "DBT_LOG_LEVEL_FILE": "none", "DBT_LOG_LEVEL": "none"}
         ours |= changed
         kept = {name: value for name, value in self.plain_environment().items() if name not in changed}
         return kept | {name: value for name, value in ours.items() if value is not None}
@@ -241,7 +259,7 @@ class House:
         lines: list[str] = []
         call = ["--quiet", *command, "--vars", text, *arguments]
         with _only_environment(self.environment(**environment)):
-            manifest = None if parse else _manifest(json.dumps(self.variables)).deepcopy()
+            manifest = None if parse else own_manifest(**self.variables)
             if change:
                 change(manifest)
                 manifest.build_flat_graph()  # what `graph` is in Jinja
@@ -272,7 +290,7 @@ class House:
         lines: list[str] = []
         with _only_environment(self.environment(**environment)):
             runner = dbtRunner(
-                manifest=_manifest(json.dumps(self.variables)).deepcopy(),
+                manifest=own_manifest(**self.variables),
                 callbacks=[lambda event: lines.append(event.info.msg)],
             )
             try:
@@ -400,20 +418,24 @@ def _only_environment(environment: dict[str, str]) -> Iterator[None]:
 
 
 @cache
-def _manifest(variables: str) -> Manifest:
-    """Parse the project, once for each set of vars: it takes longer than a build of a few events.
+def _pickled(variables: str) -> bytes:
+    return shared(variables, lambda: _parse(variables))
+
+
+def shared(name: str, parse: Callable[[], Manifest]) -> bytes:
+    """Parse the project, once for each name: it takes longer than a build of a few events.
 
     Processes of one test run share what they parse, in the folder that conftest.py has made for it.
     """
     folder = os.environ.get(PARSED)
     if not folder:
-        return _parse(variables)
-    path = Path(folder) / hashlib.sha256(variables.encode()).hexdigest()
+        return pickle.dumps(parse())
+    path = Path(folder) / hashlib.sha256(name.encode()).hexdigest()
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            path.write_bytes(pickle.dumps(_parse(variables)))
-    return pickle.loads(path.read_bytes())
+            path.write_bytes(pickle.dumps(parse()))
+    return path.read_bytes()
 
 
 def _parse(variables: str) -> Manifest:
@@ -423,9 +445,30 @@ def _parse(variables: str) -> Manifest:
         return parsed.result
 
 
+@cache
+def _shared(variables: str) -> Manifest:
+    return own_manifest(**json.loads(variables))
+
+
 def parsed(**variables: object) -> Manifest:
-    """Return the manifest of the project as it stands. To be read: all runs share it."""
-    return _manifest(json.dumps(variables))
+    """Return the manifest of the project as it stands. To be read: all tests of a process share it."""
+    return _shared(json.dumps(variables))
+
+
+def own_manifest(**variables: object) -> Manifest:
+    """Return such a manifest to be changed, as a run of dbt does; half as dear as dbt's own copy of one."""
+    return unpickled(_pickled(json.dumps(variables)))
+
+
+def unpickled(content: bytes) -> Manifest:
+    """Return what `shared` has parsed."""
+    manifest = pickle.loads(content)
+    # dbt's own way to pickle shifts what comes after saved_queries; lookups are made when they are asked for
+    manifest.fixtures = {}
+    for name in [each.name for each in fields(manifest) if each.name.endswith("_lookup")]:
+        setattr(manifest, name, None)
+    manifest.build_flat_graph()  # what `graph` is in Jinja
+    return manifest
 
 
 def _close_databases() -> None:

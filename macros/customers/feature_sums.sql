@@ -13,7 +13,7 @@ bot_sessions as (
 ),
 
 human_events as (
-    select events.user_sk, events.event_at, events.event_type, events.product_id, events.price
+    select events.user_sk, events.event_at, events.event_type, events.product_id, events.price, events.quantity
     from {{ ref('events') }} as events
     {% if users %}
     inner join {{ users }} as chosen on events.user_sk = chosen.user_sk

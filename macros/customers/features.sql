@@ -65,7 +65,8 @@ user_features_as_of as (
         ) as price_spread_z,
         case
             when n_product_purchases > 0
-                then (sum_bought_z / n_product_purchases - sum_price_z / n_product_events) * n_product_purchases / (n_product_purchases + 2)
+                then (sum_bought_z / n_product_purchases - sum_price_z / n_product_events)
+                    * n_product_purchases / (n_product_purchases + 2)
             else 0
         end as bought_minus_viewed_z,
         ln((revenue + 2 * greatest(prior_order_value, 0.01)) / (n_ordering_sessions + 2)) as order_value_ln,

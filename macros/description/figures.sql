@@ -46,3 +46,15 @@
         'n_without_price', 'n_with_quantity',
     ]) }}
 {% endmacro %}
+
+
+{% macro trap(name, on_date, figure, source, condition, detail="''") -%}
+    {#- Rows of monitor.data_profile_traps: where `condition` holds of `source`. -#}
+    select
+        '{{ name }}' as trap,
+        {{ on_date }} as on_date,
+        {{ clientele.double(figure) }} as figure,
+        {{ detail }} as detail
+    from {{ source }}
+    where {{ condition }}
+{%- endmacro %}

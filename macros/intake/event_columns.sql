@@ -1,7 +1,7 @@
 {#- The columns of an event, once: what makes two lines the same event, and what core.events keeps. -#}
 
 {% macro raw_event_columns() %}
-    {{ return(['event_at', 'event_type', 'product_id', 'category_id', 'category_code', 'brand', 'price', 'quantity', 'fraction_ns', 'user_id', 'session_sk']) }}
+    {{ return(['event_at', 'event_type', 'product_id', 'category_id', 'category_code', 'brand', 'price', 'quantity', 'fraction_ns', 'repeat_number', 'user_id', 'session_sk']) }}
 {% endmacro %}
 
 
@@ -18,6 +18,7 @@
         'price': 'decimal(14, 4)',
         'quantity': 'decimal(12, 3)',
         'fraction_ns': 'integer',
+        'repeat_number': 'integer',
     }) }}
 {% endmacro %}
 
@@ -48,6 +49,7 @@
         lines.price,
         lines.quantity,
         lines.fraction_ns,
+        lines.repeat_number,
         lines.file_id,
         lines.load_id,
         {{ clientele.line_id('lines') }} as line_id
@@ -79,5 +81,21 @@
     where
         lines.line_kind = 'event'
         and {{ events }}.session_sk = lines.session_sk
-        and {{ clientele.same(events, 'lines', ['category_id', 'category_code', 'brand', 'price', 'quantity', 'fraction_ns']) }}
+        and {{ clientele.same(events, 'lines', ['category_id', 'category_code', 'brand', 'price', 'quantity', 'fraction_ns', 'repeat_number']) }}
+{% endmacro %}
+
+
+{% macro number_repeats(relation) %}
+    {#- For by_file, where repeated purchase lines are kept: purchases of one file that agree in everything are told apart by their
+        number in the file. So the second one is another event there, and in another file it is the same event. -#}
+    {%- if clientele.setting('repeated_purchase_lines') == 'keep' -%}
+        {%- set columns = clientele.raw_event_columns() | reject('equalto', 'repeat_number') | join(', lines.') -%}
+        {%- set line_id = clientele.line_id('lines') | trim -%}
+        {%- do run_query(
+            'update ' ~ relation ~ ' set repeat_number = copies.place from (select line_id, cast(place as integer) as place from (select '
+            ~ line_id ~ ' as line_id, row_number() over (partition by lines.file_id, lines.' ~ columns ~ ' order by ' ~ line_id
+            ~ ') as place from ' ~ relation ~ " as lines where lines.line_kind = 'event' and lines.event_type = 'purchase') as numbered"
+            ~ ' where place > 1) as copies where ' ~ clientele.line_id(relation.identifier) | trim ~ ' = copies.line_id'
+        ) -%}
+    {%- endif -%}
 {% endmacro %}

@@ -1,42 +1,4 @@
-{#- What the ledger knows a file by, and when it is read again without having changed. -#}
-
-{% macro known_files(earlier, lake) %}
-    {#- The ledger so far, under the identities of today. A path that is named through another entry today is the same file, and
-        so are rows of before files had an identity. -#}
-    select
-        {% for column in clientele.ledger_columns() if column != 'file_identity' -%}
-        {{ earlier }}.{{ column }},
-        {% endfor -%}
-        case
-            when others.file_identity is not null then coalesce({{ earlier }}.file_identity, {{ earlier }}.file_path)
-            else coalesce(seen.file_identity, {{ earlier }}.file_identity, {{ earlier }}.file_path)
-        end as file_identity
-    from {{ earlier }}
-    left join {{ lake }} as seen on {{ earlier }}.file_path = seen.file_path
-    -- unless another file holds that identity
-    left join (
-        select distinct file_identity, file_path from {{ earlier }} where status in ('accepted', 'same_content')
-    ) as others on seen.file_identity = others.file_identity and others.file_path != {{ earlier }}.file_path
-{% endmacro %}
-
-
-{% macro files_with_due_lines() %}
-    {#- Numbers of files of which lines were quarantined as future that are not in the future any more. With latest_event_date
-        no clock decides, and nothing is ever due. -#}
-    {%- set columns = {'file_id': 'bigint', 'reason': 'varchar(32)', 'event_time': 'timestamp'} -%}
-    select distinct file_id
-    from (
-        {{ clientele.previous_rows('quarantined_lines', this.database, this.schema, columns) }}
-    ) as lines
-    where
-        lines.reason = 'event_time_in_future'
-        {% if clientele.setting('latest_event_date') == 'none' -%}
-        and lines.event_time <= {{ clientele.utc_now() }} + interval '1 day'
-        {%- else -%}
-        and 1 = 0
-        {%- endif %}
-{% endmacro %}
-
+{#- What is told of files whose days or events are those of others. -#}
 
 {% macro files_of_other_days(lines) %}
     {#- Files of this load that took the place of one of the same identity in another folder, and hold none of its days: rows of

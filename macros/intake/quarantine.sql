@@ -64,6 +64,7 @@
         judged.price,
         judged.quantity,
         judged.fraction_ns,
+        cast(null as integer) as repeat_number,
         case
             when judged.fault is null then judged.user_id
             when judged.line_fault is null then {{ clientele.readable_id('judged.user_id_text', clientele.id_kind('user')) }}

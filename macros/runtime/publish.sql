@@ -19,10 +19,15 @@
                 ~ ' model(s) or test(s) failed or were skipped; the last good publication stays'
             ) }}
         {%- elif marts | sort | list == all_marts | sort | list -%}
-            {{ clientele.publish_marts(marts | sort, {
-                'passed': results | selectattr('status', 'equalto', 'pass') | list | length,
-                'warned': results | selectattr('status', 'equalto', 'warn') | list | length,
-            }) }}
+            {%- set why_empty = clientele.why_nobody_is_left() -%}
+            {%- if why_empty -%}
+                {{ print('not published: ' ~ why_empty ~ ' The last good publication stays.') }}
+            {%- else -%}
+                {{ clientele.publish_marts(marts | sort, {
+                    'passed': results | selectattr('status', 'equalto', 'pass') | list | length,
+                    'warned': results | selectattr('status', 'equalto', 'warn') | list | length,
+                }) }}
+            {%- endif -%}
             {{ clientele.tell_about_segments() }}
         {%- endif -%}
     {%- endif -%}
@@ -32,6 +37,37 @@
 {% macro built(schema, identifier) %}
     {#- A table of this project, where ref() cannot be used: a hook has no place in the graph. -#}
     {{ return(api.Relation.create(database=target.database, schema=schema, identifier=identifier)) }}
+{% endmacro %}
+
+
+{% macro why_nobody_is_left() %}
+    {#- A sentence, when no customer has features although an earlier run had some: an empty publication never takes the place of a
+        full one. None otherwise. -#}
+    {%- set n_customers = run_query('select count(*) from ' ~ clientele.built('marts', 'user_features')).columns[0].values()[0] | int -%}
+    {%- set n_before = run_query(
+        "select count(*) from " ~ clientele.run_log() ~ " where entry = 'model' and name = 'user_features' and n_rows_out > 0"
+    ).columns[0].values()[0] | int -%}
+    {%- if n_customers > 0 or n_before == 0 -%}{{ return(none) }}{%- endif -%}
+    {%- set books = run_query(
+        "select coalesce(sum(n_lines), 0) as n_lines, coalesce(sum(n_loaded), 0) as n_loaded, coalesce(sum(n_quarantined), 0) as n_quarantined, "
+        ~ "coalesce(sum(n_expired), 0) as n_expired from " ~ clientele.built('monitor', 'reconciliation')
+    ).rows[0] -%}
+    {%- set sessions = run_query(
+        "select count(*) as n_sessions, coalesce(sum(case when is_bot then 1 else 0 end), 0) as n_bots from "
+        ~ clientele.built('core', 'user_sessions')
+    ).rows[0] -%}
+    {%- set counts = 'no customer is left: of {:,} lines {:,} are events, {:,} are quarantined, {:,} have expired'.format(
+        books['n_lines'] | int, books['n_loaded'] | int, books['n_quarantined'] | int, books['n_expired'] | int
+    ) -%}
+    {%- if sessions['n_sessions'] | int > 0 and sessions['n_sessions'] == sessions['n_bots'] -%}
+        {{ return(counts ~ ', and all {:,} sessions count as those of bots (the vars bot_session_events, bot_events_per_second and bot_rate_min_events).'.format(
+            sessions['n_sessions'] | int
+        )) }}
+    {%- elif books['n_quarantined'] | int > books['n_expired'] | int -%}
+        {{ return(counts ~ ' (vault.quarantined_lines says why; of old data the var earliest_event_date).') }}
+    {%- else -%}
+        {{ return(counts ~ ' (the vars events_retention_months and as_of).') }}
+    {%- endif -%}
 {% endmacro %}
 
 

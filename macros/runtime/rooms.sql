@@ -7,7 +7,7 @@
         which are published beside it and have to add to it. -#}
     {{ return([
         ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training', 'predictions.training'],
-        ['registry'], ['personas', 'predictions'], ['recommendations'], ['customer_view'], ['activation'],
+        ['registry'], ['personas', 'predictions'], ['recommendations', 'forecast'], ['customer_view'], ['activation'],
         ['description', 'metrics'], ['drift'], ['report']
     ]) }}
 {% endmacro %}

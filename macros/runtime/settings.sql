@@ -10,6 +10,7 @@
         'quarantine_refuse_share': [0, 1],
         'delimiter': ['comma', 'semicolon', 'tab', 'pipe'],
         'decimal': ['point', 'comma'],
+        'repeated_purchase_lines': ['drop', 'keep'],
         'input_time_zone': 'zone',
         'null_words': 'words',
         'sentinel_user_ids': 'words',

@@ -1,5 +1,5 @@
-{#- Grain: one figure about all customers, or about two of their features, as it may be published: rounded by the customers
-    that it is made of. Late data: built whole in each run. -#}
+{#- Grain: one figure about all customers, or about two of their features, as it may be published: rounded by the
+    customers that it is made of. Late data: built whole in each run. -#}
 
 with
 
@@ -8,17 +8,45 @@ features as (
 ),
 
 figures as (
-    select topic, item, '' as other_item, item_position, n_users, figure, largest
+    select
+        topic,
+        item,
+        '' as other_item,
+        item_position,
+        n_users,
+        figure,
+        largest
     from {{ ref('data_profile_figures') }}
     union all
-    select 'correlation', feature, other_feature, 1, n_users, correlation, 0
+    select
+        'correlation' as topic,
+        feature as item,
+        other_feature as other_item,
+        1 as item_position,
+        n_users,
+        correlation as figure,
+        0 as largest
     from {{ ref('data_profile_correlations') }}
     union all
-    select 'loading', feature, '', component, n_users, loading, 0
+    select
+        'loading' as topic,
+        feature as item,
+        '' as other_item,
+        component as item_position,
+        n_users,
+        loading as figure,
+        0 as largest
     from {{ ref('data_profile_components') }}
     where component <= 3
     union all
-    select 'scree', 'component', '', component, max(n_users), max(explained_share), 0
+    select
+        'scree' as topic,
+        'component' as item,
+        '' as other_item,
+        component as item_position,
+        max(n_users) as n_users,
+        max(explained_share) as figure,
+        0 as largest
     from {{ ref('data_profile_components') }}
     group by component
 ),
@@ -34,11 +62,11 @@ final as (
         figures.largest,
         cast(features.label as varchar(256)) as label,  -- noqa: RF04
         cast(features.label_fr as varchar(256)) as label_fr,
-        cast(others.label as varchar(256)) as other_label,
-        cast(others.label_fr as varchar(256)) as other_label_fr
+        cast(other_features.label as varchar(256)) as other_label,
+        cast(other_features.label_fr as varchar(256)) as other_label_fr
     from figures
     left join features on figures.item = features.feature
-    left join features as others on figures.other_item = others.feature
+    left join features as other_features on figures.other_item = other_features.feature
 ),
 
 publishable as (

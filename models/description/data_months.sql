@@ -1,5 +1,5 @@
-{#- Grain: one month (UTC) with events: what came in and who came, as it may be published. Late data: built whole in each
-    run. -#}
+{#- Grain: one month (UTC) with events: what came in and who came, as it may be published. Late data: built whole in
+    each run. -#}
 
 with
 

@@ -10,10 +10,20 @@ parts as (
     }) }}
 ),
 
+newest as (
+    select max(fit_number) as fit_number from parts
+),
+
 final as (
-    select fit_number, component, feature, loading, explained_share, n_users
+    select
+        parts.fit_number,
+        parts.component,
+        parts.feature,
+        parts.loading,
+        parts.explained_share,
+        parts.n_users
     from parts
-    where fit_number = (select max(fit_number) from parts)
+    inner join newest on parts.fit_number = newest.fit_number
 )
 
 select * from final

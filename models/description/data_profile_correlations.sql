@@ -10,10 +10,19 @@ pairs as (
     }) }}
 ),
 
+newest as (
+    select max(fit_number) as fit_number from pairs
+),
+
 final as (
-    select fit_number, feature, other_feature, correlation, n_users
+    select
+        pairs.fit_number,
+        pairs.feature,
+        pairs.other_feature,
+        pairs.correlation,
+        pairs.n_users
     from pairs
-    where fit_number = (select max(fit_number) from pairs)
+    inner join newest on pairs.fit_number = newest.fit_number
 )
 
 select * from final

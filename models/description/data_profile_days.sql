@@ -13,6 +13,10 @@ days as (
     group by event_date
 ),
 
+span as (
+    select min(event_date) as first_date, max(event_date) as last_date from days
+),
+
 every_day as (
     select
         calendar.calendar_date as event_date,
@@ -22,9 +26,8 @@ every_day as (
         coalesce(days.revenue, 0) as revenue
     from {{ ref('calendar') }} as calendar
     left join days on calendar.calendar_date = days.event_date
-    where
-        calendar.calendar_date >= (select min(event_date) from days)
-        and calendar.calendar_date <= (select max(event_date) from days)
+    cross join span
+    where calendar.calendar_date >= span.first_date and calendar.calendar_date <= span.last_date
 ),
 
 -- medians by order and not by percentile_cont: Redshift takes one of these in a select
@@ -56,7 +59,8 @@ final as (
         coalesce(every_day.n_events = 0, false) as is_missing,
         coalesce(every_day.n_events > 0 and every_day.n_events < 0.25 * n_events_middle.middle, false) as is_short,
         coalesce(
-            every_day.n_events >= 0.25 * n_events_middle.middle and every_day.revenue = 0 and revenue_middle.middle > 0, false
+            every_day.n_events >= 0.25 * n_events_middle.middle
+            and every_day.revenue = 0 and revenue_middle.middle > 0, false
         ) as is_unpaid,
         coalesce(every_day.revenue > 3 * nullif(revenue_middle.middle, 0), false) as is_spike
     from every_day

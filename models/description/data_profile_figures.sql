@@ -1,6 +1,6 @@
-{#- Grain: one figure about all customers: hours and weekdays of sessions, values of orders with their tail, how much the
-    largest customers have, how features go together. n_users: the customers that the figure is made of; of a tail, those
-    in it. Late data: built whole from tables that are kept. -#}
+{#- Grain: one figure about all customers: hours and weekdays of sessions, values of orders with their tail, how much
+    the largest customers have. n_users: the customers that the figure is made of; of a tail, those in it.
+    Late data: built whole from tables that are kept. -#}
 {% set started_at = clientele.local_time('user_sessions.started_at') %}
 
 with
@@ -24,7 +24,12 @@ whole as (
 -- 2000-01-03 was a Monday; earliest_event_date may lie before it
 moments as (
     {% for topic, moment in {'hour': 'hour_of_day', 'weekday': 'mod(mod(n_days, 7) + 7, 7) + 1'}.items() %}
-    select '{{ topic }}' as topic, moment, count(*) as n_users, sum(n_sessions) as n_sessions, max(n_sessions) as largest
+    select
+        '{{ topic }}' as topic,
+        moment,
+        count(*) as n_users,
+        sum(n_sessions) as n_sessions,
+        max(n_sessions) as largest
     from (
         select user_sk, {{ moment }} as moment, count(*) as n_sessions from sessions group by user_sk, {{ moment }}
     ) as of_customers
@@ -50,8 +55,7 @@ order_percentiles as (
         -- the smallest value that at least so many per cent do not exceed
         min(case when 100.0 * place >= {{ percent }} * n_orders then revenue end) as order_value,
         count(distinct case
-            when {{ '100.0 * place >= ' ~ percent ~ ' * n_orders' if percent >= 50 else '100.0 * place <= ' ~ percent ~ ' * n_orders' }}
-                then user_sk
+            when 100.0 * place {{ '>=' if percent >= 50 else '<=' }} {{ percent }} * n_orders then user_sk
         end) as n_users
     from orders
     {{ 'union all' if not loop.last }}
@@ -100,11 +104,15 @@ figures as (
     union all
     {{ clientele.figure_of('order_value', 'mean', 0, 'n_users', 'order_value', 'largest', 'order_mean') }}
     {% for name in ['event', 'revenue'] %}
+    {% set source = name ~ '_shares' %}
     union all
-    {{ clientele.figure_of('concentration', name ~ '_gini', 1, 'n_users', 'gini', 'largest', name ~ '_shares') }}
+    {{ clientele.figure_of('concentration', name ~ '_gini', 1, 'n_users', 'gini', 'largest', source) }}
     {% for share in [100, 10] %}
+    {% set top = 'top_' ~ share %}
     union all
-    {{ clientele.figure_of('concentration', name ~ '_top_' ~ share, 1 + loop.index, 'n_users / ' ~ share, 'top_' ~ share, 'largest', name ~ '_shares') }}
+    {{ clientele.figure_of(
+        'concentration', name ~ '_' ~ top, 1 + loop.index, 'n_users / ' ~ share, top, 'largest', source
+    ) }}
     {% endfor %}
     {% endfor %}
 ),

@@ -1,5 +1,5 @@
-{#- Grain: one month (UTC) with events: what came in, who came, and what the catalogue looked like. Customers are those who
-    may be profiled and have a session that is not a bot's. Late data: built whole from tables that are kept. -#}
+{#- Grain: one month (UTC) with events: what came in, who came, and what the catalogue looked like. Customers are those
+    who may be profiled and have a session that is not a bot's. Late data: built whole from tables that are kept. -#}
 
 with
 
@@ -21,7 +21,8 @@ shown as (
         sum(case when event_type = '{{ event_type }}' then n_events else 0 end) as n_{{ event_type }},
         {% endfor %}
         {% for lack in ['category_code', 'brand', 'session', 'price'] %}
-        {{ clientele.double('sum(n_without_' ~ lack ~ ')') }} / sum(n_events) as without_{{ lack }}_share{{ ',' if not loop.last }}
+        {{ clientele.double('sum(n_without_' ~ lack ~ ')') }} / sum(n_events)
+            as without_{{ lack }}_share{% if not loop.last %},{% endif %}
         {% endfor %}
     from {{ ref('described_days') }}
     group by cast({{ dbt.date_trunc('month', 'event_date') }} as date)
@@ -59,7 +60,7 @@ bots as (
 highest as (
     select
         products.*,
-        max(highest_price) over (partition by month_date) as shop_price
+        max(products.highest_price) over (partition by products.month_date) as shop_price
     from {{ ref('described_products') }} as products
 ),
 
@@ -81,12 +82,18 @@ changes as (
     select
         days.month_date,
         {% for attribute in ['category_code', 'brand'] %}
-        sum(case when listed.attribute = '{{ attribute }}' and listed.is_new and listed.first_month_date = days.month_date then 1 else 0 end)
-            as n_{{ attribute }}s_new,
-        sum(case when
-            listed.attribute = '{{ attribute }}' and listed.has_vanished
-            and {{ dbt.dateadd('month', 1, 'listed.last_month_date') }} = days.month_date then 1 else 0 end) as n_{{ attribute }}s_vanished
-        {{- ',' if not loop.last }}
+        sum(case
+            when listed.attribute = '{{ attribute }}' and listed.is_new and listed.first_month_date = days.month_date
+                then 1
+            else 0
+        end) as n_{{ attribute }}s_new,
+        sum(case
+            when
+                listed.attribute = '{{ attribute }}' and listed.has_vanished
+                and {{ dbt.dateadd('month', 1, 'listed.last_month_date') }} = days.month_date
+                then 1
+            else 0
+        end) as n_{{ attribute }}s_vanished{% if not loop.last %},{% endif %}
         {% endfor %}
     from days
     cross join {{ ref('data_profile_values') }} as listed
@@ -116,7 +123,7 @@ final as (
         cast(catalogue.n_products_at_highest_price as bigint) as n_products_at_highest_price,
         cast(coalesce(moves.n_products_moved, 0) as bigint) as n_products_moved,
         {% for column in ['n_category_codes_new', 'n_category_codes_vanished', 'n_brands_new', 'n_brands_vanished'] %}
-        cast(coalesce(changes.{{ column }}, 0) as bigint) as {{ column }}{{ ',' if not loop.last }}
+        cast(coalesce(changes.{{ column }}, 0) as bigint) as {{ column }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from days
     inner join shown on days.month_date = shown.month_date

@@ -21,31 +21,30 @@ quantities as (
 ),
 
 found as (
-    select 'missing_day' as trap, event_date as on_date, cast(null as double precision) as figure, '' as detail
-    from days where is_missing
+    {{ clientele.trap('missing_day', 'event_date', 'null', 'days', 'is_missing') }}
     union all
-    select 'short_day', event_date, n_events / usual_events, '' from days where is_short
+    {{ clientele.trap('short_day', 'event_date', 'n_events / usual_events', 'days', 'is_short') }}
     union all
-    select 'unpaid_day', event_date, null, '' from days where is_unpaid
+    {{ clientele.trap('unpaid_day', 'event_date', 'null', 'days', 'is_unpaid') }}
     union all
-    select 'spike_day', event_date, {{ clientele.double('revenue') }} / usual_revenue, '' from days where is_spike
+    {{ clientele.trap('spike_day', 'event_date', 'revenue / usual_revenue', 'days', 'is_spike') }}
     union all
-    select 'family_moved', month_date, product_share, from_family || ' > ' || to_family
-    from {{ ref('data_profile_moves') }}
-    where product_share >= 0.25 and n_products >= 5
+    {{ clientele.trap(
+        'family_moved', 'month_date', 'product_share', ref('data_profile_moves'),
+        'product_share >= 0.25 and n_products >= 5', "from_family || ' > ' || to_family"
+    ) }}
     union all
-    select 'price_cap', month_date, {{ clientele.double('highest_price') }}, ''
-    from months where n_products_at_highest_price >= 3
+    {{ clientele.trap('price_cap', 'month_date', 'highest_price', 'months', 'n_products_at_highest_price >= 3') }}
     union all
-    select 'bot_session', month_date, {{ clientele.double('longest_bot_session') }}, ''
-    from months where n_bot_sessions > 0
+    {{ clientele.trap('bot_session', 'month_date', 'longest_bot_session', 'months', 'n_bot_sessions > 0') }}
     union all
-    select 'codes_missing', month_date, without_category_code_share, ''
-    from months where without_category_code_share >= 0.1
+    {{ clientele.trap(
+        'codes_missing', 'month_date', 'without_category_code_share', 'months', 'without_category_code_share >= 0.1'
+    ) }}
     union all
-    select 'no_removes', month_date, null, '' from whole where n_removes = 0 and n_carts > 0
+    {{ clientele.trap('no_removes', 'month_date', 'null', 'whole', 'n_removes = 0 and n_carts > 0') }}
     union all
-    select 'no_quantity', month_date, null, '' from quantities where n_with_quantity = 0
+    {{ clientele.trap('no_quantity', 'month_date', 'null', 'quantities', 'n_with_quantity = 0') }}
 ),
 
 final as (

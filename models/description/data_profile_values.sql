@@ -1,5 +1,5 @@
-{#- Grain: one category code, family or brand of the files: its first and its last month. New after the shop's first month,
-    vanished before its last. Late data: built whole from a table that is kept by month. -#}
+{#- Grain: one category code, family or brand of the files: its first and its last month. New after the shop's first
+    month, vanished before its last. Late data: built whole from a table that is kept by month. -#}
 
 with
 
@@ -13,7 +13,12 @@ whole as (
 
 named as (
     {% for attribute in ['category_code', 'family', 'brand'] %}
-    select '{{ attribute }}' as attribute, {{ attribute }} as value_text, month_date, product_id, n_events
+    select
+        '{{ attribute }}' as attribute,  -- noqa: RF04
+        {{ attribute }} as value_text,
+        month_date,
+        product_id,
+        n_events
     from products
     where {{ attribute }} is not null
     {{ 'union all' if not loop.last }}
@@ -35,7 +40,7 @@ spans as (
 
 final as (
     select
-        cast(spans.attribute as varchar(16)) as attribute,
+        cast(spans.attribute as varchar(16)) as attribute,  -- noqa: RF04
         cast(spans.value_text as varchar(256)) as value_text,
         spans.first_month_date,
         spans.last_month_date,

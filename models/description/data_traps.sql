@@ -1,5 +1,5 @@
-{#- Grain: one oddity of the files that misleads who does not know of it, as it may be published: its figure with two digits,
-    and none where it is one session's. Late data: built whole in each run. -#}
+{#- Grain: one oddity of the files that misleads who does not know of it, as it may be published: its figure with two
+    digits, and none where it is one session's. Late data: built whole in each run. -#}
 
 with
 

@@ -13,7 +13,16 @@ touched as (
 
 {% endif %}
 events as (
-    select cast(event_at as date) as event_date, file_id, event_type, category_id, category_code, brand, session_sk, price, quantity
+    select
+        cast(event_at as date) as event_date,
+        file_id,
+        event_type,
+        category_id,
+        category_code,
+        brand,
+        session_sk,
+        price,
+        quantity
     from {{ ref('events') }}
     {% if is_incremental() %}
     where

@@ -1,6 +1,6 @@
-{#- Grain: one month (UTC) and product with events in it: the category and the brand that most of its events of the month
-    have, and its highest price. Not the product's canonical family (core.product_taxonomy), which never moves: this says
-    what the files say. Late data: a month with a touched day is counted again from its events. -#}
+{#- Grain: one month (UTC) and product with events in it: the category and the brand that most of its events of the
+    month have, and its highest price. Not the product's canonical family (core.product_taxonomy), which never moves:
+    this says what the files say. Late data: a month with a touched day is counted again from its events. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
 {{ config(materialized='incremental', incremental_strategy='touched_months', post_hook='{{ clientele.mark_load() }}') }}
@@ -48,8 +48,9 @@ placed as (
     select
         shown.*,
         row_number() over (
-            partition by month_date, product_id
-            order by n_events desc nulls last, coalesce(category_code, '') asc, coalesce(brand, '') asc
+            partition by shown.month_date, shown.product_id
+            order by
+                shown.n_events desc nulls last, coalesce(shown.category_code, '') asc, coalesce(shown.brand, '') asc
         ) as place
     from shown
 ),
@@ -59,7 +60,7 @@ final as (
         month_date,
         product_id,
         max(case when place = 1 then category_code end) as category_code,
-        max(case when place = 1 then nullif(split_part(category_code, '.', 1), '') end) as family,
+        max(case when place = 1 then nullif(split_part(category_code, '.', 1), '') end) as family,  -- noqa: RF04
         max(case when place = 1 then brand end) as brand,
         cast(sum(n_events) as bigint) as n_events,
         cast(sum(n_purchases) as bigint) as n_purchases,

@@ -1,8 +1,8 @@
-{#- Grain: one content of one file, for ever: the ledger. A content already held (same sha256) is skipped under any name.
-    A file is known by its identity, which is its path within what CLIENTELE_EVENTS names: where the folder stands does not
-    matter, and new content replaces its rows. Rebuilt each run from its own earlier rows and a look at the lake, so it never
-    shrinks; file and load numbers are never used twice, not even by a full refresh. Late data is another file. A file with
-    lines that were in the future and are due is read again. -#}
+{#- Grain: one content of one file, for ever: the ledger. A content already held (same sha256) is skipped under any
+    name. A file is known by its identity, which is its path within what CLIENTELE_EVENTS names: where the folder
+    stands does not matter, and new content replaces its rows. Rebuilt each run from its own earlier rows and a look
+    at the lake, so it never shrinks; file and load numbers are never used twice, not even by a full refresh. Late
+    data is another file. A file with lines that were in the future and are due is read again. -#}
 -- depends_on: {{ ref('column_map') }}
 {{ config(post_hook="{{ clientele.stop_on_refused_files(this) }}") }}
 {% set facts = clientele.file_facts().keys() | list %}
@@ -37,26 +37,8 @@ due as (
     {{ clientele.files_with_due_lines() }}
 ),
 
--- Files that still hold what they held: the same bytes, or not in the lake any more, or unreadable today.
 held as (
-    select
-        earlier.file_id,
-        earlier.load_id,
-        earlier.delivered_at,
-        coalesce(earlier.judged_at, earlier.delivered_at) as judged_at,
-        earlier.status,
-        readable.file_path is not null as is_present,
-        readable.file_path is not null and due.file_id is not null as is_due,
-        {% for fact in facts -%}
-        case when readable.file_path is null then earlier.{{ fact }} else readable.{{ fact }} end as {{ fact }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from earlier
-    left join readable on earlier.file_identity = readable.file_identity
-    left join due on earlier.file_id = due.file_id
-    where
-        earlier.status in ('accepted', 'same_content')
-        and (readable.file_path is null or readable.sha256 = earlier.sha256)
-        {{ 'and 1 = 0' if flags.FULL_REFRESH }}
+    {{ clientele.held_files('earlier', 'readable', 'due') }}
 ),
 
 arrived as (
@@ -66,26 +48,8 @@ arrived as (
     where held.file_identity is null
 ),
 
--- One file answers for each content: the one whose rows are loaded, else the first by name.
-contents as (
-    select
-        file_identity,
-        file_path,
-        sha256,
-        row_number() over (partition by sha256 order by preference, file_identity) as place
-    from (
-        select
-            file_identity, file_path, sha256, case when status = 'accepted' then 1 else 2 end as preference
-        from held
-        -- a copy that cannot be read today cannot take over
-        where status = 'accepted' or is_present
-        union all
-        select file_identity, file_path, sha256, 3 as preference from arrived
-    ) as files
-),
-
 loaded_files as (
-    select sha256, file_identity as loaded_identity, file_path as loaded_path from contents where place = 1
+    {{ clientele.files_that_answer('held', 'arrived') }}
 ),
 
 kept as (
@@ -103,7 +67,8 @@ kept as (
             loaded_files.loaded_identity,
             loaded_files.loaded_path,
             numbers.this_load_id,
-            loaded_files.loaded_identity = held.file_identity and (held.status = 'same_content' or held.is_due) as is_read_now
+            loaded_files.loaded_identity = held.file_identity
+            and (held.status = 'same_content' or held.is_due) as is_read_now
         from held
         inner join loaded_files on held.sha256 = loaded_files.sha256
         cross join numbers

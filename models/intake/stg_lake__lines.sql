@@ -6,6 +6,8 @@
 -- depends_on: {{ ref('event_type_map') }}
 -- depends_on: {{ ref('column_map') }}
 {{ config(materialized='by_file', post_hook=['{{ clientele.tell_about_lines() }}', '{{ clientele.mark_load() }}']) }}
+{#- read here, so that it is among the settings that the files were read with -#}
+{% set repeats = clientele.setting('repeated_purchase_lines') %}
 
 with
 

@@ -21,7 +21,8 @@ final as (
         months.user_sk,
         months.month_date,
         months.first_month_date,
-        cast({{ dbt.datediff('months.first_month_date', 'months.month_date', 'month') }} as integer) as months_since_first,
+        cast({{ dbt.datediff('months.first_month_date', 'months.month_date', 'month') }} as integer)
+            as months_since_first,
         cast(case
             when months.month_before is null then 'new'
             when {{ dbt.datediff('months.month_before', 'months.month_date', 'month') }} = 1 then 'returning'

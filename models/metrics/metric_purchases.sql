@@ -1,5 +1,5 @@
-{#- Grain: purchases of one customer, day, family and kind of brand (own or not), bots' sessions left out: what metrics by
-    family are made of. Own brands are those of seeds/own_brands.csv. -#}
+{#- Grain: purchases of one customer, day, family and kind of brand (own or not), bots' sessions left out: what metrics
+    by family are made of. Own brands are those of seeds/own_brands.csv. -#}
 {{ config(materialized='view') }}
 
 with
@@ -16,7 +16,7 @@ purchases as (
     select
         events.user_sk,
         cast(events.event_at as date) as purchase_date,
-        coalesce(products.category_family, 'unclassified') as family,
+        coalesce(products.category_family, 'unclassified') as family,  -- noqa: RF04
         case when own_brands.brand is null then 0 else 1 end as is_own_brand,
         {{ clientele.line_value() }} as revenue
     from {{ ref('events') }} as events
@@ -32,7 +32,7 @@ final as (
     select
         purchases.user_sk,
         purchases.purchase_date,
-        cast(purchases.family as varchar(256)) as family,
+        cast(purchases.family as varchar(256)) as family,  -- noqa: RF04
         cast(purchases.is_own_brand as integer) as is_own_brand,
         cast(coalesce(max(segments.segment_name), 'No persona yet') as varchar(256)) as persona,
         cast(coalesce(cast(max(segments.value_tier) as varchar(16)), 'none') as varchar(16)) as value_tier,

@@ -1,5 +1,5 @@
-{#- Grain: one session that counts: no bot's, of a customer who may be profiled, with what the customer is today. What all
-    metrics of visits and orders are made of, so that each says the same of the same sessions. -#}
+{#- Grain: one session that counts: no bot's, of a customer who may be profiled, with what the customer is today. What
+    all metrics of visits and orders are made of, so that each says the same of the same sessions. -#}
 {{ config(materialized='view') }}
 
 with
@@ -16,9 +16,7 @@ orders as (
         session_sk,
         session_part,
         row_number() over (partition by user_sk order by started_at, session_sk, session_part) as order_number,
-        {{ dbt.datediff(
-            'lag(started_at) over (partition by user_sk order by started_at, session_sk, session_part)', 'started_at', 'day'
-        ) }} as days_since_order
+        lag(started_at) over (partition by user_sk order by started_at, session_sk, session_part) as order_before_at
     from sessions
     where n_purchases > 0
 ),
@@ -35,7 +33,7 @@ final as (
         cast(case when sessions.n_carts > 0 then 1 else 0 end as integer) as has_cart,
         cast(case when sessions.n_purchases > 0 then 1 else 0 end as integer) as has_order,
         cast(orders.order_number as bigint) as order_number,
-        cast(orders.days_since_order as bigint) as days_since_order,
+        cast({{ dbt.datediff('orders.order_before_at', 'sessions.started_at', 'day') }} as bigint) as days_since_order,
         cast(sessions.n_purchases as bigint) as n_items,
         cast(sessions.revenue as decimal(18, 4)) as revenue
     from sessions

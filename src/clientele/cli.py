@@ -346,9 +346,9 @@ def list_backups(folder: Path, verify: bool) -> None:
 )
 @click.option("--ignore-register", is_flag=True, help="You carry out the later requests yourself.")
 def restore(folder: Path, home: Path, register: Path | None, ignore_register: bool) -> None:
-    """Put vault, warehouse and publications back, all in one step.
+    """Put all parts of a backup back.
 
-    Who was erased since stays erased, and objections since hold: the register of the vault that is replaced
+    Vault, warehouse and publications, in one step. Who was erased since stays erased, and objections since hold: the register of the vault that is replaced
     tells. Files that came since are read again by the next build.
     """
     from clientele.runtime import backups
@@ -529,13 +529,35 @@ def describe(home: Path) -> None:
     from clientele.runtime import locking, publishing
 
     with locking.held(home):
-        for title, text in description.tables(home):
-            click.echo(f"{title}\n{text}")
+        description.show(home)
     folder = publishing.current(home)
-    pages = {f"report/{file}": render(folder, language, "data") for language, file in PAGES["data"][1].items()}
+    pages = {
+        f"report/{file}": render(folder, language, "data") for language, file in PAGES["data"][1].items()
+    }
     link = publishing.put_pages(home, pages)
     for page in pages:
         click.echo(f"written to {link / page}")
+
+
+@main.command()
+@_HOME
+def dossier(home: Path) -> None:
+    """Write ten pages for a general management: HTML, and PDF where a Chromium is installed."""
+    from clientele.report import PAGES, printing, render
+    from clientele.runtime import publishing
+
+    folder = publishing.current(home)
+    pages: dict[str, str | bytes] = {}
+    for language, file in PAGES["dossier"][1].items():
+        page = render(folder, language, "dossier")
+        pages[f"report/{file}"] = page
+        if (printed := printing.to_pdf(page)) is not None:
+            pages[f"report/{Path(file).with_suffix('.pdf')}"] = printed
+    link = publishing.put_pages(home, pages)
+    for name in pages:
+        click.echo(f"written to {link / name}")
+    if not any(name.endswith(".pdf") for name in pages):
+        click.echo("No PDF: that needs a Chromium. Print the page from a browser; it has styles for A4.")
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""The description of the data, worked out again from the files by pandas; and the traps that a shop can hold."""
+"""The description of the data, worked out again from the files by pandas; and the traps in them."""
 
 from __future__ import annotations
 
@@ -205,5 +205,11 @@ def test_features_go_together_as_numpy_says(built_shop):
 
 def test_published_figures_speak_of_enough_customers(built_shop):
     found = built_shop.rows("select topic, min(n_users), count(*) from marts.data_figures group by topic")
-    assert {topic for topic, *_ in found} >= {"hour", "weekday", "order_value", "concentration", "correlation"}
+    assert {topic for topic, *_ in found} >= {
+        "hour",
+        "weekday",
+        "order_value",
+        "concentration",
+        "correlation",
+    }
     assert all(smallest >= 20 for _, smallest, _ in found)

@@ -1,4 +1,4 @@
-"""monitor.feed_health: what a shop sends is what it usually sends, or the build says what is wrong with it."""
+"""monitor.feed_health: what a shop sends is what it usually sends, or the build says what is wrong."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ TESTED = (
 )
 STORE = Path(os.environ.get("CLIENTELE_REAL_DATA", "")) / "store"
 SEEDS = [1, 2, 3]
+DELIVERIES = """
+    create or replace table deliveries as
+    select file_name, max(event_at) + interval 1 day as delivered_at from events group by all
+"""
 
 
 @dataclass
@@ -53,11 +57,7 @@ class Feed:
             "try_cast(price as double) as price, user_id, product_id, user_session "
             f"from read_csv('{pattern}', all_varchar = true, filename = true)"
         )
-        self.connection.execute(
-            "create or replace table deliveries as select file_name, max(event_at) + interval 1 day as delivered_at "
-            "from events group by all"
-        )
-        return self
+        return self.change(DELIVERIES)
 
     def change(self, statement: str) -> Feed:
         self.connection.execute(statement)
@@ -76,19 +76,21 @@ class Feed:
             }.items()
         )
         for statement in (
-            "create or replace table numbers as select file_name, delivered_at, "
+            "numbers as select file_name, delivered_at, "
             "row_number() over (order by delivered_at, file_name) as file_id from deliveries",
-            "create or replace table vault.vault.event_files as select file_id, delivered_at from numbers",
-            f"create or replace table good as select *, event_at::date as event_date from events where event_type in ({kinds})",
-            f"create or replace table vault.vault.file_days as select file_id, event_date, count(*) as n_event_lines, {counts}, "
+            "vault.vault.event_files as select file_id, delivered_at from numbers",
+            f"good as select *, event_at::date as event_date from events where event_type in ({kinds})",
+            f"vault.vault.file_days as select file_id, event_date, count(*) as n_event_lines, {counts}, "
             "median(price) as median_price from good join numbers using (file_name) group by all",
-            "create or replace table warehouse.core.daily_events as select event_date, count(*) as n_events, "
-            f"{counts}, count(distinct hour(event_at)) as n_hours from (select distinct * exclude (file_name) from good) group by all",
-            "create or replace table warehouse.monitor.reconciliation as select file_id, 1 as load_id, file_name, "
-            f"count(*) filter (event_type not in ({kinds})) as n_quarantined, 0 as n_headers, 0 as n_blank, count(*) as n_lines "
+            f"warehouse.core.daily_events as select event_date, count(*) as n_events, {counts}, "
+            "count(distinct hour(event_at)) as n_hours "
+            "from (select distinct * exclude (file_name) from good) group by all",
+            "warehouse.monitor.reconciliation as select file_id, 1 as load_id, file_name, "
+            f"count(*) filter (event_type not in ({kinds})) as n_quarantined, "
+            "0 as n_headers, 0 as n_blank, count(*) as n_lines "
             "from events join numbers using (file_name) group by all",
         ):
-            self.connection.execute(statement)
+            self.connection.execute(f"create or replace table {statement}")
         for name in ("feed_days", "feed_kinds", "feed_health"):
             sql = self.compiled[name].replace(NOW, clock)
             self.connection.execute(f"create or replace table warehouse.monitor.{name} as {sql}")
@@ -137,10 +139,7 @@ def test_a_clean_shop_raises_no_alarm(house, built, feed, shops):
     for seed in SEEDS:
         assert feed.read(f"{shops[seed]}/*.csv").alarms() == {}, seed
     # the same events in a file a day
-    feed.change("update events set file_name = event_at::date").change(
-        "create or replace table deliveries as select file_name, max(event_at) + interval 1 day as delivered_at "
-        "from events group by all"
-    )
+    feed.change("update events set file_name = event_at::date").change(DELIVERIES)
     assert feed.alarms() == {}
 
 
@@ -185,10 +184,7 @@ def test_what_is_not_as_usual_raises_its_alarm(feed, shops, flag, statement, las
         # as many days with the fault as there are since it was seen
         feed.change("delete from events where event_at >= '2020-01-12'")
         feed.change("update events set file_name = event_at::date")
-        feed.change(
-            "create or replace table deliveries as select file_name, max(event_at) + interval 1 day as delivered_at "
-            "from events group by all"
-        )
+        feed.change(DELIVERIES)
     feed.change(statement)
     alarms = feed.alarms("2020-02-01 12:00:00" if not is_daily else "2020-01-13 00:00:00")
     found = alarms.pop(flag)
@@ -218,7 +214,7 @@ def january(shops: dict[int, Path], fault: str) -> bytes:
         return text.replace(",purchase,", ",bestellt,").encode()
     header, *lines = [line.split(",") for line in text.splitlines()]
     return "\n".join(
-        ",".join(line[:6] + [f"{float(line[6]) * 100:.2f}"] + line[7:] if number else line)
+        ",".join([*line[:6], f"{float(line[6]) * 100:.2f}", *line[7:]] if number else line)
         for number, line in enumerate([header, *lines])
     ).encode()
 

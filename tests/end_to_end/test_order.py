@@ -6,17 +6,15 @@ many, over several shops; here the same few are drawn each time.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import pytest
 from deliveries import histories
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import UP_TO_FEATURES, Event, House, assert_same, csv_text, little_shop, packed
+from support import IS_LONG, UP_TO_FEATURES, Event, House, assert_same, csv_text, little_shop, packed
 from test_build_state import wrong_version
 
-IS_LONG = os.environ.get("CLIENTELE_TEST_FAULTS") == "long"
 VARIABLES = {"reference_days": 10}
 PAPERS = False  # no test here reads what dbt writes about its runs
 SHOPS = [little_shop(*shape) for shape in ((7, 60, 50), (2, 25, 33), (3, 90, 80))]

@@ -1,12 +1,11 @@
 """Whatever is run, in whatever order, with whatever settings: one build later all is as in a fresh warehouse.
 
-A step that dbt refuses has changed nothing. CLIENTELE_TEST_WALKS=300 takes many walks; without it a few, the
-same each time. Deliveries alone are in test_order.py, kills at every statement in test_faults.py.
+A step that dbt refuses has changed nothing. `make test-faults` takes many walks; here it is a few, the same
+each time. Deliveries alone are in test_order.py, kills at every statement in test_faults.py.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +14,10 @@ import pytest
 from breaking import Breaker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import WITHOUT_TESTS, House, Table, assert_same, little_shop
+from support import IS_LONG, WITHOUT_TESTS, House, Table, assert_same, little_shop
 from test_build_state import wrong_version
 
-N_WALKS = int(os.environ.get("CLIENTELE_TEST_WALKS", "4"))
+N_WALKS = 300 if IS_LONG else 2
 VARIABLES = {"reference_days": 10}
 PAPERS = False  # no test here reads what dbt writes about its runs
 ALL = ("--select", "+reconciliation", "+user_features", "+customer_visits", *WITHOUT_TESTS)
@@ -104,7 +103,7 @@ def fresh(new_house):
 @settings(
     max_examples=N_WALKS,
     deadline=None,
-    derandomize="CLIENTELE_TEST_WALKS" not in os.environ,
+    derandomize=not IS_LONG,
     database=None,
     print_blob=True,
     suppress_health_check=list(HealthCheck),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from pair import Pair
 from redshift_lint import refusals
 from standin import Proxy
-from support import HEADER, UP_TO_EVENTS, House
+from support import HEADER, House
 from warehouse import Warehouse
 
-READ_ALL = {"quarantine_refuse_share": 1}
+READ_ALL = {"quarantine_refuse_share": 1, "repeated_purchase_lines": "keep"}
+UP_TO_HEALTH = ("--select", "+feed_health", "--exclude-resource-type", "test", "unit_test")
 LINE = "{time},{type},{product},{category},{code},{brand},{price},{user},{session}"
 PLAIN = {
     "time": "2019-10-01 12:00:00 UTC",
@@ -65,6 +68,28 @@ CHANGES = [
 ]
 
 
+def days() -> list[str]:
+    """Return the lines of 45 days; for the last 15 no purchase comes, and prices are a hundred times higher.
+
+    A purchase is written twice each day, and a line is in the future for the first build.
+    """
+    lines = []
+    for day in range(45):
+        start = datetime(2019, 11, 1) + timedelta(days=day)
+        for n in range(32):
+            change = {
+                "time": f"{start + timedelta(minutes=41 * min(n, 30)):%Y-%m-%d %H:%M:%S} UTC",
+                "type": "purchase" if n % 6 == 0 and day < 30 else "view",
+                "product": str(3000 + min(n, 30)),
+                "price": f"{(10 + n % 7) * (100 if day >= 30 else 1)}.00",
+                "user": str(700 + n % 3),
+            }
+            lines.append(LINE.format(**PLAIN | change))
+        if day < 30:
+            lines += lines[-2:-1] if day % 2 else [lines[-32]]
+    return [*lines, LINE.format(**PLAIN | {"time": "2020-01-20 12:00:00 UTC", "product": "3999"})]
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory, postgres, proxy):
     folder = tmp_path_factory.mktemp("intake-parity")
@@ -80,7 +105,10 @@ def pair(tmp_path_factory, postgres, proxy):
         pair.deliver("kinds.csv", "\n".join([HEADER, *changed, "", HEADER, changed[0]]).encode())
         short = "user_id,event_time,price,event_type,product_id,device,quantity\n"
         pair.deliver("columns.csv", f"{short}41,2019-10-01 12:00:00 UTC,5,purchase,9,tv,3\n".encode())
-        pair.build(*UP_TO_EVENTS, on_redshift=(), variables=READ_ALL)
+        pair.deliver("days.csv", "\n".join([HEADER, *days()]).encode())
+        # the second time a line is due that was in the future
+        for clock in ("2020-01-01 00:00:00", "2020-02-01 00:00:00"):
+            pair.build(*UP_TO_HEALTH, on_redshift=(), variables=READ_ALL | {"clock": clock})
         pair.strict = strict
         yield pair
     finally:
@@ -96,11 +124,16 @@ def test_events_are_the_same(pair):
     ours, theirs = both(
         pair,
         "select user_sk, event_at, event_type, product_id, category_id, category_code, brand, "
-        "cast(price as varchar(20)), cast(quantity as varchar(20)), fraction_ns, session_sk = 0 "
+        "cast(price as varchar(20)), cast(quantity as varchar(20)), fraction_ns, repeat_number, "
+        "session_sk = 0 "
         "from core.events",
     )
     assert ours == theirs
-    assert len(ours) > 20
+    assert len(ours) > 1400
+    repeats, _ = both(pair, "select product_id, repeat_number from core.events where repeat_number > 1")
+    assert repeats == ["(3000, 2)"] * 15
+    due, _ = both(pair, "select event_at from core.events where product_id = 3999")
+    assert len(due) == 1
 
 
 def test_what_is_left_out_is_the_same(pair):
@@ -112,6 +145,27 @@ def test_what_is_left_out_is_the_same(pair):
         "from monitor.reconciliation",
     )
     assert ours == theirs
+
+
+def test_the_feeds_health_is_the_same(pair):
+    numbers = [
+        "median_price",
+        "usual_price",
+        "share_left_out",
+        "usual_share_left_out",
+        "missing_kind_expected",
+    ]
+    ours, theirs = both(
+        pair,
+        "select file_name, event_date, n_event_lines, n_views, n_purchases, age_days, "
+        "shop_events, shop_hours, "
+        + "".join(f"cast(round(1000 * {name}) as bigint), " for name in numbers)
+        + "n_missing_days, missing_kind, missing_kind_since, is_kind_missing, are_prices_off, is_volume_low, "
+        "is_day_cut, follows_missing_days, is_much_left_out, is_stale from monitor.feed_health",
+    )
+    assert ours == theirs
+    flags = "select count(*) from monitor.feed_health where is_kind_missing and are_prices_off"
+    assert both(pair, flags)[0] == ["(10,)"]
 
 
 def test_nothing_was_refused(pair):

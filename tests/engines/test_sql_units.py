@@ -23,7 +23,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import MATERIAL, ROOT, House, parsed
+from support import MATERIAL, ROOT, House, own_manifest
 
 from clientele.intake.lake import FileFacts
 from clientele.privacy import keys
@@ -58,7 +58,7 @@ def statements(tmp_path_factory) -> dict[str, str]:
     house.home.mkdir()
 
     def compiled(*arguments: str) -> dict[str, str]:
-        ran = dbtRunner(manifest=parsed().deepcopy()).invoke(["--quiet", "compile", *arguments])
+        ran = dbtRunner(manifest=own_manifest()).invoke(["--quiet", "compile", *arguments])
         assert ran.success, ran.exception
         return {result.node.name: result.node.compiled_code for result in ran.result}
 

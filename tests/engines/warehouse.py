@@ -20,9 +20,10 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import redshift_connector
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 from standin import Postgres, Proxy, dialect
 from standin.postgres import DATABASE, OWNER, PASSWORD
-from support import MATERIAL, ROOT, Build
+from support import MATERIAL, ROOT, Build, shared, unpickled
 
 from clientele.privacy import redshift_key, redshift_subjects
 
@@ -106,13 +107,20 @@ class Warehouse:
         text = json.dumps(self.variables | (variables or {}))
         lines: list[str] = []
         with mock.patch.dict(os.environ, self.environment() | environment, clear=True):
-            runner = dbtRunner(callbacks=[lambda event: lines.append(event.info.msg)])
+            manifest = unpickled(shared(f"redshift {text}", lambda: self._parse(text)))
+            runner = dbtRunner(manifest=manifest, callbacks=[lambda event: lines.append(event.info.msg)])
             ran = runner.invoke(["--quiet", *call, "--target", "redshift", "--vars", text])
         results = getattr(ran.result, "results", None) or []
         results = [result for result in results if hasattr(result, "node")]
         status = {result.node.name: str(result.status) for result in results}
         compiled = {result.node.name: getattr(result.node, "compiled_code", None) for result in results}
         return Build(ran.success, "\n".join([*lines, str(ran.exception or "")]), status, compiled)
+
+    @staticmethod
+    def _parse(variables: str) -> Manifest:
+        parsed = dbtRunner().invoke(["--quiet", "parse", "--target", "redshift", "--vars", variables])
+        assert parsed.success, parsed.exception
+        return parsed.result
 
     def build(self, *call: str, **settings: object) -> Build:
         """Run `dbt build --target redshift` and insist on success."""

@@ -1,5 +1,6 @@
-{#- Days of the feed, among its newest, with an alarm that holds the publication back (the var feed_holds): as every test
-    that fails, this one keeps the last good publication in place. What is wrong is told at the end of the build. -#}
+{#- Days of the feed, among its newest, with an alarm that holds the publication back (the var feed_holds): as every
+    test that fails, this one keeps the last good publication in place. What is wrong is told at the end of the
+    build. -#}
 {% test feed_is_plausible(model) %}
 select file_id, event_date
 from {{ model }}

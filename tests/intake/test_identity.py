@@ -1,4 +1,4 @@
-"""A file is known by its content, then by its path within what CLIENTELE_EVENTS names; and a line is judged again once it is due."""
+"""What a file is: its content, then its path within what CLIENTELE_EVENTS names. When lines are judged."""
 
 from __future__ import annotations
 
@@ -46,9 +46,12 @@ def test_a_glob_a_folder_and_a_list_give_the_same_identities(tmp_path, monkeypat
     write(tmp_path / "all", de_in_a=[fresh()], fr_in_a=[fresh()])
     (tmp_path / "all" / "day=1").mkdir()
     (tmp_path / "all" / "day=1" / "a.csv").write_bytes(csv_text([fresh()]))
-    assert [facts.file_identity for facts in inventory("all/*/a.csv")] == ["day=1/a.csv", "de/a.csv", "fr/a.csv"]
-    assert [facts.file_identity for facts in inventory("*/*/a.csv")][-1] == "all/fr/a.csv"
-    assert [facts.file_identity for facts in inventory("all")] == ["day=1/a.csv"]
+    for patterns, identities in (
+        ("all/*/a.csv", ["day=1/a.csv", "de/a.csv", "fr/a.csv"]),
+        ("*/*/a.csv", ["all/day=1/a.csv", "all/de/a.csv", "all/fr/a.csv"]),
+        ("all", ["day=1/a.csv"]),
+    ):
+        assert [facts.file_identity for facts in inventory(patterns)] == identities, patterns
 
 
 def test_one_identity_with_two_contents_is_refused_and_both_are_named(tmp_path, capsys):
@@ -80,11 +83,12 @@ def test_a_folder_that_moves_changes_nothing_and_a_corrected_month_replaces_its_
     house.deliver("a.csv", [kept])
     house.deliver("b.csv", [wrong, fresh(event_type="cart")])
     house.build(*UP_TO_EVENTS)
-    before = house.rows("select file_id, load_id, sha256, status from vault.vault.event_files order by 1")
+    ledger = "select file_id, load_id, sha256, status from vault.vault.event_files order by 1"
+    before = house.rows(ledger)
 
     house.lake = house.lake.rename(house.folder / "elsewhere")
     house.build(*UP_TO_EVENTS)
-    assert house.rows("select file_id, load_id, sha256, status from vault.vault.event_files order by 1") == before
+    assert house.rows(ledger) == before
     assert house.value("select min(file_path) from vault.vault.event_files") == f"{house.lake}/a.csv"
 
     house.lake = house.lake.rename(house.folder / "again")
@@ -129,9 +133,7 @@ def test_files_that_overlap_much_are_told(house: House):
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 def test_a_line_from_the_future_comes_in_when_it_is_due(house: House, name):
-    past, future, later = (
-        fresh(event_time=f"2020-01-{day:02} 12:00:00 UTC") for day in (1, 10, 20)
-    )
+    past, future, later = (fresh(event_time=f"2020-01-{day:02} 12:00:00 UTC") for day in (1, 10, 20))
     events = [past, past, future, later]
     house.deliver(name, events)
     house.deliver("other.csv", [past, fresh(event_time="2020-01-01 13:00:00 UTC")])
@@ -159,7 +161,7 @@ def test_a_line_from_the_future_comes_in_when_it_is_due(house: House, name):
 
 
 def test_a_copy_that_came_back_stays_when_its_file_is_read_again(house: House):
-    """The first copy's file goes in one build, and the file that answers for it is judged again in the next."""
+    """The first copy's file goes in one build; the file that answers for it is judged again in the next."""
     shared = fresh(event_time="2020-01-01 12:00:00 UTC")
     future = fresh(event_time="2020-01-10 12:00:00 UTC")
     house.deliver("a.csv", [shared])

@@ -7,7 +7,7 @@ import pytest
 from dbt.cli.main import dbtRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support import House, parsed
+from support import House, own_manifest
 
 from clientele.ids import KINDS, normal_id, normal_text
 
@@ -51,7 +51,7 @@ def sql(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in house.environment().items():
             patch.setenv(name, value)
-        ran = dbtRunner(manifest=parsed().deepcopy()).invoke(
+        ran = dbtRunner(manifest=own_manifest()).invoke(
             ["--quiet", "compile", "--no-introspect", "--inline", text]
         )
     assert ran.success, ran.exception

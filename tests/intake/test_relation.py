@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from support import UP_TO_EVENTS, Event, House, little_shop
 
+PAPERS = False  # no test here reads what dbt writes about its runs
 SHOP = little_shop(n_users=30, n_days=12)
 EVENTS = "select * exclude (load_id, file_id, line_number) from core.events order by all"
 TYPES = {"event_time": "timestamp", "product_id": "bigint", "price": "decimal(14, 4)", "user_id": "bigint"}

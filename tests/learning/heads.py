@@ -13,7 +13,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
-from support import House, parsed
+from support import House, own_manifest
 
 from clientele.learning.linear_rows import LinearModel, term_rows
 
@@ -36,7 +36,7 @@ def compiled(inline: str, folder: Path) -> dbtRunnerResult:
     house = House(folder)
     house.home.mkdir()
     with mock.patch.dict(os.environ, house.environment(), clear=True):
-        ran = dbtRunner(manifest=parsed().deepcopy()).invoke(["--quiet", "compile", "--inline", inline])
+        ran = dbtRunner(manifest=own_manifest()).invoke(["--quiet", "compile", "--inline", inline])
         if DuckDBConnectionManager._ENV is not None:
             DuckDBConnectionManager._ENV.close()
         DuckDBConnectionManager.close_all_connections()

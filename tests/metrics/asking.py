@@ -5,9 +5,10 @@ Its command `mf` asks the package index for updates at each start; nothing of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
-import duckdb
 import pandas as pd
 from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
 from metricflow.protocols.sql_client import SqlEngine
@@ -28,17 +29,20 @@ class _Client:
 class Metrics:
     """The metrics of a semantic manifest, asked of a warehouse."""
 
-    def __init__(self, manifest: str, connection: duckdb.DuckDBPyConnection):
+    def __init__(self, manifest: str, connect: Callable[[], AbstractContextManager[Any]]):
         self.manifest = parse_manifest_from_dbt_generated_manifest(manifest)
         self._engine = MetricFlowEngine(SemanticManifestLookup(self.manifest), _Client())
-        self._connection = connection
+        self._connect = connect
 
     def problems(self) -> list[str]:
         """Return what MetricFlow's own checks find wrong."""
-        found = SemanticManifestValidator[PydanticSemanticManifest]().validate_semantic_manifest(self.manifest)
+        found = SemanticManifestValidator[PydanticSemanticManifest]().validate_semantic_manifest(
+            self.manifest
+        )
         return [issue.as_readable_str() for issue in (*found.errors, *found.future_errors)]
 
     def ask(self, *metrics: str, by: Sequence[str] = ()) -> pd.DataFrame:
         """Return a row per group, with a column per metric."""
         request = MetricFlowQueryRequest.create(metric_names=metrics, group_by_names=by)
-        return self._connection.sql(self._engine.explain(request).sql_statement.sql).df()
+        with self._connect() as connection:
+            return connection.sql(self._engine.explain(request).sql_statement.sql).df()

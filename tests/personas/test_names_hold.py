@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import pandas as pd
 import pytest
 import yaml
 from scipy.stats import mannwhitneyu
+from support import IS_LONG
 
 from clientele.learning.fields import to_fields
 from clientele.personas import Settings, fit_personas
 from clientele.personas.description import description_parts
 
 ROOT = Path(__file__).parents[2]
-IS_LONG = os.environ.get("CLIENTELE_LONG") == "1"
 SEEDS = range(1, 21) if IS_LONG else range(1, 3)
 SETTINGS = Settings(as_of=date(2021, 6, 30), n_repeats=2, n_nulls=1, n_init=2, n_workers=1, max_k=7)
 DICTIONARY = pd.read_csv(ROOT / "seeds" / "segment_names.csv")

@@ -27,9 +27,28 @@ def built(home: Path) -> None:
             "where criterion = 'verdict' "
             "and fit_number = (select max(fit_number) from monitor.prediction_gates) order by head"
         ).df()
+        newest = connection.sql(
+            "select head, origin, model, round(value, 4) as auc, round(ci_lo, 4) as ci_lo, "
+            "round(ci_hi, 4) as ci_hi from monitor.prediction_evaluations "
+            "where metric = 'auc' and origin != 'all' and coalesce(compared_with, '') = '' "
+            "and fit_number = (select max(fit_number) from monitor.prediction_evaluations) order by all"
+        ).df()
         hits = connection.sql("from monitor.recommendation_hits order by all").df()
-    for table in (verdicts, figures, hits):
+    for table in (verdicts, figures, newest, hits):
         print(table.to_string(index=False), "\n")
+
+
+def forecast(home: Path) -> None:
+    """Print how far off forecasts of daily sales were."""
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        table = connection.sql(
+            "select category_family, measure, forecast_source, n_origins, round(wape, 3) as wape, "
+            "round(wape_rule, 3) as wape_rule, round(gain_lo, 3) as gain_lo, "
+            "round(coverage_80, 2) as coverage_80 "
+            "from monitor.forecast_evaluations "
+            "where fit_number = (select max(fit_number) from monitor.forecast_evaluations) order by all"
+        ).df()
+    print(table.to_string(index=False))
 
 
 def ceiling(home: Path) -> None:
@@ -55,5 +74,6 @@ def ceiling(home: Path) -> None:
 
 if __name__ == "__main__":
     built(Path(sys.argv[1]))
+    forecast(Path(sys.argv[1]))
     if "--ceiling" in sys.argv:
         ceiling(Path(sys.argv[1]))

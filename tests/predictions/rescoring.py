@@ -69,6 +69,36 @@ def rescored(heads: pd.DataFrame, weights: pd.DataFrame, frame: pd.DataFrame) ->
     return found
 
 
+def scored_families(
+    history: pd.DataFrame, users: pd.DataFrame, ranks: list[int], model: LinearModel
+) -> pd.DataFrame:
+    """Return the chance of every customer and family, from rows of core.family_features."""
+    late = (history["origin_date"] - history["last_purchase_date"]).dt.days <= 30
+    buyers = history[late & (history["family_rank"] > 0)].groupby("family_rank").size()
+    seen = history.loc[history["family_rank"] > 0, "family_rank"].unique()
+    buyers = buyers.reindex(seen, fill_value=0)
+    popularity = np.log((buyers + 0.5) / (buyers.sum() + 1))
+    events = history.groupby("user_sk")["n_events"].sum()
+    pairs = users.merge(pd.DataFrame({"family_rank": ranks}), how="cross", suffixes=("", "_"))
+    own = history.rename(columns={"n_events": "n", "n_events_30d": "n_30d"})
+    pairs = pairs.merge(own, on=["user_sk", "family_rank"], how="left")
+    for column, name in (
+        ("n", "events"),
+        ("n_30d", "events_30d"),
+        ("n_carts", "carts"),
+        ("n_purchases", "purchases"),
+    ):
+        pairs[f"family_{name}_ln"] = np.log1p(pairs[column].fillna(0))
+    for column, name in (("last_date", "recency"), ("last_purchase_date", "order_recency")):
+        days = (pairs["origin_date"] - pairs[column]).dt.days
+        pairs[f"family_{name}_ln"] = np.log1p(days.fillna(400))
+    pairs["family_share"] = (pairs["n"] / pairs["user_sk"].map(events)).fillna(0)
+    pairs["family_price"] = (pairs["sum_price_z"] / (pairs["n"] + 5)).fillna(0)
+    pairs["family_popularity_ln"] = pairs["family_rank"].map(popularity).fillna(-9.0)
+    pairs["chance"] = apply_link(model.score(pairs)[:, 0], LOGIT)
+    return pairs[["user_sk", "family_rank", "chance"]]
+
+
 def scoring_tables(parts: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the parts of a fit as rows of core.prediction_heads and core.prediction_weights."""
     kinds = ("weight", "cut", "cell", "parameter")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from rescoring import rescored
+from rescoring import linear, rescored, scored_families
 from support import WITHOUT_TESTS, House
 
 ROOM = ("--select", "+customer_predictions", *WITHOUT_TESTS)
@@ -27,11 +27,28 @@ def test_sql_gives_every_customer_the_scores_of_python(built_shop):
         )
 
 
+def test_sql_gives_every_customer_the_families_of_python(built_shop):
+    """The features of a family are worked out from its sums by pandas, and all twelve are scored."""
+    with built_shop.connection() as connection:
+        names = ("family_features", "prediction_features", "prediction_weights", "family_scores")
+        history, users, weights, scores = (connection.sql(f"from core.{name}").df() for name in names)
+        ranks = connection.sql("select family_rank from core.family_prices where family_rank <= 12").df()
+    assert set(scores["propensity_source"]) == {"model"}
+    pairs = scored_families(history, users, ranks["family_rank"].tolist(), linear(weights, ["category"]))
+    assert (scores.groupby("user_sk").size() == min(3, len(ranks))).all()
+    assert len(scores) == len(users) * min(3, len(ranks)) > 2000
+    both = scores.merge(pairs, on=["user_sk", "family_rank"])
+    np.testing.assert_allclose(both["p_buy_30d"], both["chance"], rtol=1e-9, atol=1e-12)
+    best = pairs.groupby("user_sk")["chance"].nlargest(3).groupby("user_sk").sum().sort_index()
+    own = scores.groupby("user_sk")["p_buy_30d"].sum().sort_index()
+    np.testing.assert_allclose(own, best, rtol=1e-9)
+
+
 def test_every_head_has_a_verdict(built_shop):
     verdicts = dict(
         built_shop.rows("select head, outcome from monitor.prediction_gates where criterion = 'verdict'")
     )
-    assert {"order_7d", "order_30d", "order_90d", "spend_30d", "spend_90d"} <= set(verdicts)
+    assert {"order_7d", "order_30d", "order_90d", "spend_30d", "spend_90d", "category"} <= set(verdicts)
     # four months are too few for 90 days
     assert verdicts["order_90d"] == verdicts["spend_90d"] == "refused"
     assert (

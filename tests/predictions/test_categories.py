@@ -1,4 +1,4 @@
-"""Families that a customer may buy from: one pooled model against rates in cells, on shops whose truth is known."""
+"""Families that a customer may buy from: one pooled model against rates in cells, on shops that are known."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_where_families_do_not_matter_their_rates_in_cells_score():
 
 
 def test_pairs_that_are_left_out_weigh_on_in_the_others(shop):
-    """What is expected of all is what came, though one in eight of the pairs without a look is learnt from."""
+    """All that is expected is what came, though of the pairs without a look one in eight is learnt from."""
     frame, rows = shop
     known = FamilyRows(rows, frame)
     bought = pd.DataFrame(known.bought, columns=[cell_name(rank) for rank in FAMILIES])

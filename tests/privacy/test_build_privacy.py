@@ -16,6 +16,7 @@ from support import (
     MATERIAL,
     UP_TO_EVENTS,
     UP_TO_FEATURES,
+    WITHOUT_UNIT_TESTS,
     Event,
     House,
     assert_same,
@@ -102,7 +103,7 @@ def green(new_house) -> tuple[House, str]:
     ]
     house.deliver("a.csv", csv_text(SHOP) + "\n".join(lines).encode())
     house.deliver("b.csv.gz", SHOP[:300])
-    return house, house.build(parse=True).said
+    return house, house.build(*WITHOUT_UNIT_TESTS, parse=True).said
 
 
 def test_no_raw_id_outside_the_vault(green):

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycanon import anonymity
 
+PAPERS = False  # no test here reads what dbt writes about its runs
 SMALLEST = 20  # the var min_cell_users
 STEP = SMALLEST // 2
 INLINE = """

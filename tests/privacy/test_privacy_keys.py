@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from support import ROOT, UP_TO_EVENTS, House, parsed
+from support import KEY, ROOT, UP_TO_EVENTS, House, parsed
 
+PAPERS = False  # no test here reads what dbt writes about its runs
 SOURCE = ROOT / "src"
 # Names under which SQL reaches key material, and the files of the macros that may hold them.
 KEY_NAMES = re.compile(
@@ -42,6 +43,9 @@ SQL_READERS = {
     "bytes": "select content from READ_BLOB ('/proc/self/cmdline')",
     "next key": "select clientele_next_user_key('1') as key",
     "subjects": "select clientele_subjects() as key",
+    "comma-separated": "select * from read_csv('/proc/self/environ', delim = chr(0))",
+    "any file": "select * from '/proc/self/environ.csv'",
+    "files": "select file from glob('/proc/self/*')",
     "vault by its name": "select sealed from vault.vault.key_ring",
 }
 PYTHON_READERS = {
@@ -70,6 +74,26 @@ def test_nothing_outside_the_vault_reads_the_key(house: House, name, text):
     stopped = house.run("--select", "shop_calendar", "calendar", change=write(name, text))
     assert not stopped.succeeded and not stopped.rebuilt("shop_calendar")
     assert f"'{name}'" in stopped.said and "Only models of the vault may" in stopped.said
+
+
+LOOKS = [
+    "select content from read_text('/proc/self/environ')",
+    "select * from read_csv('/proc/self/environ', delim = chr(1), header = false)",
+    "select file from glob('/proc/self/*')",
+    "select clientele_subjects('text') as ids",
+    "select clientele_next_user_key('1') as key",
+    "select clientele_new_ring() as ring",
+]
+
+
+def test_what_only_looks_reads_no_file_and_no_environment(house: House):
+    """`dbt show` prints what it is asked: it gets no key, no file and none of the functions that have one."""
+    secret = {"CLIENTELE_SUBJECT": "7008009", "CLIENTELE_PSEUDONYM_KEY_NEW": "n" * 40}
+    for query in LOOKS:
+        shown = house.run("--inline", query, command=("show",), **secret)
+        assert not shown.succeeded, (query, shown.said[-2000:])
+        assert not [text for text in (KEY, *secret.values()) if text in shown.said]
+    assert house.run("--inline", "select 1 as one", command=("show",)).succeeded
 
 
 def test_not_even_through_a_macro_of_a_macro(house: House):
@@ -177,7 +201,8 @@ def granted(nodes: Iterable[dict]) -> dict[str, list[dict[str, list[str]]]]:
     return found
 
 
-def test_each_room_is_granted_to_its_readers_and_only_when_asked(house: House):
+def test_each_room_is_granted_to_its_readers_and_only_when_asked(tmp_path):
+    house = House(tmp_path)
     assert {
         str(grants) for grants in granted(node.to_dict() for node in parsed().nodes.values()).values()
     } == {"[{}]"}

@@ -15,28 +15,12 @@ import duckdb
 import pytest
 from support import ROOT, House
 
-from clientele.report import LANGUAGES, charts, page, page_writer, words
-from clientele.report.book import EXACT, ReportError
+from clientele.report import LANGUAGES, PAGES, charts, page, page_writer, printing, words
+from clientele.report.book import EXACT, EXACT_COLUMNS, ReportError
 from clientele.runtime import publishing
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 AXE = Path(os.environ.get("CLIENTELE_AXE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
-# English words that are no French ones; families and brands are in any language.
-ENGLISH = {
-    "the",
-    "of",
-    "and",
-    "customers",
-    "with",
-    "who",
-    "their",
-    "than",
-    "which",
-    "buyers",
-    "shoppers",
-    "is",
-    "to",
-}
 
 
 class Page(HTMLParser):
@@ -78,6 +62,16 @@ def pages(folder) -> dict[str, str]:
     return {language: (folder / "report" / file).read_text() for language, file in LANGUAGES.items()}
 
 
+@pytest.fixture(scope="module")
+def every_page(folder, pages) -> dict[tuple[str, str], str]:
+    """All pages in both languages: those of the build, and those that a command writes."""
+    found = {("index", language): text for language, text in pages.items()}
+    names = [name for name in PAGES if name != "index"]
+    return found | {
+        (name, language): page.render(folder, language, name) for name in names for language in LANGUAGES
+    }
+
+
 def test_a_build_publishes_the_pages_with_the_marts(folder, pages):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert {f"report/{file}" for file in LANGUAGES.values()} <= manifest["files"].keys()
@@ -86,11 +80,12 @@ def test_a_build_publishes_the_pages_with_the_marts(folder, pages):
         assert page.render(folder, language) == text, "a page depends on nothing but published files"
 
 
-def test_a_page_is_one_file_that_asks_for_nothing(pages):
-    for text in pages.values():
+def test_a_page_is_one_file_that_asks_for_nothing(every_page):
+    for (name, _), text in every_page.items():
         assert len(text.encode()) < 1_500_000 and "<script" not in text
         links = re.findall(r'\b(?:href|src)="([^"]*)"', text)
-        assert links and all(link.startswith("#") or link in LANGUAGES.values() for link in links), set(links)
+        files = PAGES[name][1].values()
+        assert links and all(link.startswith("#") or link in files for link in links), set(links)
         assert all(place.startswith("#") for place in re.findall(r"url\([\"']?([^)]*)", text))
         assert {link[1:] for link in links if link[0] == "#"} <= set(re.findall(r'id="([^"]+)"', text))
 
@@ -113,10 +108,13 @@ def wrong(folder: Path, shown: Page) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_figure_is_what_its_mart_answers(folder, pages, language):
-    shown = Page(pages[language])
-    assert len(shown.figures) > 300
-    assert len({figure["data-mart"] for figure in shown.figures}) >= 10
+@pytest.mark.parametrize(
+    ("name", "n_figures", "n_marts"), [("index", 500, 13), ("data", 200, 4), ("dossier", 200, 11)]
+)
+def test_every_figure_is_what_its_mart_answers(folder, every_page, name, language, n_figures, n_marts):
+    shown = Page(every_page[name, language])
+    assert len(shown.figures) > n_figures
+    assert len({figure["data-mart"] for figure in shown.figures}) >= n_marts
     assert not wrong(folder, shown)
     beside = [text for text in shown.words if re.search(r"\d", text)]
     assert not beside, "a figure without the place that it comes from"
@@ -130,18 +128,38 @@ def test_a_figure_of_another_row_would_be_noticed(folder, pages):
     assert wrong(folder, Page(moved))
 
 
-def test_the_french_page_is_french(folder, pages):
-    shown = Page(pages["fr"])
-    families = {
-        family
-        for (family,) in duckdb.execute(
-            f"select distinct trait from '{folder}/segment_traits.parquet'"
-        ).fetchall()
+def words_of(texts) -> set[str]:
+    return {word for text in texts for word in re.findall(r"[^\W\d_]{2,}", text.lower())}
+
+
+def french_of_tables(folder: Path) -> set[str]:
+    """Words of French texts in the published tables, and of families and brands, in any language."""
+    found = set()
+    for path in folder.glob("*.parquet"):
+        for column, kind, *_ in duckdb.execute(f"describe from '{path}'").fetchall():
+            if kind == "VARCHAR" and (column.endswith("_fr") or column in ("trait", "category_family")):
+                query = f"select distinct {column} from '{path}' where {column} is not null"
+                found |= words_of(text for (text,) in duckdb.execute(query).fetchall())
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_french_page_is_french(folder, every_page, name):
+    """No word that English texts of pages and tables have, and no French one."""
+    catalog = words._catalog("fr")
+    french = words_of(catalog.values()) | french_of_tables(folder)
+    english = words_of(catalog) - french
+    assert len(english) > 300 and {"customers", "with", "the"} <= english
+    names = {
+        row[0]
+        for row in duckdb.execute(f"select segment_name from '{folder}/segment_summary.parquet'").fetchall()
     }
-    said = set(re.findall(r"[^\W\d_]+", " ".join(shown.words).lower()))
-    assert not (said - families) & ENGLISH
-    english = [text for text in words._catalog("fr") if len(text) > 14 and text != words._catalog("fr")[text]]
-    assert not [text for text in english if text in " ".join(shown.words)]
+    labels = duckdb.execute(f"select distinct label from '{folder}/segment_profiles.parquet'").fetchall()
+    english |= words_of([*names, *(label for (label,) in labels)]) - french
+    shown = Page(every_page[name, "fr"])
+    assert not words_of(shown.words) & (english)
+    told = [text for text in catalog if len(text) > 14 and text != catalog[text]]
+    assert not [text for text in told if text in " ".join(shown.words)]
 
 
 def test_every_text_of_the_pages_is_translated_and_none_is_left_over():
@@ -155,11 +173,13 @@ def test_every_text_of_the_pages_is_translated_and_none_is_left_over():
         assert french and set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", french)), text
 
 
-def test_french_is_set_as_the_french_do(pages):
-    shown = Page(pages["fr"])
+@pytest.mark.parametrize("name", PAGES)
+def test_french_is_set_as_the_french_do(every_page, name):
+    shown = Page(every_page[name, "fr"])
     said = " ".join(" ".join(shown.words).split(" "))
     assert not re.findall(r".{20}(?:'|(?<=\w) [;:!?»]|« ).{5}", said), "apostrophes, spaces that do not break"
-    assert not re.findall(r">-\d", pages["fr"] + pages["en"]), "a minus sign is no hyphen"
+    texts = every_page[name, "fr"] + every_page[name, "en"]
+    assert not re.findall(r">-\d", texts), "a minus sign is no hyphen"
 
 
 def test_a_rounded_nothing_is_no_nothing(folder, tmp_path):
@@ -168,9 +188,11 @@ def test_a_rounded_nothing_is_no_nothing(folder, tmp_path):
         columns = "* replace (0::bigint as n_buyers)" if path.stem == "shop_months" else "*"
         duckdb.execute(f"copy (select {columns} from '{path}') to '{tmp_path / path.name}'")
     text = page.render(tmp_path, "en")
-    zeros = re.findall(r'<data value="-?0\.0" data-mart="(\w+)"[^>]*>([^<]*)<', text)
-    assert {("shop_books", "0"), ("shop_months", "\u2248\u00a00")} <= set(zeros)
-    assert not [(mart, text) for mart, text in zeros if mart not in EXACT and "\u2248" not in text]
+    zeros = re.findall(r'<data value="-?0\.0" data-mart="(\w+)" data-column="([^"]*)"[^>]*>([^<]*)<', text)
+    assert {("shop_books", "n_lines", "0"), ("shop_months", "n_buyers", "\u2248\u00a00")} <= set(zeros)
+    assert ("data_months", "n_days_missing", "0") in zeros
+    counted = [zero for zero in zeros if zero[0] not in EXACT and zero[:2] not in EXACT_COLUMNS]
+    assert not [zero for zero in counted if "\u2248" not in zero[2]]
 
 
 def test_totals_are_counted_from_customers_not_from_what_is_shown(folder, pages):
@@ -281,14 +303,15 @@ def test_pages_can_be_put_into_a_publication(built_shop, tmp_path):
 )
 @pytest.mark.parametrize("width", [1280, 700, 390])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_browser_finds_nothing_that_keeps_people_out(pages, tmp_path, language, width):
+@pytest.mark.parametrize("name", PAGES)
+def test_a_browser_finds_nothing_that_keeps_people_out(every_page, tmp_path, name, language, width):
     """axe-core, all its rules, and nothing that is wider than the screen."""
     asked = (
         "<script>axe.run().then(found => document.body.dataset.found = JSON.stringify({"
         "axe: found.violations.map(one => one.id + ' ' + one.nodes[0].html), "
         "wide: document.documentElement.scrollWidth - innerWidth}))</script>"
     )
-    text = pages[language].replace("</body>", f"<script>{AXE.read_text()}</script>{asked}</body>")
+    text = every_page[name, language].replace("</body>", f"<script>{AXE.read_text()}</script>{asked}</body>")
     (tmp_path / "page.html").write_text(text)
     dom = subprocess.run(
         [
@@ -306,3 +329,34 @@ def test_a_browser_finds_nothing_that_keeps_people_out(pages, tmp_path, language
         found.replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     )
     assert found["axe"] == [] and found["wide"] <= 0
+
+
+@pytest.mark.skipif(printing.browser() is None, reason="no Chromium")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_dossier_is_ten_pages_on_paper(every_page, language):
+    printed = printing.to_pdf(every_page["dossier", language])
+    assert printed[:5] == b"%PDF-"
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == 10
+
+
+def test_without_a_browser_nothing_is_printed(monkeypatch):
+    monkeypatch.setattr(printing.shutil, "which", lambda _: None)
+    assert printing.to_pdf("<p>a page</p>") is None
+
+
+def test_a_page_reads_no_table_of_customers(folder):
+    book = page.Book(folder, "en", str)
+    try:
+        assert not {"customer_predictions", "customer_recommendations", "user_segments"} & book.tables
+        assert all("user_key" not in book.rows(f"from {table} limit 0") for table in book.tables)
+        assert "segment_summary" in book.tables
+    finally:
+        book.close()
+
+
+def test_what_a_shop_calls_its_things_is_text_and_no_code(folder, tmp_path):
+    for path in folder.glob("*.parquet"):
+        columns = "* replace ('<script>alert(1)</script>' as trait)" if path.stem == "segment_traits" else "*"
+        duckdb.execute(f"copy (select {columns} from '{path}') to '{tmp_path / path.name}'")
+    text = page.render(tmp_path, "en")
+    assert "<script" not in text and "&lt;script&gt;alert" in text

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -89,6 +91,11 @@ def lived(tmp_path_factory) -> tuple[House, list[Path], Path]:
         ("withdraw_objection", WITHDRAWN),
     ):
         assert house.operation(operation, CLIENTELE_SUBJECT=user_id).succeeded
+    with house.connection(read_only=False) as connection:  # somebody was added to a list of others since
+        connection.execute(
+            "insert into vault.vault.destination_ledger (destination, audience, member_key) "
+            "values ('crm', 'a', 'k')"
+        )
     remember()
     return house, moments, first.folder
 
@@ -184,7 +191,7 @@ def test_restored_and_built_it_is_as_if_nothing_had_happened(lived, tmp_path):
     assert not (restored.home / ".rewritten").exists()
     kinds = "select request_number, kind from vault.vault.requests where request_number <= 5 order by 1"
     assert restored.rows(kinds) == expected.rows(kinds) and len(restored.rows(kinds)) == 5
-    for register in ("tombstones", "objections", "restrictions"):
+    for register in ("tombstones", "objections", "restrictions", "destination_ledger"):
         query = f"select * from vault.vault.{register} order by all"
         assert restored.rows(query) == expected.rows(query), register
     restored.build(*UP_TO_FEATURES)
@@ -277,5 +284,45 @@ def test_the_commands_speak_in_sentences(lived, tmp_path, monkeypatch):
     assert status == 1 and "DAMAGED" in said
     status, said = call("backup", "--home", tmp_path, "--to", saved)
     assert status == 1 and "nothing to save yet" in said
-    with locking.held(other.home):
-        pass
+    taken = (
+        "import sys; from pathlib import Path; from clientele.runtime import locking\n"
+        "locking.take(Path(sys.argv[1])); print('taken', flush=True); sys.stdin.read()"
+    )
+    locking.release(other.home)
+    with subprocess.Popen(
+        [sys.executable, "-c", taken, other.home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as build:
+        assert build.stdout.readline() == "taken\n"
+        status, said = call("backup", "--home", other.home, "--to", saved, "--wait", 1)
+        assert status == 1 and f"is in use by process {build.pid}" in said
+        build.stdin.close()
+    assert call("backup", "--home", other.home, "--to", saved, "--wait", 5)[0] == 0
+    assert len(backups.backups(saved)) == 3
+
+
+def test_what_a_killed_build_has_committed_is_saved(lived, tmp_path):
+    house, _, _ = lived
+    other = house.copy(tmp_path)
+    killed = (
+        "import os, sys, duckdb\n"
+        "connection = duckdb.connect(sys.argv[1]); connection.execute(\"set checkpoint_threshold = '1GB'\")\n"
+        "connection.execute('create table monitor.committed as select 7 as x'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", killed, other.home / "warehouse.duckdb"], check=False)
+    assert (other.home / "warehouse.duckdb.wal").exists()
+    saved = backups.take(other.home, tmp_path / "saved")
+    with duckdb.connect(str(saved.folder / "warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute("select x from monitor.committed").fetchall() == [(7,)]
+
+
+def test_a_full_disk_leaves_no_half_of_a_backup(lived, tmp_path):
+    """A limit of file sizes stands for the end of the disk: writing fails in the midst of a database."""
+    house, _, _ = lived
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))\n"
+        "from clientele.cli import main; main()"
+    )
+    call = [sys.executable, "-c", program, "backup", "--home", house.home, "--to", tmp_path / "saved"]
+    ran = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1 and "Traceback" not in ran.stderr and "Error:" in ran.stderr
+    assert list((tmp_path / "saved").iterdir()) == []

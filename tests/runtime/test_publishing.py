@@ -270,7 +270,7 @@ def test_a_rollback_is_not_undone_by_files_that_a_killed_operation_left(tmp_path
         publishing.finish(folder)
     for pair in rewriting.start_publications(home):
         pq.write_table(pq.read_table(pair["old"]).slice(1), pair["new"])
-    rewriting.finish_publications(home)
+    rewriting.finish_publications(home, 1)
     rewriting.mark_whole(home)
     locking.release(home)
     ran = CliRunner().invoke(main, ["rollback", "--home", str(home)])

@@ -73,7 +73,9 @@ def test_a_build_publishes_it_and_who_starts_in_the_folder_needs_no_setting(buil
         "where not internal').fetchall()]; "
         "print({name: connection.sql(f'select count(*) from {name}').fetchone()[0] for name in names})"
     )
-    said = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
     counted = eval(said.stdout)
     assert counted == {name: manifest["files"][f"{name}.parquet"]["rows"] for name in marts}
 

@@ -12,7 +12,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from scipy.special import hyp2f1
-from support import House, parsed
+from support import House, own_manifest
 
 from clientele.value.visits import BOUNDS, BetaGeometric
 
@@ -32,7 +32,7 @@ def expressions(tmp_path_factory) -> dict[str, str]:
     house.home.mkdir()
     with mock.patch.dict(os.environ, house.environment(), clear=True):
         try:
-            ran = dbtRunner(manifest=parsed().deepcopy()).invoke(
+            ran = dbtRunner(manifest=own_manifest()).invoke(
                 ["--quiet", "compile", "--inline", CUT.join(MACROS.values())]
             )
             assert ran.success, ran.exception

@@ -46,6 +46,7 @@
         {%- endfor -%}
         {%- if not lossy -%}{%- set done.value = true -%}{%- endif -%}
     {%- endfor -%}
+    {%- do clientele.number_repeats(target_relation) -%}
     {%- do run_query('select clientele_unpacked(null, null)') -%}
     {%- do run_query("set disabled_optimizers = '" ~ optimizers ~ "'") -%}
     {%- call statement('main') -%} select 1 {%- endcall -%}
@@ -61,7 +62,8 @@
 {% macro _files_to_read() %}
     {#- `alike`: files of which this is the same are read in the same way. Only small ones of which no line can be rejected. -#}
     select
-        row_number() over (order by file_id) as place, file_id, file_name, file_format, file_compression, n_lines, column_positions, column_constants,
+        row_number() over (order by file_id) as place,
+        file_id, file_name, file_format, file_compression, n_lines, column_positions, column_constants,
         case
             when file_format = 'csv' and file_compression in ('none', 'gzip', 'zstd') and reader_is_parallel and not coalesce(has_invalid_utf8, true)
                 and file_bytes < 4194304 and longest_line_bytes < 65536

@@ -20,7 +20,10 @@
         select file_id, min(rowid) as first_row from {{ ref('stg_lake__lines') }} group by file_id
     ) as starts on lines.file_id = starts.file_id
     asof left join (
-        select file_id, place, count(*) over (partition by file_id order by place range unbounded preceding) as n_rejected_before
+        select
+            file_id,
+            place,
+            count(*) over (partition by file_id order by place range unbounded preceding) as n_rejected_before
         from (
             select
                 file_id,

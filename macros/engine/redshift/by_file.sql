@@ -35,6 +35,8 @@
         ) }}
     {%- endif -%}
 
+    {%- do clientele.number_repeats(target_relation) -%}
+
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do persist_docs(target_relation, model) -%}
     {{ adapter.commit() }}

@@ -1,7 +1,7 @@
-{#- Grain: one file and day (UTC) with events in it: what came, what is usual, and which alarms that raises. A file is compared
-    with the 28 days before it, so that a whole month of faults is not compared with itself; the shop's first file, with the
-    days before each of its days. Late data: made whole in each build from counts, so a file that comes late, or a correction,
-    changes the days it touches; only is_stale asks the clock. -#}
+{#- Grain: one file and day (UTC) with events in it: what came, what is usual, and which alarms that raises. A file
+    is compared with the 28 days before it, so that a whole month of faults is not compared with itself; the shop's
+    first file, with the days before each of its days. Late data: made whole in each build from counts, so a file
+    that comes late, or a correction, changes the days it touches; only is_stale asks the clock. -#}
 {% set limits = clientele.feed_limits() %}
 
 with
@@ -29,7 +29,8 @@ levels as (
     -- of a day, over its files
     select
         event_date,
-        {{ clientele.median('case when n_event_lines >= ' ~ limits['price_lines'] ~ ' then median_price end') }} as median_price,
+        {{ clientele.median('case when n_event_lines >= ' ~ limits['price_lines'] ~ ' then median_price end') }}
+            as median_price,
         sum(share_left_out * n_event_lines) / sum(n_event_lines) as share_left_out
     from counted
     where n_event_lines > 0
@@ -119,7 +120,8 @@ select
     news.n_days_without_news,
     missing_kinds.event_type is not null as is_kind_missing,
     coalesce(
-        anchored.n_event_lines >= {{ limits['price_lines'] }} and usual.n_price_days >= {{ limits['price_days_at_least'] }}
+        anchored.n_event_lines >= {{ limits['price_lines'] }}
+        and usual.n_price_days >= {{ limits['price_days_at_least'] }}
         and (
             anchored.median_price > usual.usual_price * {{ clientele.setting('feed_price_factor') }}
             or anchored.median_price * {{ clientele.setting('feed_price_factor') }} < usual.usual_price
@@ -130,7 +132,8 @@ select
     feed_days.is_day_cut and anchored.age_days > 0 as is_day_cut,
     feed_days.follows_missing_days,
     coalesce(
-        anchored.share_left_out > usual_shares.usual_share_left_out * {{ limits['left_out_factor'] }} + {{ limits['left_out_more'] }}, false
+        anchored.share_left_out
+        > usual_shares.usual_share_left_out * {{ limits['left_out_factor'] }} + {{ limits['left_out_more'] }}, false
     ) as is_much_left_out,
     coalesce(news.is_stale and anchored.event_date = news.newest_date, false) as is_stale
 from anchored

@@ -1,13 +1,14 @@
-{#- Grain: one day and kind of event that did not come on it, although it had come before: since when, and how many should
-    have come in the meantime, at the kind's share of the 28 days up to its last one. Late data: made from the counts of all
-    days, so that a day that comes late or is corrected says what it would have said in time. -#}
+{#- Grain: one day and kind of event that did not come on it, although it had come before: since when, and how many
+    should have come in the meantime, at the kind's share of the 28 days up to its last one. Late data: made from
+    the counts of all days, so that a day that comes late or is corrected says what it would have said in time. -#}
 {% set limits = clientele.feed_limits() %}
 
 with
 
 kinds as (
     {% for column, event_type in clientele.counts_of_kinds().items() -%}
-    select event_date, '{{ event_type }}' as event_type, n_events, {{ column }} as n_of_kind from {{ ref('daily_events') }}
+    select event_date, '{{ event_type }}' as event_type, n_events, {{ column }} as n_of_kind
+    from {{ ref('daily_events') }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

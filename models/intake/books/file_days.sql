@@ -1,6 +1,6 @@
-{#- Grain: one file and day (UTC): how many of its lines are events of that day, of which kinds and at which price, duplicates
-    among them, without those of erased customers. What has expired is counted from here: days are let go whole. Late data is
-    another file; rows go with their file. -#}
+{#- Grain: one file and day (UTC): how many of its lines are events of that day, of which kinds and at which price,
+    duplicates among them, without those of erased customers. What has expired is counted from here: days are let go
+    whole. Late data is another file; rows go with their file. -#}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('stg_lake__files') }}
 {{ config(materialized='incremental', incremental_strategy='files') }}

@@ -1,6 +1,6 @@
-{#- Grain: one head of the fit that scores: what scores it (its model, a heuristic, or nothing: refused), and why. This
-    fit is the newest, up to the day of the build, of the heads that are asked for; one that had to refuse all of them
-    replaces none that did not. -#}
+{#- Grain: one head of the fit that scores: what scores it (its model, a heuristic, or nothing: refused), and why. Of the
+    fits up to the day of the build of the heads that are asked for it is the champion (macros/registry/standing.sql): a
+    pinned one, else the newest that is not rejected and did not have to refuse every head. -#}
 
 with
 
@@ -29,6 +29,7 @@ asked_for as (
 fits as (
     select
         heads.fit_number,
+        heads.model_version,
         max(case when heads.scored_by != 'refused' then 1 else 0 end) as scores,
         max(
             case
@@ -42,17 +43,45 @@ fits as (
     inner join cards on heads.fit_number = cards.fit_number
     inner join asked_for on cards.heads = asked_for.heads
     cross join {{ ref('prediction_request') }} as prediction_request
-    group by heads.fit_number
+    group by heads.fit_number, heads.model_version
 ),
+
+-- the day of the build lies before every fit: the first one scores
+first_fit as (
+    select min(fit_number) as fit_number from fits where scores = 1
+),
+
+anybody as (
+    select max(scores * is_of_then) as is_there from fits
+),
+
+-- each head has passed its gate, or leaves the scores to a heuristic: the fit as a whole may score
+candidates as (
+    select
+        fits.fit_number,
+        fits.model_version,
+        case when fits.scores = 1 then 'proven' else 'none' end as model_status,
+        case when fits.scores = 1 then 'passed' else 'failed' end as gate,
+        cast(null as varchar(1024)) as gate_reason
+    from fits
+    cross join anybody
+    left join first_fit on fits.fit_number = first_fit.fit_number
+    where
+        (anybody.is_there = 1 and fits.is_of_then = 1)
+        or (anybody.is_there = 0 and first_fit.fit_number is not null)
+),
+
+{{ clientele.standing_ctes('candidates') }},
 
 newest as (
     select
         coalesce(
-            max(case when scores = 1 and is_of_then = 1 then fit_number end),
-            min(case when scores = 1 then fit_number end),
-            max(fit_number)
+            max(case when standing.is_champion then standing.fit_number end),
+            max(case when first_fit.fit_number is null then fits.fit_number end)
         ) as fit_number
     from fits
+    cross join first_fit
+    left join standing on fits.fit_number = standing.fit_number
 ),
 
 final as (

@@ -84,8 +84,9 @@ class FileFacts:
     file_path : str
         Absolute path as found, symbolic links not followed.
     file_identity : str or None
-        What stays when the folder moves: the path relative to the entry of `patterns` that names it (the folder, or
-        the part of a pattern before its first wildcard); of a file that is named directly, its base name.
+        What stays when the folder moves: the path relative to the entry of `patterns` that names it (the
+        folder, or the part of a pattern before its first wildcard); of a file that is named directly, its
+        base name.
     file_bytes, modified_ns : int or None
         Size, and time of modification in nanoseconds since 1970; None when there is no file behind the path.
     sha256 : str or None
@@ -264,9 +265,9 @@ def _one_for_each_identity(found: list[FileFacts]) -> list[FileFacts]:
         if len({(other.sha256, other.status == "refused") for other in alike}) > 1:
             others = [other.file_path for other in alike if other is not facts]
             why = (
-                f"and {_listed(others)} are both {facts.file_identity} in the folders that CLIENTELE_EVENTS names, and "
-                "differ: name the folder above them with a pattern such as 'above/**/*.csv', so that their folders "
-                "tell them apart, or take one away"
+                f"and {_listed(others)} are both {facts.file_identity} in the folders that CLIENTELE_EVENTS "
+                "names, and differ: name the folder above them with a pattern such as 'above/**/*.csv', so "
+                "that their folders tell them apart, or take one away"
             )
             kept.append(_refused(facts, why))
         elif facts is alike[0]:

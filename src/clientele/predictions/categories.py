@@ -15,7 +15,6 @@ from clientele.learning.linear_rows import LOGIT, LinearModel
 from clientele.learning.pieces import Pieces
 from clientele.learning.resampling import salted_hashes
 from clientele.predictions.models import order_cells
-from clientele.predictions.settings import CELL_BINS
 
 USER_FEATURES = (
     "recency_ln",

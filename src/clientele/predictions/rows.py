@@ -141,7 +141,7 @@ def wanted(heads: str) -> set[str]:
     >>> sorted(wanted("spend next_order")), wanted("none")
     (['next_order', 'spend'], set())
     """
-    every = {"next_order", "spend", "category", "recommendations"}
+    every = {"next_order", "spend", "category", "recommendations", "forecast"}
     return every if heads == "all" else set(heads.split()) & every
 
 

@@ -96,7 +96,7 @@ class Book:
 
     def value(self, mart: str, column: str, row: str = "true") -> Any:
         """Return the answer of `select column from mart where row`; None where that is no row."""
-        found = self._connection.execute(f"select {column} from {mart} where {row}").fetchall()
+        found = self._connection.execute(f"select {column} from {mart} where {row!s}").fetchall()
         if len(found) > 1:
             raise ReportError(f"{mart}: {column} where {row} is {len(found)} figures, not one")
         value = found[0][0] if found else None
@@ -116,6 +116,7 @@ class Book:
         form : str
             number, money, about, share, points, times, decimal, bar, day, month, weekday or hour.
         """
+        row = str(row)  # a template's macro gives markup, whose signs are not escaped again
         value = self.value(mart, column, row)
         if value is None:
             return self.dash()

@@ -8,7 +8,7 @@ import duckdb
 
 from clientele.report.book import ReportError
 
-__all__ = ["tables"]
+__all__ = ["show"]
 
 _TABLES = {
     "Files by month (monitor.data_profile)": """
@@ -53,8 +53,8 @@ _TABLES = {
 }
 
 
-def tables(home: Path) -> list[tuple[str, str]]:
-    """Return title and text of each table of the description of a built warehouse.
+def show(home: Path) -> None:
+    """Print each table of the description of a built warehouse.
 
     Parameters
     ----------
@@ -69,15 +69,14 @@ def tables(home: Path) -> list[tuple[str, str]]:
     path = home / "warehouse.duckdb"
     if not path.exists():
         raise ReportError(f"{home} holds no warehouse: a build describes the data (dbt build)")
-    found = []
     with duckdb.connect(str(path), read_only=True) as connection:
         for title, query in _TABLES.items():
             try:
-                shown = connection.sql(query)
-                text = str(shown) if len(shown) else "none\n"
+                found = connection.sql(query)
+                print(title)
+                found.show(max_width=220, max_rows=200)
             except duckdb.CatalogException:
                 raise ReportError(
-                    f"{home} has no description of its data: an earlier version has built it. Build once (dbt build)"
+                    f"{home} has no description of its data: an earlier version has built it. "
+                    "Build once (dbt build)"
                 ) from None
-            found.append((title, text))
-    return found

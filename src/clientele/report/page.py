@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from clientele.report import charts
@@ -49,7 +49,7 @@ def render(folder: Path, language: str, name: str = "index") -> str:
     try:
         environment = Environment(
             loader=PackageLoader("clientele.report"),
-            autoescape=select_autoescape(),
+            autoescape=True,  # select_autoescape goes by the ending, and passes over .j2
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -72,6 +72,7 @@ def render(folder: Path, language: str, name: str = "index") -> str:
             "lines": lambda *given: _drawn(charts.lines, book, language, *given),
             "has_charts": charts.is_available(),
             "language": language,
+            "page": name,
             "other": next(other for other in LANGUAGES if other != language),
             "files": files,
         }

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +37,11 @@ MANIFEST = "backup.json"
 DATABASES = ("warehouse.duckdb", "vault.duckdb")
 _REGISTERS = {"objections": ("object_to_profiling", "withdraw_objection"),
               "restrictions": ("restrict_subjects", "unrestrict_subjects")}  # fmt: skip
+
+_OF_THE_WORLD = (
+    "destination_ledger",
+    "exports",
+)  # what was done outside of the home, which no restore undoes
 
 
 class BackupError(ClienteleError, ValueError):
@@ -196,6 +201,7 @@ def restore(
             f"{backup.folder} is damaged, nothing was changed: {damage}. Choose another backup."
         )
     home.mkdir(parents=True, exist_ok=True)
+    publishing.check_place(home)
     done = Restored(backup)
     with locking.held(home):
         rewriting.finish(home)
@@ -249,12 +255,11 @@ def _copy_home(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _pair(home: Path):
+def _pair(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open warehouse and vault of a home; a log that a killed build has left goes into the file."""
     try:
         with duckdb.connect(str(home / DATABASES[0])) as connection:
-            vault = str(home / DATABASES[1]).replace("'", "''")
-            connection.execute(f"attach '{vault}' as vault")
+            connection.execute(f"attach '{_quoted(home / DATABASES[1])}' as vault")
             yield connection
             connection.execute("checkpoint")
             connection.execute("checkpoint vault")
@@ -303,14 +308,15 @@ def _opened_ring(sealed: str, what: str) -> keys.Ring:
 
 @dataclass(frozen=True)
 class _Register:
-    """What a vault knows of requests."""
+    """What a vault knows of requests; ids are of the kind that the shop has, numbers or texts."""
 
+    generation: int
     sealed: str
     requests: list[tuple]
     tombstones: set[str]
-    objections: set[int]
-    restrictions: set[int]
-    unfinished: set[int]
+    objections: set
+    restrictions: set
+    unfinished: set
 
     @property
     def ids(self) -> list[tuple]:
@@ -323,6 +329,9 @@ def _read_register(connection: duckdb.DuckDBPyConnection) -> _Register:
         return {value for (value,) in connection.execute(query).fetchall()}
 
     return _Register(
+        generation=max(column("select generation from vault.vault.generation"), default=0)
+        if _has(connection, "generation")
+        else 0,
         sealed=connection.execute("select sealed from vault.vault.key_ring").fetchall()[0][0],
         requests=connection.execute(
             "select request_number, kind, requested_at, run_id, finished_at, n_customers, n_rows "
@@ -335,17 +344,45 @@ def _read_register(connection: duckdb.DuckDBPyConnection) -> _Register:
     )
 
 
-def _later_register(later: Path) -> _Register:
-    """Read the registers of a vault of which a copy is opened, so that it stays as it is."""
+def _has(connection: duckdb.DuckDBPyConnection, table: str, database: str = "vault") -> bool:
+    query = (
+        "select 1 from duckdb_tables() where database_name = ? and schema_name = 'vault' and table_name = ?"
+    )
+    return bool(connection.execute(query, [database, table]).fetchall())
+
+
+def _carry_over(connection: duckdb.DuckDBPyConnection, later: Path) -> None:
+    """Keep what the vault knows of others: whom a destination was given, and which exports there were."""
+    with _copied(later) as copy:
+        connection.execute(f"attach '{_quoted(copy)}' as later")
+        for table in _OF_THE_WORLD:
+            if _has(connection, table, "later"):
+                connection.execute(f"create or replace table vault.vault.{table} as from later.vault.{table}")
+        connection.execute("detach later")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+@contextmanager
+def _copied(later: Path) -> Iterator[Path]:
+    """Copy a vault with its log, so that what is opened is not the vault itself."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "vault.duckdb"
         shutil.copyfile(later, copy)
         log = Path(f"{later}.wal")
         if log.exists():
             shutil.copyfile(log, f"{copy}.wal")
+        yield copy
+
+
+def _later_register(later: Path) -> _Register:
+    """Read the registers of a vault of which a copy is opened, so that it stays as it is."""
+    with _copied(later) as copy:
         try:
             with duckdb.connect() as connection:
-                connection.execute(f"attach '{str(copy).replace(chr(39), chr(39) * 2)}' as vault")
+                connection.execute(f"attach '{_quoted(copy)}' as vault")
                 return _read_register(connection)
         except (duckdb.Error, IndexError) as error:
             raise BackupError(
@@ -361,6 +398,11 @@ def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., No
     present = _later_register(later)
     with _pair(staged) as connection:
         before = _read_register(connection)
+        if (
+            present.ids[: len(before.ids)] == before.ids
+            and present.generation >= backup.manifest["generation"]
+        ):
+            _carry_over(connection, later)
         ring = _opened_ring(before.sealed, f"The backup {backup.folder.name}")
         n = len(before.ids)
         if len(present.ids) <= n and before.ids[: len(present.ids)] == present.ids:
@@ -402,7 +444,7 @@ def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., No
     return said
 
 
-def _erased(connection: duckdb.DuckDBPyConnection, ring: keys.Ring, tombstones: set[str]) -> set[int]:
+def _erased(connection: duckdb.DuckDBPyConnection, ring: keys.Ring, tombstones: set[str]) -> set:
     """Return who of the restored vault has a tombstone by now: a hash, so each id is hashed."""
     if not tombstones:
         return set()
@@ -413,7 +455,7 @@ def _erased(connection: duckdb.DuckDBPyConnection, ring: keys.Ring, tombstones: 
     return {user_id for (user_id,) in ids if keys.erased_hash(str(user_id), ring) in tombstones}
 
 
-def _put_registers(connection: duckdb.DuckDBPyConnection, present: _Register, gone: set[int]) -> None:
+def _put_registers(connection: duckdb.DuckDBPyConnection, present: _Register, gone: set) -> None:
     """Write the later requests and tombstones, and who is to be erased; objections follow by operations."""
 
     def fill(table: str, columns: str, rows: list[tuple]) -> None:
@@ -434,7 +476,7 @@ def _put_registers(connection: duckdb.DuckDBPyConnection, present: _Register, go
     connection.execute("insert into monitor.requests_done values (?)", [newest])
 
 
-def _for_all(operation: str, staged: Path, who: set[int], operate: Callable[..., None]) -> None:
+def _for_all(operation: str, staged: Path, who: set, operate: Callable[..., None]) -> None:
     descriptor, path = tempfile.mkstemp(dir=staged.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "w") as file:

@@ -122,7 +122,6 @@ class Plugin(BasePlugin):
             conn.close
         )  # else the interpreter ends with a page of leak warnings from the bindings
         text = "VARCHAR"
-        conn.create_function("clientele_next_user_key", _next_user_key(), [text], text)
         conn.create_function("clientele_normal_text", normal_text, [text], text)
         conn.create_function(
             "clientele_utc_time", times.utc_time, [text, text], "TIMESTAMP", null_handling="special"
@@ -130,6 +129,11 @@ class Plugin(BasePlugin):
         conn.create_function(
             "clientele_fraction_ns", times.fraction_ns, [text], "INTEGER", null_handling="special"
         )
+        if not _may_change_anything():
+            # `dbt show` and the like print what they read: no file, and none of the functions below.
+            conn.execute("set enable_external_access = false")
+            return
+        conn.create_function("clientele_next_user_key", _next_user_key(), [text], text)
         for name, function, arguments in (
             ("clientele_run_ended", self._run_ended, [text]),
             ("clientele_version", lambda: __version__, []),
@@ -221,9 +225,14 @@ class Plugin(BasePlugin):
         return str(publishing.start(self._home, json.loads(facts)))
 
 
+def _may_change_anything() -> bool:
+    """Return whether dbt is started to change something, and so reads and writes files."""
+    return getattr(get_flags(), "WHICH", None) in ("build", "run", "retry", "run-operation", "seed")
+
+
 def _may_have_keys() -> bool:
     """Return whether what dbt does on this thread just now computes pseudonyms."""
-    if getattr(get_flags(), "WHICH", None) not in ("build", "run", "retry", "run-operation"):
+    if getattr(get_flags(), "WHICH", None) == "seed" or not _may_change_anything():
         return False
     node = get_node_info()
     relation = node.get("node_relation") or {}

@@ -177,7 +177,7 @@ def finish(folder: Path) -> Path:
     return link
 
 
-def put_pages(home: Path, pages: Mapping[str, str]) -> Path:
+def put_pages(home: Path, pages: Mapping[str, str | bytes]) -> Path:
     """Give the publication that is published now other pages, by name in its folder; returns the link.
 
     Each page is the old one or the new one for who reads it; the manifest follows.
@@ -185,10 +185,10 @@ def put_pages(home: Path, pages: Mapping[str, str]) -> Path:
     with _locked(home):
         folder = current(home)
         manifest = json.loads((folder / MANIFEST).read_text())
-        for name, text in pages.items():
+        for name, content in pages.items():
             path = folder / name
             path.parent.mkdir(exist_ok=True)
-            _put(path, text)
+            _put(path, content)
             manifest["files"][name] = _facts(path)
         _put(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
         modes.open_to_readers(folder)
@@ -291,10 +291,10 @@ def _facts(path: Path) -> dict[str, object]:
     return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
 
 
-def _put(path: Path, text: str) -> None:
+def _put(path: Path, content: str | bytes) -> None:
     """Write a file that appears at once or not at all."""
     draft = path.with_name(f".{path.name}")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
     _sync(draft)
     os.replace(draft, path)
     _sync(path.parent)

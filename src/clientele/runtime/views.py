@@ -38,9 +38,8 @@ def write(folder: Path) -> Path:
         connection.execute(f"set file_search_path = {_literal(folder)}")
         connection.execute(f"attach {_literal(path)} as published (storage_version '{_STORAGE}')")
         for file in sorted(folder.glob("*.parquet")):
-            connection.execute(
-                f'create view published.main."{file.stem}" as select * from read_parquet({_literal(file.name)})'
-            )
+            query = f"select * from read_parquet({_literal(file.name)})"
+            connection.execute(f'create view published.main."{file.stem}" as {query}')
         connection.execute("detach published")
     return path
 

@@ -1,0 +1,64 @@
+{#- Grain: one series of daily sales and day, from its first purchase (at most 800 days back) to the last day that is forecast,
+    with what the calendar says of the day; a day without a purchase is 0. Empty unless a forecast is due. -#}
+
+with
+
+request as (
+    select * from {{ ref('forecast_request') }} where is_due
+),
+
+sales as (
+    select daily_sales.*
+    from {{ ref('daily_sales') }} as daily_sales
+    inner join request on daily_sales.sales_date > {{ dbt.dateadd('day', -800, 'request.as_of_date') }}
+),
+
+series as (
+    select
+        sales.category_family,
+        min(sales.sales_date) as first_date,
+        {% set is_late = 'sales.sales_date > ' ~ dbt.dateadd('day', -28, 'request.as_of_date') %}
+        {% for measure in clientele.forecast_measures() %}
+        max(case when {{ is_late }} then sales.largest_{{ measure }} else 0 end) as largest_{{ measure }},
+        {% endfor %}
+        max(request.as_of_date) as as_of_date
+    from sales
+    cross join request
+    group by sales.category_family
+),
+
+buyers as (
+    select
+        customer_orders.category_family,
+        count(distinct customer_orders.user_sk) as n_buyers
+    from {{ ref('customer_orders') }} as customer_orders
+    inner join request on customer_orders.sales_date > {{ dbt.dateadd('day', -28, 'request.as_of_date') }}
+    group by customer_orders.category_family
+),
+
+final as (
+    select
+        series.category_family,
+        calendar.calendar_date as sales_date,
+        calendar.calendar_date <= series.as_of_date as is_past,
+        cast(calendar.is_promo as integer) as is_promo,
+        cast(calendar.is_gift as integer) as is_gift,
+        {% for measure in clientele.forecast_measures() %}
+        case
+            when calendar.calendar_date <= series.as_of_date
+                then {{ clientele.double('coalesce(sales.' ~ measure ~ ', 0)') }}
+        end as {{ measure }},
+        {{ clientele.double('series.largest_' ~ measure) }} as largest_{{ measure }},
+        {% endfor %}
+        cast(coalesce(buyers.n_buyers, 0) as bigint) as n_buyers
+    from series
+    inner join {{ ref('calendar') }} as calendar
+        on
+            series.first_date <= calendar.calendar_date
+            and calendar.calendar_date <= {{ dbt.dateadd('day', clientele.forecast_days(), 'series.as_of_date') }}
+    left join buyers on series.category_family = buyers.category_family
+    left join sales
+        on series.category_family = sales.category_family and calendar.calendar_date = sales.sales_date
+)
+
+select * from final

@@ -1,0 +1,225 @@
+"""Operations in pairs, the first one killed at any of its steps: nothing that is reported done is lost.
+
+A schedule is: the first operation is killed before one of its statements or file moves, the second one runs,
+the first is carried out again as its refusals ask for, and a build takes in what came meanwhile.
+CLIENTELE_LONG walks 250 schedules, every pair ten times; without it a few, drawn by a seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+import pytest
+from breaking import Breaker, Outcome
+from support import (
+    FIRST_USER,
+    KEY,
+    MATERIAL,
+    UP_TO_FEATURES,
+    WITHOUT_TESTS,
+    House,
+    little_shop,
+)
+
+from clientele.privacy import keys
+from clientele.runtime import locking, publishing, rewriting
+
+PAPERS = False
+IS_LONG = bool(os.environ.get("CLIENTELE_LONG"))
+N_STEPS = 10 if IS_LONG else 1
+SHORT = 5
+VARIABLES = {"reference_days": 10, "min_events": 5}
+SHOP = little_shop(seed=11, n_users=30, n_days=25)
+PARTS = {"a.csv": SHOP[:200], "b.csv": SHOP[200:280], "c.csv": SHOP[280:]}
+VICTIM, OBJECTOR = str(FIRST_USER), str(FIRST_USER + 37)
+NEXT_KEY = "another key for tests, and no secret: 1d5b88"
+OPERATIONS = {
+    "build": None,
+    "erase": "erase_subjects",
+    "object": "object_to_profiling",
+    "rotate": "rotate_key",
+    "rollback": "rollback",
+}
+PAIRS = list(product(OPERATIONS, OPERATIONS))
+# Where files are moved: the new databases, the publications, the link.
+MOVES = ("os:replace", "os:rename", "clientele.runtime.rewriting:mark_whole")
+
+
+@pytest.fixture(scope="module")
+def breaker() -> Iterator[Breaker]:
+    with Breaker(VARIABLES) as breaker:
+        yield breaker
+
+
+@pytest.fixture(scope="module")
+def start(new_house, breaker) -> House:
+    """Return a house with two publications, and a third file that nothing has read."""
+    house = new_house(variables=VARIABLES)
+    for name in ("a.csv", "b.csv"):
+        house.deliver(name, PARTS[name])
+        house.build(*WITHOUT_TESTS)
+    assert len(publishing.publications(house.home)) == 2
+    house.deliver("c.csv", PARTS["c.csv"])
+    return house
+
+
+@pytest.fixture(scope="module")
+def n_statements(start, breaker, tmp_path_factory) -> dict[str, int]:
+    """Count the statements of each operation when nothing stops it."""
+    found = {}
+    for name in OPERATIONS:
+        if name != "rollback":
+            walk = Walk(start.copy(tmp_path_factory.mktemp(name)), breaker)
+            outcome = walk.attempt(name)
+            assert walk.is_done(outcome), outcome.said[-2000:]
+            found[name] = len(outcome.statements)
+    assert min(found.values()) > 20
+    return found
+
+
+@dataclass
+class Walk:
+    """One schedule in a house of its own: what was asked, and what was reported done."""
+
+    house: House
+    breaker: Breaker
+    key: str = KEY
+    done: set[str] = field(default_factory=set)
+
+    def attempt(self, name: str, **fault: object) -> Outcome:
+        """Carry an operation out, or begin to."""
+        environment = {
+            "CLIENTELE_PSEUDONYM_KEY": self.key,
+            "CLIENTELE_PSEUDONYM_KEY_NEW": NEXT_KEY if name == "rotate" else None,
+            "CLIENTELE_SUBJECT": {"erase": VICTIM, "object": OBJECTOR}.get(name),
+        }
+        arguments = UP_TO_FEATURES if name == "build" else ()
+        return self.breaker.build(
+            self.house, *arguments, operation=OPERATIONS[name], environment=environment, **fault
+        )
+
+    @staticmethod
+    def is_done(outcome: Outcome) -> bool:
+        return not outcome.killed and outcome.build.succeeded
+
+    def carry_out(self, name: str) -> None:
+        """Do what an operator does: follow what a refusal says, at most thrice."""
+        for _ in range(4):
+            if name == "rotate" and self.key == NEXT_KEY:
+                self.done.add(name)
+                return
+            outcome = self.attempt(name)
+            assert not outcome.killed
+            if outcome.build.succeeded:
+                self.report(name)
+                return
+            assert "Traceback" not in outcome.said, outcome.said[-3000:]
+            if "is not the key that this warehouse was built with" in outcome.said and self.key == KEY:
+                self.key = NEXT_KEY  # a rotation that was killed had been decided
+            elif name == "rollback" and "none before it is kept" in outcome.said:
+                self.report(name)  # the one that was killed had done it
+                return
+            elif "An erasure was interrupted" in outcome.said:
+                assert self.is_done(self.attempt("erase"))
+                self.report("erase")
+            else:
+                break
+        raise AssertionError(f"{name} is refused for ever: {outcome.said[-3000:]}")
+
+    def report(self, name: str) -> None:
+        self.done.add(name)
+        if name == "rotate":
+            self.key = NEXT_KEY
+
+    # --- what must hold of what was reported done
+
+    def material(self) -> keys.KeyMaterial:
+        return keys.derive(self.key)
+
+    def check(self) -> None:
+        rewriting.finish(self.house.home)  # as the next process does, whatever it is
+        locking.release(self.house.home)
+        held = b"".join(path.read_bytes() for path in self.house.home.rglob("*") if path.is_file())
+        if "erase" in self.done:
+            assert VICTIM.encode() not in held and int(VICTIM).to_bytes(8, "little") not in held
+            for material in (MATERIAL, keys.derive(NEXT_KEY)):
+                assert keys.user_key(VICTIM, material).encode() not in held
+        if "rotate" in self.done:
+            users = {event.user_id for event in SHOP}
+            assert not [user for user in users if keys.user_key(user, MATERIAL).encode() in held]
+        if "object" in self.done:
+            key = keys.user_key(OBJECTOR, self.material())
+            assert self.house.rows("select user_id from vault.vault.objections") == [(int(OBJECTOR),)]
+            for table in ("marts.user_features", "marts.user_segments"):
+                assert self.house.value(f"select count(*) from {table} where user_key = '{key}'") == 0
+            for path in self.house.home.glob("publications/*/*.parquet"):
+                assert key.encode() not in path.read_bytes(), path
+        for publication in publishing.publications(self.house.home):
+            assert publication.problem() is None, publication.problem()
+
+    def published(self) -> str:
+        """Return which build's marts are published: what survives that a publication is written anew."""
+        manifest = json.loads((publishing.current(self.house.home) / "manifest.json").read_text())
+        return manifest["run_id"]
+
+
+def expected_events(walk: Walk) -> set[tuple]:
+    """Return time, product and user of each event that has to be there, the users under the present key."""
+    material = walk.material()
+    return {
+        (event.event_time[:19], int(event.product_id), keys.user_sk(keys.user_key(event.user_id, material)))
+        for event in SHOP
+        if "erase" not in walk.done or event.user_id != VICTIM
+    }
+
+
+def schedules() -> list[tuple[str, str, int]]:
+    chance = random.Random(20_261)
+    every = [(first, second, number) for first, second in PAIRS for number in range(N_STEPS)]
+    # an operation that is not the dearest comes second more often in the short form
+    return every if IS_LONG else chance.sample(every, SHORT)
+
+
+@pytest.mark.parametrize(("first", "second", "number"), schedules())
+def test_nothing_that_is_reported_done_is_lost(start, breaker, n_statements, tmp_path, first, second, number):
+    chance = random.Random(hashlib.sha256(f"{first} {second} {number}".encode()).digest())
+    walk = Walk(start.copy(tmp_path / "copy"), breaker)
+    if first == "rollback" or chance.random() < 0.4:
+        fault = {
+            "in_function": chance.choice(MOVES),
+            "nth": chance.randrange(4),
+            "when_done": chance.random() < 0.5,
+        }
+    else:
+        fault = {"at_statement": chance.randrange(n_statements[first])}
+    outcome = walk.attempt(first, **fault)
+    if walk.is_done(outcome):  # it has fewer steps of this kind
+        walk.report(first)
+    walk.check()
+
+    before = set(walk.done)
+    walk.carry_out(second)
+    walk.check()
+    if second == "rollback":
+        chosen = walk.published()
+        walk.check()
+        assert walk.published() == chosen
+    assert before <= walk.done
+
+    walk.carry_out(first)
+    walk.check()
+    walk.carry_out("build")
+    walk.check()
+    found = walk.house.rows(
+        "select strftime(event_at, '%Y-%m-%d %H:%M:%S'), product_id, user_sk from core.events"
+    )
+    assert set(found) == expected_events(walk)
+    assert {account.unaccounted for account in walk.house.accounts().values()} == {0}
+    shutil.rmtree(walk.house.folder)
