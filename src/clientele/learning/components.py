@@ -67,7 +67,7 @@ def principal_components(features: pd.DataFrame) -> pd.DataFrame:
     variances, axes = np.clip(variances[::-1], 0, None), axes[:, ::-1]
     largest = np.round(np.abs(axes), 6).argmax(
         axis=0
-    )  # of two that are alike the first, not what rounding says
+    )  # a tie: the first
     axes = axes * np.where(axes[largest, np.arange(len(names))] < 0, -1, 1)
     rows = []
     for place, variance in enumerate(variances):
