@@ -33,16 +33,21 @@ def pytest_configure(config: pytest.Config) -> None:
 # The files that take longest, so that no worker is left with one when the others have nothing more to do.
 # `make test` hands files out in this order (--no-loadscope-reorder); files that are not named come last.
 LONGEST_FIRST = (
-    "test_build_state",
     "test_build_segments",
-    "test_build_models",
-    "test_build_privacy",
     "test_parity",
-    "test_build_ingest",
+    "test_build_state",
+    "test_build_privacy",
+    "test_rights",
+    "test_kept_tables",
+    "test_build_models",
     "test_faults",
+    "test_build_ingest",
+    "test_identity",
+    "test_backups",
+    "test_growth",
+    "test_walks",
     "test_order",
     "test_retention",
-    "test_rights",
     "test_build_short_histories",
 )
 

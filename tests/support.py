@@ -222,8 +222,7 @@ class House:
             "PYTHONPATH": str(ROOT / "src"),
         }
         if not self.papers:
-            # what a run says comes as events: no logger has to put each line of the debug log into words
-            ours |= {"DBT_WRITE_JSON": "false", "DBT_LOG_LEVEL_FILE": "none", "DBT_LOG_LEVEL": "none"}
+            ours |= {"DBT_WRITE_JSON": "false", "DBT_LOG_LEVEL_FILE": "none"}
         ours |= changed
         kept = {name: value for name, value in self.plain_environment().items() if name not in changed}
         return kept | {name: value for name, value in ours.items() if value is not None}
@@ -258,6 +257,9 @@ class House:
         text = json.dumps(self.variables | (variables or {}))
         lines: list[str] = []
         call = ["--quiet", *command, "--vars", text, *arguments]
+        if not self.papers:
+            # what the run says comes as events: no logger has to put each line of the debug log into words
+            environment = {"DBT_LOG_LEVEL": "none"} | environment
         with _only_environment(self.environment(**environment)):
             manifest = None if parse else own_manifest(**self.variables)
             if change:

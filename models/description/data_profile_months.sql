@@ -16,14 +16,13 @@ days as (
 
 shown as (
     select
-        cast({{ dbt.date_trunc('month', 'event_date') }} as date) as month_date,
         {% for event_type in clientele.event_types() %}
         sum(case when event_type = '{{ event_type }}' then n_events else 0 end) as n_{{ event_type }},
         {% endfor %}
         {% for lack in ['category_code', 'brand', 'session', 'price'] %}
-        {{ clientele.double('sum(n_without_' ~ lack ~ ')') }} / sum(n_events)
-            as without_{{ lack }}_share{% if not loop.last %},{% endif %}
+        {{ clientele.double('sum(n_without_' ~ lack ~ ')') }} / sum(n_events) as without_{{ lack }}_share,
         {% endfor %}
+        cast({{ dbt.date_trunc('month', 'event_date') }} as date) as month_date
     from {{ ref('described_days') }}
     group by cast({{ dbt.date_trunc('month', 'event_date') }} as date)
 ),

@@ -1,5 +1,5 @@
-{#- Grain: one series and measure of one forecast: how far off forecasts of earlier days were, beside the rule (the median of
-    the weekday), what forecasts, and why; a series that was refused says so. -#}
+{#- Grain: one series and measure of one forecast: how far off forecasts of earlier days were, beside the rule (the
+    median of the weekday), what forecasts, and why; a series that was refused says so. -#}
 
 with
 

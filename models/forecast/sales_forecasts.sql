@@ -1,6 +1,7 @@
-{#- Grain: one day, series (the whole shop or a category family) and measure of one forecast, with what came once the day is
-    over. Forecasts of earlier builds stay. Series of fewer customers than the smallest cell are left out, and numbers
-    are rounded to what one customer can make of them. Late data: what came is joined in each run. -#}
+{#- Grain: one day, series (the whole shop or a category family) and measure of one forecast, with what came once
+    the day is over. Forecasts of earlier builds stay. Series of fewer customers than the smallest cell are left
+    out, and numbers are rounded to what one customer can make of them. Late data: what came is joined in each
+    run. -#}
 
 with
 

@@ -1,5 +1,6 @@
-{#- Grain: one customer who does not object to profiling and place from 1 to 3: the category families that the customer most
-    likely buys from within thirty days, rounded, and why. Built whole in each run: the chances move with as_of. -#}
+{#- Grain: one customer who does not object to profiling and place from 1 to 3: the category families that the
+    customer most likely buys from within thirty days, rounded, and why. Built whole in each run: the chances
+    move with as_of. -#}
 
 with
 

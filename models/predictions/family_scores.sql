@@ -1,6 +1,6 @@
-{#- Grain: one customer who may be profiled and category family, for the three families that the customer most likely buys
-    from within thirty days: the chance and what moves it, whole digits. Empty where the head was refused. Built whole:
-    the chances move with as_of. -#}
+{#- Grain: one customer who may be profiled and category family, for the three families that the customer most
+    likely buys from within thirty days: the chance and what moves it, whole digits. Empty where the head was
+    refused. Built whole: the chances move with as_of. -#}
 {% set families = clientele.n_prediction_families() %}
 {% set features = clientele.category_family_features() %}
 {% set pair = ['user_sk', 'family_rank'] %}
@@ -63,7 +63,9 @@ pairs as (
     'customers', 'user_weights', clientele.category_user_features(), ['category'], pieces=4, name='of_user'
 ) }},
 
-{{ clientele.linear_score_ctes('family_known', 'family_weights', features, ['category'], key=pair, pieces=4, name='of_family') }},
+{{ clientele.linear_score_ctes(
+    'family_known', 'family_weights', features, ['category'], key=pair, pieces=4, name='of_family'
+) }},
 
 {{ clientele.reason_ctes('of_family_scores', 'of_family_weights', features, 1, key=pair) }},
 

@@ -348,8 +348,9 @@ def list_backups(folder: Path, verify: bool) -> None:
 def restore(folder: Path, home: Path, register: Path | None, ignore_register: bool) -> None:
     """Put all parts of a backup back.
 
-    Vault, warehouse and publications, in one step. Who was erased since stays erased, and objections since hold: the register of the vault that is replaced
-    tells. Files that came since are read again by the next build.
+    Vault, warehouse and publications, in one step. Who was erased since stays erased, and objections since
+    hold: the register of the vault that is replaced tells. Files that came since are read again by the next
+    build.
     """
     from clientele.runtime import backups
 

@@ -6,20 +6,19 @@ on them is the real one.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 import duckdb
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
+from support import IS_LONG
 
 from clientele.activation.destinations import DeliveryError
 from clientele.activation.exports import activate
 from clientele.activation.ledger import Export, Ledger, LedgerError
 from clientele.runtime.warehouses import Connection
 
-IS_LONG = os.environ.get("TESTS_LONG") == "1"
 CUSTOMERS = [f"{number:032x}" for number in range(12)]
 TABLES = """
 attach ':memory:' as vault;

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from asking import Metrics
 from dbt.contracts.graph.semantic_manifest import SemanticManifest
-from support import ROOT, House, _manifest
+from support import ROOT, House, own_manifest
 
 NAMES = {
     *("visitors", "buyers", "sessions", "orders", "revenue", "items", "repeat_buyers", "cart_sessions"),
@@ -24,9 +24,7 @@ MONTH = "metric_time__month"
 
 @pytest.fixture(scope="module")
 def manifest() -> str:
-    parsed = _manifest(json.dumps({})).deepcopy()
-    parsed.rebuild_ref_lookup()  # a copy of dbt's manifest looks models up among the metrics
-    return SemanticManifest(parsed)._get_pydantic_semantic_manifest().json()
+    return SemanticManifest(own_manifest())._get_pydantic_semantic_manifest().json()
 
 
 @pytest.fixture(scope="module")

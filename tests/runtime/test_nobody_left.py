@@ -12,7 +12,7 @@ SHOP = [
     for day in range(1, 8)
     for second in range(0, 36, 3)
 ]
-WHY = ("compile", "--inline", "{{ clientele.why_nobody_is_left() }}")
+WHY = ("compile", "--inline", "{{ clientele.why_nobody_is_left() if execute }}")
 
 
 def why(house: House) -> str:

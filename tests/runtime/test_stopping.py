@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
 import pytest
-from support import UP_TO_EVENTS, little_shop
+from support import IS_LONG, UP_TO_EVENTS, little_shop
 
 PAPERS = False
-LONG = os.environ.get("CLIENTELE_TEST_FAULTS") == "long"
 SHOP = little_shop(seed=11, n_users=6, n_days=10)
 
 
@@ -24,7 +22,7 @@ def house(new_house):
 @pytest.mark.parametrize(
     ("number", "moment"),
     [(signal.SIGTERM, "core.events"), (signal.SIGINT, "reconciliation")]
-    + ([(signal.SIGTERM, name) for name in ("event_files", "stg_lake__lines", "users")] if LONG else []),
+    + ([(signal.SIGTERM, name) for name in ("event_files", "stg_lake__lines", "users")] if IS_LONG else []),
 )
 def test_a_signal_ends_a_build_with_a_sentence(house, number, moment):
     with house.start(*UP_TO_EVENTS) as process:

@@ -95,9 +95,7 @@
             file_path,
             file_path as file_identity,
             split_part(file_path, '/', {{ clientele.redshift__n_slashes('file_path') }} + 1) as file_name,
-            sha256,
-            file_bytes,
-            cast(null as bigint) as modified_ns,
+            sha256, file_bytes, cast(null as bigint) as modified_ns,
             'csv' as file_format,
             case when file_path like '%.gz' then 'gzip' else 'none' end as file_compression,
             {% for column in clientele.lake_columns() -%}

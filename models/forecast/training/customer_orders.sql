@@ -1,6 +1,6 @@
 {#- Grain: one customer who may be profiled, day (the shop's local time) with a purchase and series: the whole shop
-    (category_family empty), or one of its first twelve category families. An order is what a customer buys in a day. Bots
-    left out. Built whole: it is read from purchases alone. -#}
+    (category_family empty), or one of its first twelve category families. An order is what a customer buys in a
+    day. Bots left out. Built whole: it is read from purchases alone. -#}
 
 with
 

@@ -1,5 +1,5 @@
-{#- Grain: one day (the shop's local time) with a purchase and series: the whole shop (category_family empty), or one of its
-    first twelve category families. Built whole from the orders of customers. -#}
+{#- Grain: one day (the shop's local time) with a purchase and series: the whole shop (category_family empty), or
+    one of its first twelve category families. Built whole from the orders of customers. -#}
 
 with
 

@@ -1,5 +1,6 @@
-{#- Grain: one series of daily sales and day, from its first purchase (at most 800 days back) to the last day that is forecast,
-    with what the calendar says of the day; a day without a purchase is 0. Empty unless a forecast is due. -#}
+{#- Grain: one series of daily sales and day, from its first purchase (at most 800 days back) to the last day that
+    is forecast, with what the calendar says of the day; a day without a purchase is 0. Empty unless a forecast
+    is due. -#}
 
 with
 

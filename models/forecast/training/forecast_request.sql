@@ -1,5 +1,5 @@
-{#- Grain: the build, one row: whether sales are to be forecast in it (forecast_is_due has the rule), and the day that it
-    describes, in the shop's local time. -#}
+{#- Grain: the build, one row: whether sales are to be forecast in it (forecast_is_due has the rule), and the day
+    that it describes, in the shop's local time. -#}
 
 with
 

@@ -1,6 +1,6 @@
-{#- Grain: one customer of the sample, origin and category family that the customer had looked at before the origin or bought
-    from in the thirty days from it on; and for each origin and family a customer who had not looked at it (user_sk -1).
-    Empty unless a fit is due. -#}
+{#- Grain: one customer of the sample, origin and category family that the customer had looked at before the origin
+    or bought from in the thirty days from it on; and for each origin and family a customer who had not looked
+    at it (user_sk -1). Empty unless a fit is due. -#}
 
 with
 

@@ -1,6 +1,7 @@
-{#- Grain: one head of the fit that scores: what scores it (its model, a heuristic, or nothing: refused), and why. Of the
-    fits up to the day of the build of the heads that are asked for it is the champion (macros/registry/standing.sql): a
-    pinned one, else the newest that is not rejected and did not have to refuse every head. -#}
+{#- Grain: one head of the fit that scores: what scores it (its model, a heuristic, or nothing: refused), and why.
+    Of the fits up to the day of the build of the heads that are asked for it is the champion
+    (macros/registry/standing.sql): a pinned one, else the newest that is not rejected and did not have to
+    refuse every head. -#}
 
 with
 
