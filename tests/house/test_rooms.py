@@ -77,7 +77,7 @@ def test_no_folder_model_or_macro_is_too_large():
     """At most 16 models a folder, 150 lines a model, 100 lines a macro; exceptions say why."""
     exceptions = {
         # The lake's inventory on Redshift is one statement: what a file is, told from its first lines.
-        "redshift__lake_inventory": 120,
+        "redshift__lake_inventory": 121,
         # The ledger's rules of a run, in the order in which they are applied.
         "event_files": 155,
     }
