@@ -65,9 +65,7 @@ def principal_components(features: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=["component", "feature", "loading", "explained_share", "n_users"])
     variances, axes = np.linalg.eigh(standard.T @ standard / len(standard))
     variances, axes = np.clip(variances[::-1], 0, None), axes[:, ::-1]
-    largest = np.round(np.abs(axes), 6).argmax(
-        axis=0
-    )  # a tie: the first
+    largest = np.round(np.abs(axes), 6).argmax(axis=0)  # a tie: the first
     axes = axes * np.where(axes[largest, np.arange(len(names))] < 0, -1, 1)
     rows = []
     for place, variance in enumerate(variances):
