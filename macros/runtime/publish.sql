@@ -45,7 +45,7 @@
         full one. None otherwise. -#}
     {%- set n_customers = run_query('select count(*) from ' ~ clientele.built('marts', 'user_features')).columns[0].values()[0] | int -%}
     {%- set n_before = run_query(
-        "select count(*) from " ~ clientele.run_log() ~ " where entry = 'model' and name = 'user_features' and n_rows_out > 0"
+        "select count(*) from " ~ clientele.run_log() ~ " where entry = 'model' and name = 'user_feature_values' and n_rows_out > 0"
     ).columns[0].values()[0] | int -%}
     {%- if n_customers > 0 or n_before == 0 -%}{{ return(none) }}{%- endif -%}
     {%- set books = run_query(

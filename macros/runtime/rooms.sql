@@ -8,7 +8,7 @@
     {{ return([
         ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training', 'predictions.training'],
         ['registry'], ['personas', 'predictions'], ['recommendations', 'forecast'], ['customer_view'], ['activation'],
-        ['description', 'metrics'], ['drift'], ['report']
+        ['metrics'], ['drift'], ['report']
     ]) }}
 {% endmacro %}
 

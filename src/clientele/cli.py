@@ -525,7 +525,7 @@ def report(home: Path) -> None:
 @main.command()
 @_HOME
 def describe(home: Path) -> None:
-    """Describe the data: print tables, and write a page of them."""
+    """Describe the data, in tables and as a page."""
     from clientele.report import PAGES, description, render
     from clientele.runtime import locking, publishing
 
@@ -543,7 +543,10 @@ def describe(home: Path) -> None:
 @main.command()
 @_HOME
 def dossier(home: Path) -> None:
-    """Write ten pages for a general management: HTML, and PDF where a Chromium is installed."""
+    """Write ten pages for a general management.
+
+    HTML, and PDF where a Chromium is installed.
+    """
     from clientele.report import PAGES, printing, render
     from clientele.runtime import publishing
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -187,9 +186,9 @@ def test_what_is_not_acknowledged_is_a_sentence_and_the_next_run_mends_it(servic
 def test_requests_keep_to_the_rate(service):
     shop = Shop()
     shop.build(set(CUSTOMERS[:9]))
-    send(shop, webhook(service, requests_per_minute=600))
-    times = [at for at, _, _ in service.seen]
-    assert len(times) == 3 and all(later - earlier > 0.09 for earlier, later in pairwise(times))
+    begun = time.monotonic()
+    send(shop, webhook(service, requests_per_minute=300))
+    assert len(service.seen) == 3 and time.monotonic() - begun >= 2 * 60 / 300
 
 
 def test_a_signature_is_the_documented_one():

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
 from support import (
     BOOKKEEPING,
+    IS_LONG,
     TESTED_UP_TO_FEATURES,
     UP_TO_FEATURES,
     WITHOUT_TESTS,
@@ -271,6 +273,27 @@ def test_a_delivery_that_changes_between_a_stop_and_the_next_build(house, refere
             house.build("--select", "+released_duplicates", *WITHOUT_TESTS)
             assert house.value("select count(*) from core.released_duplicates") > 0
     ends_like(house, reference)
+
+
+@pytest.mark.skipif(not IS_LONG, reason="CLIENTELE_LONG=1: three builds as processes, each killed")
+def test_killed_again_and_again(half_way, reference):
+    """Three processes, each killed at a moment of its own, the last ones far into the build."""
+    chance = random.Random(1)
+    for n_done in (chance.randint(2, 5), chance.randint(8, 12), chance.randint(14, 17)):
+        process = half_way.start(*UP_TO_FEATURES)
+        try:
+            for line in process.stdout:
+                n_done -= " OK " in line
+                if not n_done:
+                    time.sleep(chance.random() / 20)
+                    break
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        assert not n_done, "the build ended before it was killed"
+        assert process.returncode < 0
+    ends_like(half_way, reference)
 
 
 # --- all of it

@@ -44,7 +44,7 @@ def test_dbt_refuses_to_read_a_room_s_private_table(house: House, tmp_path):
     private = parsed().nodes["model.clientele.stg_lake__lines"]
     assert private.access == "private" and private.config.group == "intake"
     elsewhere = [node for node in parsed().nodes.values() if node.resource_type == "model"]
-    assert {node.config.group for node in elsewhere} == set(ROOMS) - {"metrics"}
+    assert {node.config.group for node in elsewhere} == set(ROOMS)
     for node in elsewhere:
         for parent in node.depends_on.nodes:
             if parent.startswith("model."):
@@ -77,7 +77,7 @@ def test_no_folder_model_or_macro_is_too_large():
     """At most 16 models a folder, 150 lines a model, 100 lines a macro; exceptions say why."""
     exceptions = {
         # The lake's inventory on Redshift is one statement: what a file is, told from its first lines.
-        "redshift__lake_inventory": 120,
+        "redshift__lake_inventory": 121,
         # The ledger's rules of a run, in the order in which they are applied.
         "event_files": 155,
     }

@@ -23,8 +23,8 @@ before as (
     from days
     inner join days as earlier
         on
-            earlier.event_date >= {{ dbt.dateadd('day', -limits['days'], 'days.event_date') }}
-            and earlier.event_date < days.event_date
+            days.event_date > earlier.event_date
+            and {{ dbt.dateadd('day', -limits['days'], 'days.event_date') }} <= earlier.event_date
 ),
 
 usual as (

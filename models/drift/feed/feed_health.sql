@@ -51,8 +51,8 @@ before as (
     from moments
     inner join levels
         on
-            levels.event_date >= {{ dbt.dateadd('day', -limits['days'], 'moments.compared_from') }}
-            and levels.event_date < moments.compared_from
+            moments.compared_from > levels.event_date
+            and {{ dbt.dateadd('day', -limits['days'], 'moments.compared_from') }} <= levels.event_date
 ),
 
 usual as (
@@ -86,7 +86,7 @@ anchored as (
 missing_kinds as (
     select
         *,
-        row_number() over (partition by event_date order by n_expected desc, event_type) as place
+        row_number() over (partition by event_date order by n_expected desc, event_type asc) as place
     from {{ ref('feed_kinds') }}
     where is_missing
 ),

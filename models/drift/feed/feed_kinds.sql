@@ -37,16 +37,16 @@ compared as (
         absent.event_date,
         absent.event_type,
         absent.last_seen,
-        absent.n_events_so_far - max(before.n_events_so_far) as n_events_since,
-        sum(before.n_of_kind) as n_of_kind_before,
-        sum(before.n_events) as n_events_before,
-        sum(case when before.n_of_kind > 0 then 1 else 0 end) as n_days_seen
+        absent.n_events_so_far - max(earlier.n_events_so_far) as n_events_since,
+        sum(earlier.n_of_kind) as n_of_kind_before,
+        sum(earlier.n_events) as n_events_before,
+        sum(case when earlier.n_of_kind > 0 then 1 else 0 end) as n_days_seen
     from absent
-    inner join counted as before
+    inner join counted as earlier
         on
-            absent.event_type = before.event_type
-            and before.event_date > {{ dbt.dateadd('day', -limits['days'], 'absent.last_seen') }}
-            and before.event_date <= absent.last_seen
+            absent.event_type = earlier.event_type
+            and absent.last_seen >= earlier.event_date
+            and {{ dbt.dateadd('day', -limits['days'], 'absent.last_seen') }} < earlier.event_date
     group by absent.event_date, absent.event_type, absent.last_seen, absent.n_events_so_far
 ),
 
