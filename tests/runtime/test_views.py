@@ -55,7 +55,7 @@ def test_rows_that_leave_the_files_leave_the_views(tmp_path):
     publish(tmp_path, 1)
     for pair in rewriting.start_publications(tmp_path):
         pq.write_table(pa.table({"user_key": ["b"], "version": [1]}), pair["new"])
-    rewriting.finish_publications(tmp_path)
+    rewriting.finish_publications(tmp_path, 0)
     rewriting.mark_whole(tmp_path)
     assert rewriting.finish(tmp_path)
     assert viewed(publishing.current(tmp_path), "select user_key from user_features") == [("b",)]
