@@ -71,7 +71,7 @@ def test_a_build_publishes_it_and_who_starts_in_the_folder_needs_no_setting(buil
         "import duckdb; connection = duckdb.connect('clientele.duckdb', read_only=True); "
         "names = [name for (name,) in connection.sql('select view_name from duckdb_views() "
         "where not internal').fetchall()]; "
-        "print({name: connection.sql(f'select count(*) from {name}').fetchone()[0] for name in names})"
+        "print({name: connection.sql(f'select count(*) from {name}').fetchall()[0][0] for name in names})"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
