@@ -157,7 +157,8 @@ def test_the_french_page_is_french(folder, every_page, name):
     labels = duckdb.execute(f"select distinct label from '{folder}/segment_profiles.parquet'").fetchall()
     english |= words_of([*names, *(label for (label,) in labels)]) - french
     shown = Page(every_page[name, "fr"])
-    assert not words_of(shown.words) & (english)
+    # the link to the English page says so in English
+    assert not words_of(shown.words) & english - {"english"}
     told = [text for text in catalog if len(text) > 14 and text != catalog[text]]
     assert not [text for text in told if text in " ".join(shown.words)]
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from clientele.report import charts
 from clientele.report.book import Book
-from clientele.report.words import CODES, MEANINGS, translation
+from clientele.report.words import CODES, MEANINGS, translation, typeset
 
 __all__ = ["LANGUAGES", "PAGES", "render", "write"]
 
@@ -54,7 +54,7 @@ def render(folder: Path, language: str, name: str = "index") -> str:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters |= _points(book, translate)
+        environment.filters |= _points(book, translate) | {"typeset": lambda text: typeset(text, language)}
         environment.globals |= {
             "_": translate,
             "say": book.say,
