@@ -24,6 +24,8 @@ def _end_quietly() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let all workers share what one has parsed of the project."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(_Failures(config))
     if PARSED not in os.environ:
         folder = TemporaryDirectory(prefix="parsed-")
         os.environ[PARSED] = folder.name
@@ -80,6 +82,19 @@ def pytest_runtest_makereport() -> Iterator[None]:
     now = processor_seconds()
     report.processor_seconds, LAST_REPORT[0] = now - LAST_REPORT[0], now
     return report
+
+
+class _Failures:
+    """Says at once what fails: the run goes on for a while before it explains."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            told = report.longreprtext.strip().splitlines()[-1:] or [""]
+            terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+            terminal.write_line(f"\nfailed: {report.nodeid} ({report.when}): {told[0][:200]}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
