@@ -92,7 +92,8 @@ class _Failures:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            told = report.longreprtext.strip().splitlines()[-1:] or [""]
+            lines = report.longreprtext.strip().splitlines()
+            told = [line for line in lines if line.startswith("E ")] or lines[-1:] or [""]
             terminal = self.config.pluginmanager.get_plugin("terminalreporter")
             terminal.write_line(f"\nfailed: {report.nodeid} ({report.when}): {told[0][:200]}")
 
