@@ -33,7 +33,7 @@ PROVENANCE = {
 BOOKKEEPING = {
     *("load_marks", "key_epoch", "touched_days", "duplicate_events", "released_duplicates"),
     "shop_books",  # counts the headers of files
-    "feed_health",  # says of each file what it brought
+    *("feed_health", "described_days"),  # say of each file what it brought
     # build by build: who came to an audience and who left
     *("audience_changes", "audience_sizes", "activation_log", "destination_ledger", "exports"),
 }

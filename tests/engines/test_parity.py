@@ -90,7 +90,7 @@ def held_of(pair: Pair, user_id: str) -> set[str]:
     }
 
 
-def tests_left_out() -> list[str]:
+def data_tests_left_out() -> list[str]:
     """Return the names of the tests that the short form does not run."""
     names = sorted(node.name for node in parsed().nodes.values() if node.resource_type == "test")
     return sorted({*names} - {*some(names, 20)})
@@ -151,7 +151,7 @@ def pair(tmp_path_factory, postgres, proxy):
         pair.deliver("4.csv", last)
         pair.deliver("5.csv", first + b"\n")
         sample = {"sample_users": SAMPLE_USERS} if IS_LONG else None
-        pair.left_out = tests_left_out()
+        pair.left_out = data_tests_left_out()
         second_build = pair.build(
             "--exclude", "segment_decisions", *pair.left_out, on_redshift=TESTED, variables=sample
         )

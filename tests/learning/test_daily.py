@@ -23,7 +23,7 @@ def make_sales(n_days: int, noise: float = 0.0, seed: int = 3) -> pd.DataFrame:
     day = pd.date_range("2019-01-07", periods=n_days)
     promo = (np.arange(n_days) // 7) % 2
     chance = np.random.default_rng(seed).normal(0, noise, n_days)
-    value = 300 * np.where(day.dayofweek < 5, 1, 1 / 3) * (1 + promo) * np.exp(chance)
+    value = 300 * np.where(day.day_of_week < 5, 1, 1 / 3) * (1 + promo) * np.exp(chance)
     value[59:60] = 0.0
     return pd.DataFrame({"day": day, "value": value, "promo": promo})
 

@@ -208,7 +208,9 @@ def test_a_leak_is_found(house):
 
     def leak(manifest) -> None:
         judged = manifest.macros["macro.clientele.judged_lines"]
-        judged.macro_sql = judged.macro_sql.replace("judged.brand,", "judged.user_session as brand,")
+        judged.macro_sql = judged.macro_sql.replace(
+            "{{ clientele.without_person('judged.brand') }} as brand,", "judged.user_session as brand,"
+        )
         marts = manifest.nodes["model.clientele.user_features"]
         raw_id = (
             '(select cast(map.user_id as varchar(32)) from "vault"."vault"."user_keys" as map'

@@ -184,6 +184,9 @@ def test_the_next_build_is_that_of_a_shop_without_the_erased(erased, new_house):
             "prediction_users",
             "prediction_frame",
             "family_frame",
+            "category_frame",
+            "forecast_request",
+            "forecast_frame",
         )
         return {name: table for name, table in one.contents().items() if not name.endswith(fitted)}
 

@@ -44,7 +44,7 @@ def calendar_columns(
     # A line through a short history leads anywhere: it stays where the history ends.
     columns = {"trend": np.minimum(since, known_days / _FULL_YEAR)}
     for weekday in range(7):
-        columns[f"weekday_{weekday}"] = (days.dayofweek == weekday).astype(float)
+        columns[f"weekday_{weekday}"] = (days.day_of_week == weekday).astype(float)
     waves = [("month", days.day.to_numpy() / 30.5, 2)]
     if known_days >= _FULL_YEAR:
         waves.append(("year", days.dayofyear.to_numpy() / 365.25, 4))
@@ -90,7 +90,7 @@ class DailyRidge:
     Examples
     --------
     >>> day = pd.date_range("2020-01-06", periods=84)
-    >>> sales = pd.DataFrame({"day": day, "value": np.where(day.dayofweek < 5, 100.0, 20.0)})
+    >>> sales = pd.DataFrame({"day": day, "value": np.where(day.day_of_week < 5, 100.0, 20.0)})
     >>> model = DailyRidge().fit(sales)
     >>> model.predict(pd.DataFrame({"day": pd.date_range("2020-03-30", periods=7)})).round(-1).tolist()
     [100.0, 100.0, 100.0, 100.0, 100.0, 20.0, 20.0]
@@ -184,7 +184,7 @@ class WeekdayMedian:
         return found.fillna(self.overall_).to_numpy(dtype=float)
 
     def _keys(self, frame: pd.DataFrame) -> np.ndarray:
-        keys = pd.Series(pd.DatetimeIndex(frame["day"]).dayofweek.astype(str).to_numpy())
+        keys = pd.Series(pd.DatetimeIndex(frame["day"]).day_of_week.astype(str).to_numpy())
         for name in self.by:
             keys = keys + "|" + pd.Series(frame[name].astype(float).astype(str).to_numpy())
         return keys.to_numpy()
