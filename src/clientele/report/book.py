@@ -114,7 +114,8 @@ class Book:
         row : str
             The condition of the row, or of the rows that are summed.
         form : str
-            number, money, about, share, points, times, decimal, bar, day, month, weekday or hour.
+            number, money, about, share, points, times, decimal, bar, day, month, calendar month, weekday or
+            hour.
         """
         row = str(row)  # a template's macro gives markup, whose signs are not escaped again
         value = self.value(mart, column, row)
@@ -150,6 +151,8 @@ class Book:
             return format_date(value, "LLLL y", locale=self._locale)
         if form == "short month":
             return format_date(value, "MMM yy", locale=self._locale)
+        if form == "calendar month":
+            return self._locale.months["stand-alone"]["wide"][int(value)]
         if form == "weekday":
             return self._locale.days["format"]["wide"][int(value) - 1]
         if form == "hour":
