@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from dataclasses import dataclass
 from datetime import date
@@ -10,8 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import shop_simulator
-
-from tests.support import House
+from support import House
 
 PAPERS = False
 NOW = "2026-01-01 12:00:00"
@@ -212,11 +213,11 @@ def january(shops: dict[int, Path], fault: str) -> bytes:
     text = next(path for path in shops[1].iterdir() if "2020-Jan" in path.name).read_text()
     if fault == "renamed":
         return text.replace(",purchase,", ",bestellt,").encode()
-    header, *lines = [line.split(",") for line in text.splitlines()]
-    return "\n".join(
-        ",".join([*line[:6], f"{float(line[6]) * 100:.2f}", *line[7:]] if number else line)
-        for number, line in enumerate([header, *lines])
-    ).encode()
+    header, *lines = csv.reader(io.StringIO(text))
+    out = io.StringIO()
+    written = csv.writer(out, lineterminator="\n")
+    written.writerows([header, *([*line[:6], f"{float(line[6]) * 100:.2f}", *line[7:]] for line in lines)])
+    return out.getvalue().encode()
 
 
 def test_a_build_is_held_and_says_why_and_a_full_refresh_finds_the_same(house, built, shops, tmp_path):

@@ -139,9 +139,9 @@ def add_to_customers(manifest) -> None:
 
 
 def add_to_files(manifest) -> None:
-    count = "        count(*) as n_event_lines\n"
-    more = count.replace("lines\n", "lines,\n") + "        cast(count(*) as bigint) as n_more\n"
-    add_column(manifest, "file_days", "n_more", (count, more))
+    last = " as median_price\n"
+    more = last.replace("\n", ",\n") + "        cast(count(*) as bigint) as n_more\n"
+    add_column(manifest, "file_days", "n_more", (last, more))
 
 
 def test_a_new_column_is_added_by_the_next_build(tmp_path, new_house):

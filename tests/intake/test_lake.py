@@ -581,8 +581,8 @@ def test_no_progress_for_short_work(tmp_path, capsys):
 
 def test_columns_that_are_passed_over_are_not_all_quoted_back(tmp_path):
     wide = tmp_path / "wide.csv"
-    wide.write_text(",".join([*COLUMNS, *(f"c{n}" for n in range(9000)), "x" * 9000]) + "\n")
+    wide.write_text(",".join([*COLUMNS, "x" * 9000, *(f"c{n}" for n in range(9000))]) + "\n")
     said = []
     inventory(str(wide), progress=said.append)
     (told,) = [line for line in said if "passed over" in line]
-    assert len(told) < 200 and told.endswith("and 8,996 more passed over in wide.csv")
+    assert len(told) < 300 and told.endswith("and 8,981 more passed over in wide.csv")

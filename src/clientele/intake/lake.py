@@ -283,7 +283,7 @@ def _tell_what_is_passed_over(found: list[FileFacts], say: Callable[[str], None]
             by_columns.setdefault(facts.passed_over, []).append(facts.file_name)
     for columns, names in by_columns.items():
         what = "column" if len(columns) == 1 else "columns"
-        shown = _listed([name[:_MAX_SHOWN] for name in columns])
+        shown = ", ".join(name[:_MAX_SHOWN] for name in columns)
         say(f"clientele: {what} {shown} passed over in {_listed(names)}")
 
 
