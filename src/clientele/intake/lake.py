@@ -57,7 +57,6 @@ _TEXTS = tuple(f"{kind}{packed}" for kind in (".csv", ".tsv") for packed in _PAC
 _SUFFIXES = (*_TEXTS, ".parquet", ".zip")
 _HIVE_FOLDER = re.compile(r"([A-Za-z_]\w*)=(.*)")
 _MAX_NAMED = 5
-_MAX_SHOWN = 64  # characters of a name from outside
 _BLOCK_BYTES = 4 * 2**20
 _HEAD_BYTES = 64 * 2**10
 _WORKERS = 2
@@ -283,8 +282,7 @@ def _tell_what_is_passed_over(found: list[FileFacts], say: Callable[[str], None]
             by_columns.setdefault(facts.passed_over, []).append(facts.file_name)
     for columns, names in by_columns.items():
         what = "column" if len(columns) == 1 else "columns"
-        shown = ", ".join(name[:_MAX_SHOWN] for name in columns)
-        say(f"clientele: {what} {shown} passed over in {_listed(names)}")
+        say(f"clientele: {what} {', '.join(columns)} passed over in {_listed(names)}")
 
 
 def _listed(names: Sequence[str]) -> str:
