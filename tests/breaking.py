@@ -182,7 +182,7 @@ def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
         rewriting.finish(house.home)  # as the end of the process does
     else:
         changed = {"DBT_LOG_LEVEL": "info"} | changed  # what a user would read is in `said`
-    built = house.run(*request["arguments"], variables=request.get("variables"), watch=watch, **changed)
+        built = house.run(*request["arguments"], variables=request.get("variables"), watch=watch, **changed)
     if "file_bytes" in request:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     answer = {"build": asdict(built), "statements": statements}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 from breaking import Breaker, Outcome
 from support import (
     FIRST_USER,
+    IS_LONG,
     KEY,
     MATERIAL,
     UP_TO_FEATURES,
@@ -31,7 +31,6 @@ from clientele.privacy import keys
 from clientele.runtime import locking, publishing, rewriting
 
 PAPERS = False
-IS_LONG = bool(os.environ.get("CLIENTELE_LONG"))
 N_STEPS = 10 if IS_LONG else 1
 SHORT = 5
 VARIABLES = {"reference_days": 10, "min_events": 5}
