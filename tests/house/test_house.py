@@ -14,6 +14,7 @@ import shop_simulator.writing
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from support import parsed
 
 import clientele
 from clientele.intake.lake import COLUMNS
@@ -291,3 +292,15 @@ def test_texts_have_a_length():
     for folder in ("models", "python_models"):
         for path in (ROOT / folder).rglob("*.yml"):
             assert not re.search(r"data_type: *(varchar|text) *(,|$)", path.read_text(), re.MULTILINE), path
+
+
+def test_unit_tests_of_kept_tables_do_not_ask_for_the_table():
+    """A first build has none: dbt asks it for the types of every format but SQL."""
+    of_kept = [
+        (test.name, given.format)
+        for test in parsed().unit_tests.values()
+        for given in test.given
+        if given.input == "this"
+    ]
+    assert len(of_kept) >= 3
+    assert [name for name, form in of_kept if str(getattr(form, "value", form)) != "sql"] == []
