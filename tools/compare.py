@@ -113,7 +113,7 @@ def compare(
         names = [_tables(side, folder) for side, folder in zip(sides, (left, right), strict=True)]
         found = []
         for table in sorted(names[0] | names[1]):
-            if table in BOOKKEEPING | OF_ONE_RUN or _any_matches(ignored, table):
+            if _any_matches(ignored, table):
                 continue
             places = [found.get(table) for found in names]
             if None in places:
@@ -143,7 +143,7 @@ def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, str]:
-    """Return of every table and view its name and where it is."""
+    """Return of every table and view that is compared its name and where it is."""
     rows = connection.execute(
         """
         select table_name as name, format('"{}"."{}"."{}"', database_name, schema_name, table_name) as place
@@ -156,6 +156,8 @@ def _tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, st
     ).fetchall()
     found: dict[str, str] = {}
     for name, place in rows:
+        if name in BOOKKEEPING | OF_ONE_RUN:
+            continue
         if name in found:
             raise ValueError(f"{folder} has two tables of one name, {found[name]} and {place}.")
         found[name] = place

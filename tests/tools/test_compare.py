@@ -152,3 +152,12 @@ def test_a_name_that_is_there_twice_is_refused(before, tmp_path, capsys):
     after = build(tmp_path / "after", "create table marts.users as select 1 as x")
     assert main([str(before), str(after)]) == 2
     assert "two tables of one name" in capsys.readouterr().err
+
+
+def test_what_is_of_one_run_may_stand_in_both_databases(before, tmp_path, capsys):
+    after = build(
+        tmp_path / "after",
+        "create table marts.generation as select 1 as x;",
+        VAULT + "create table main.generation as select 2 as x;",
+    )
+    assert main([str(before), str(after)]) == 0, capsys.readouterr().out
