@@ -2,29 +2,25 @@
 
 {% macro purchase_ctes(columns=[], condition=none) %}
     {#- CTEs that end in `buyers`: a row per purchase of a customer who may be profiled, bots left out, with month_date,
-        category_family, whether it cost a twentieth less than usual (is_below), persona_code and tier_code. `columns`: more
+        category_family, whether it cost a twentieth less than usual (is_below), segment_id and tier_code. `columns`: more
         columns of core.product_families; `condition`: which purchases. -#}
-bot_sessions as (
-    select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
-),
+{{ clientele.human_event_ctes() }},
 
 purchases as (
     select
-        events.user_sk,
-        events.price,
-        cast({{ dbt.date_trunc('month', 'events.event_at') }} as date) as month_date,
+        human_events.user_sk,
+        human_events.price,
+        cast({{ dbt.date_trunc('month', 'human_events.event_at') }} as date) as month_date,
         coalesce(products.category_family, 'unclassified') as category_family,
         {% for column in columns %}
         products.{{ column }},
         {% endfor %}
         -- a twentieth below what the product costs usually: less is rounding
-        case when events.price < 0.95 * exp(products.mean_ln_price) then 1 else 0 end as is_below
-    from {{ ref('events') }} as events
-    inner join {{ ref('product_families') }} as products on events.product_id = products.product_id
-    left join bot_sessions on events.user_sk = bot_sessions.user_sk and events.session_sk = bot_sessions.session_sk
+        case when human_events.price < 0.95 * exp(products.mean_ln_price) then 1 else 0 end as is_below
+    from human_events
+    inner join {{ ref('product_families') }} as products on human_events.product_id = products.product_id
     where
-        events.event_type = 'purchase'
-        and bot_sessions.user_sk is null
+        human_events.event_type = 'purchase'
         {% if condition %}
         and {{ condition }}
         {% endif %}

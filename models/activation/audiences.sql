@@ -1,6 +1,9 @@
 {#- Grain: one audience, and whether it may be used: one that is not active has nobody in it, and its reason says why.
     Late data: built whole in each run. -#}
 {%- set audiences = clientele.compiled_audiences() if execute else [] %}
+{%- set text_columns = [
+    'audience', 'label', 'label_fr', 'description', 'owner_name', 'purpose', 'file_name', 'destinations',
+] %}
 
 with
 
@@ -33,14 +36,9 @@ definitions as (
         audience.file, audience.get('destinations', clientele.destination_names()) | join(' ')
     ] -%}
     select
-        {{ clientele.literals(texts[:1]) | trim }} as audience,
-        {{ clientele.literals(texts[1:2]) | trim }} as label,
-        {{ clientele.literals(texts[2:3]) | trim }} as label_fr,
-        {{ clientele.literals(texts[3:4]) | trim }} as description,
-        {{ clientele.literals(texts[4:5]) | trim }} as owner_name,
-        {{ clientele.literals(texts[5:6]) | trim }} as purpose,
-        {{ clientele.literals(texts[6:7]) | trim }} as file_name,
-        {{ clientele.literals(texts[7:8]) | trim }} as destinations,
+        {% for column in text_columns -%}
+        {{ clientele.literals([texts[loop.index0]]) | trim }} as {{ column }},
+        {% endfor -%}
         cast('{{ audience.expires }}' as date) as expires_date,
         {{ audience.minimum }} as min_users,
         {{ clientele.double(audience.max_leaving_share) }} as max_leaving_share,
@@ -53,14 +51,9 @@ definitions as (
     {{ 'union all' if not loop.last }}
     {% else -%}
     select
-        cast(null as varchar(64)) as audience,
-        cast(null as varchar(256)) as label,
-        cast(null as varchar(512)) as label_fr,
-        cast(null as varchar(4096)) as description,
-        cast(null as varchar(512)) as owner_name,
-        cast(null as varchar(512)) as purpose,
-        cast(null as varchar(512)) as file_name,
-        cast(null as varchar(1024)) as destinations,
+        {% for column in text_columns -%}
+        cast(null as varchar(4096)) as {{ column }},
+        {% endfor -%}
         cast(null as date) as expires_date,
         0 as min_users,
         {{ clientele.double(0) }} as max_leaving_share,

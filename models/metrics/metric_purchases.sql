@@ -8,24 +8,19 @@ own_brands as (
     select distinct lower(brand) as brand from {{ ref('own_brands') }}
 ),
 
-bot_sessions as (
-    select distinct user_sk, session_sk from {{ ref('user_sessions') }} where is_bot
-),
+{{ clientele.human_event_ctes() }},
 
 purchases as (
     select
-        events.user_sk,
-        cast(events.event_at as date) as purchase_date,
+        human_events.user_sk,
+        cast(human_events.event_at as date) as purchase_date,
         coalesce(products.category_family, 'unclassified') as family,  -- noqa: RF04
         case when own_brands.brand is null then 0 else 1 end as is_own_brand,
         {{ clientele.line_value() }} as revenue
-    from {{ ref('events') }} as events
-    inner join {{ ref('product_families') }} as products on events.product_id = products.product_id
+    from human_events
+    inner join {{ ref('product_families') }} as products on human_events.product_id = products.product_id
     left join own_brands on lower(products.brand) = own_brands.brand
-    left join bot_sessions on events.user_sk = bot_sessions.user_sk and events.session_sk = bot_sessions.session_sk
-    where
-        events.event_type = 'purchase' and bot_sessions.user_sk is null
-        and {{ clientele.may_be_profiled('events.user_sk') }}
+    where human_events.event_type = 'purchase' and {{ clientele.may_be_profiled('human_events.user_sk') }}
 ),
 
 final as (

@@ -5,27 +5,9 @@
 
 with
 
-{% if is_incremental() %}
-touched as (
-    select event_date from {{ ref('touched_days') }} where last_load_id > {{ clientele.taken_in() }}
-),
-
-{% endif %}
-events as (
-    select
-        cast(event_at as date) as event_date,
-        extract(hour from event_at) as event_hour,
-        event_type,
-        price,
-        quantity
-    from {{ ref('events') }}
-    {% if is_incremental() %}
-    where
-        event_at >= (select min(event_date) from touched)
-        and event_at < (select {{ dbt.dateadd('day', 1, 'max(event_date)') }} from touched)
-        and cast(event_at as date) in (select event_date from touched)
-    {% endif %}
-),
+{{ clientele.events_of_touched_days([
+    'extract(hour from event_at) as event_hour', 'event_type', 'price', 'quantity',
+]) }},
 
 counted as (
     select

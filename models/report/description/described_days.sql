@@ -6,31 +6,9 @@
 
 with
 
-{% if is_incremental() %}
-touched as (
-    select event_date from {{ ref('touched_days') }} where last_load_id > {{ clientele.taken_in() }}
-),
-
-{% endif %}
-events as (
-    select
-        cast(event_at as date) as event_date,
-        file_id,
-        event_type,
-        category_id,
-        category_code,
-        brand,
-        session_sk,
-        price,
-        quantity
-    from {{ ref('events') }}
-    {% if is_incremental() %}
-    where
-        event_at >= (select min(event_date) from touched)
-        and event_at < (select {{ dbt.dateadd('day', 1, 'max(event_date)') }} from touched)
-        and cast(event_at as date) in (select event_date from touched)
-    {% endif %}
-),
+{{ clientele.events_of_touched_days([
+    'file_id', 'event_type', 'category_id', 'category_code', 'brand', 'session_sk', 'price', 'quantity',
+]) }},
 
 counted as (
     select
