@@ -36,6 +36,8 @@
         'fit_min_events': [1, 100000],
         'min_events': 'count or auto',
         'settled_confidence': [0, 1],
+        'change_days': [1, 3650],
+        'change_confidence': [0, 1],
         'compare_early': 'boolean',
         'sample_users': [200, 5000000],
         'max_segments': [2, 16],
