@@ -22,7 +22,7 @@
 
 {% macro prediction_heads() %}
     {#- The heads that the var prediction_heads may name. -#}
-    {{ return(['next_order', 'spend', 'category', 'recommendations', 'forecast']) }}
+    {{ return(['next_order', 'spend', 'category', 'recommendations', 'forecast', 'items', 'imputation', 'budget']) }}
 {% endmacro %}
 
 

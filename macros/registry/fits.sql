@@ -42,6 +42,19 @@ group by fit_number, model_version, row_position
 {% endmacro %}
 
 
+{% macro dated_fit_is_due(fits_of, n_days) %}
+    {#- SQL: whether a fit is due as for every model (fit_is_due), or because the newest one is n_days old. Its card has an
+        origin_date. An expression of as_of_date. -#}
+    {%- if clientele.fit_is_due(fits_of, 'card') -%}{{ return('true') }}{%- endif -%}
+    {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier=fits_of) -%}
+    {%- set newest = run_query(
+        "select max(text_value) from " ~ fits ~ " where part = 'card' and field = 'origin_date'"
+    ).columns[0].values()[0] -%}
+    {%- if newest is none -%}{{ return('true') }}{%- endif -%}
+    {{ return('as_of_date >= ' ~ dbt.dateadd('day', n_days, "cast('" ~ newest ~ "' as date)")) }}
+{% endmacro %}
+
+
 {% macro are_features_outdated() %}
     {#- Whether the last build found that the features have changed since the newest fit. The build of the change itself
         fits nothing: it says so, and takes the model's proof away. -#}
