@@ -62,8 +62,8 @@ demo: $(RUN) ## From nothing to a table of segments, on synthetic events
 	@clientele demo
 
 .PHONY: build
-build: check-build $(RUN) ## Segment your own customers: make build EVENTS='path/*.csv.gz' [HOME_DIR=warehouse]
-	@dbt build
+build: check-build $(RUN) ## Segment your own customers: make build EVENTS='path/*.csv.gz' [HOME_DIR=warehouse] [FORCE=1]
+	@clientele build $(if $(value FORCE),--force)
 
 .PHONY: check-build
 check-build:

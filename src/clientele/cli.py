@@ -76,6 +76,32 @@ def demo(home: Path, users: int, months: int) -> None:
     sys.exit(run(home, users, months))
 
 
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.option("--force", is_flag=True, help="Build although nothing has changed.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[DBT'S ARGUMENTS]...")
+def build(force: bool, arguments: tuple[str, ...]) -> None:
+    """Build, if anything has changed since the last build.
+
+    It is dbt build, without dbt's unit tests, which prove the SQL and not the data. What is written behind
+    goes to dbt. Nothing is to be done when files, settings, project, requests and publication are as the last
+    green build left them: then dbt is not started.
+    """
+    from clientele.runtime import dbt, idle
+
+    environment = dbt.environment()
+    asked = None if force else dbt.whole_build(arguments, environment)
+    home = Path(environment.get("CLIENTELE_HOME") or "warehouse")
+    if asked is not None and idle.reason(home, asked) is None:
+        for line in idle.rest(home, "--force"):
+            click.echo(line)
+        return
+    if force:
+        environment[idle.FORCE] = "1"
+    command = dbt.command("build", *dbt.WITHOUT_UNIT_TESTS, *arguments)
+    sys.stdout.flush()
+    os.execvpe(command[0], command, environment)
+
+
 @main.command()
 @click.option(
     "--events",

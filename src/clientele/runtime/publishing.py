@@ -34,6 +34,7 @@ __all__ = [
     "check_place",
     "current",
     "finish",
+    "names",
     "publications",
     "put_pages",
     "rollback",
@@ -89,7 +90,7 @@ class Publication:
     def problem(self) -> str | None:
         """Return what differs between the files and the manifest in words, or None."""
         expected = self.manifest["files"]
-        held = _names(self.folder)
+        held = names(self.folder)
         for name in sorted(held ^ expected.keys()):
             return f"{name} is {'not in its manifest' if name in held else 'missing'}"
         for name, facts in sorted(expected.items()):
@@ -156,7 +157,7 @@ def finish(folder: Path) -> Path:
         (folder / _UNFINISHED).unlink()
         contents = facts.pop("contents", {})
         files: dict[str, dict[str, object]] = {}
-        for name in sorted(_names(folder)):
+        for name in sorted(names(folder)):
             path = folder / name
             _sync(path)
             rows = {"rows": pq.read_metadata(path).num_rows} if path.suffix == ".parquet" else {}
@@ -281,7 +282,7 @@ def _show_exports(home: Path, folder: Path) -> None:
         link.symlink_to(Path("..", "..", EXPORTS))
 
 
-def _names(folder: Path) -> set[str]:
+def names(folder: Path) -> set[str]:
     """Return the names of all files in a folder, by way of its folders, but for the manifest."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix() for path in files} - {MANIFEST}
