@@ -1,7 +1,7 @@
 {#- What core.drift_counts counts: periods, the customers in them, and the products. -#}
 
 {% macro drift_period_ctes(only_touched) %}
-    {#- CTEs that end in `periods`: period_grain, period_date, ends_before, previous_date, n_days, n_events, n_bad_days, is_counted.
+    {#- CTEs that end in `periods`: period_grain, period_date, ends_before, previous_date, n_days, n_events, n_bad_days, n_held_days, is_counted.
         With `only_touched` those from the first touched day on, and the one before them, which is_counted leaves out. -#}
 touched as (
     select min(event_date) as since_date
@@ -12,9 +12,13 @@ touched as (
 ),
 
 bad_days as (
-    select distinct event_date
+    select
+        event_date,
+        max(case when {{ clientele.feed_flags(clientele.feed_alarm_names('feed_holds') | reject('equalto', 'stale') | list) }} then 1 else 0 end)
+            as is_held
     from {{ ref('feed_health') }}
     where is_kind_missing or are_prices_off or is_volume_low or is_day_cut or follows_missing_days or is_much_left_out
+    group by event_date
 ),
 
 whole_periods as (
@@ -27,7 +31,8 @@ whole_periods as (
         cast({{ dbt.dateadd(grain, -1, period_date) }} as date) as previous_date,
         count(*) as n_days,
         sum(daily_events.n_events) as n_events,
-        count(bad_days.event_date) as n_bad_days
+        count(bad_days.event_date) as n_bad_days,
+        coalesce(sum(bad_days.is_held), 0) as n_held_days
     from {{ ref('daily_events') }} as daily_events
     cross join {{ ref('as_of') }} as as_of
     left join bad_days on daily_events.event_date = bad_days.event_date
@@ -243,7 +248,15 @@ customer_sums as (
 ),
 
 scalar_counts as (
-    select period_grain, period_date, 'feed' as series, 0 as bin, n_days as n, n_bad_days as n_chosen, 0 as value_sum, 0 as value_squares
+    select
+        period_grain,
+        period_date,
+        'feed' as series,
+        0 as bin,
+        n_days as n,
+        n_bad_days as n_chosen,
+        n_held_days as value_sum,
+        0 as value_squares
     from periods
     union all
     select period_grain, period_date, 'events', 0, n_events, 0, 0, 0 from periods

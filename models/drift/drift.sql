@@ -134,7 +134,7 @@ faulty as (
         cast('data' as varchar(8)) as drift_kind,
         series,
         case when n_chosen > 0 then 'data_error' else 'none' end as verdict,
-        case when n_chosen > 0 then 'error' else 'none' end as severity,
+        case when value_sum > 0 then 'error' when n_chosen > 0 then 'warn' else 'none' end as severity,
         cast(null as varchar(16)) as shift,
         case when n_chosen > 0 then period_date end as since_date,
         'days' as comparison,
