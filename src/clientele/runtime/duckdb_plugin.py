@@ -36,10 +36,12 @@ from clientele.privacy import keys, rights
 from clientele.runtime import (
     generations,
     locking,
+    lookup,
     memory,
     modes,
     publishing,
     rewriting,
+    scoring_bundle,
     stopping,
     telemetry,
     views,
@@ -142,6 +144,7 @@ class Plugin(BasePlugin):
             ("clientele_unpacked", self._unpacked, [text, text]),
             ("clientele_publication_start", self._start_publication, [text]),
             ("clientele_publication_take_over", _take_over_publication, [text, text, text]),
+            ("clientele_scoring_program", _write_scoring_program, [text, text]),
             ("clientele_publication_finish", _finish_publication, [text]),
             ("clientele_new_ring", _new_ring, []),
             ("clientele_ring_opens", _ring_opens, [text]),
@@ -266,8 +269,14 @@ def _take_over_publication(folder: str, name: str, contents: str) -> str:
     return "true" if publishing.take_over(Path(folder), name, contents) else "false"
 
 
+def _write_scoring_program(folder: str, facts: str) -> str:
+    project = Path(get_flags().PROJECT_DIR)  # dbt names the files of compiled models from there
+    return json.dumps(scoring_bundle.write_program(Path(folder), project, json.loads(facts)))
+
+
 def _finish_publication(folder: str) -> str:
     views.write(Path(folder))
+    lookup.take_over_or_write(Path(folder))
     return str(publishing.finish(Path(folder)))
 
 
