@@ -503,6 +503,90 @@ def export_audience(home: Path, audience: str, purpose: str, output: Path) -> No
     click.echo(f"{len(found):,} ids written to {output}, readable by you alone. Delete it after its use.")
 
 
+# --- the look-up service
+
+
+_SERVICE_KEYS = click.option(
+    "--keys",
+    "keys_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CLIENTELE_SERVICE_KEYS",
+    default="service-keys.json",
+    show_default="CLIENTELE_SERVICE_KEYS, or service-keys.json",
+    help="File of hashed keys.",
+)
+
+
+@main.command()
+@_HOME
+@_SERVICE_KEYS
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=8080, show_default=True, help="Port to listen at.")
+@click.option("--workers", default=1, show_default=True, help="Processes.")
+@click.option("--scorers", default=1, show_default=True, help="Customers that a process scores at a time.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["warning", "info"]),
+    default="warning",
+    show_default=True,
+    help="info: a line a request, without what it asks for.",
+)
+def serve(
+    home: Path, keys_path: Path, host: str, port: int, workers: int, scorers: int, log_level: str
+) -> None:
+    """Answer look-ups and scores of what is published, over HTTP.
+
+    docs/serving.md says what it answers. TLS is for what stands before it.
+    """
+    try:
+        from clientele.serving.run import serve as answer
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("fastapi", "uvicorn", "starlette", "pydantic"):
+            raise
+        raise click.ClickException(
+            "The service needs the extra serve: pip install 'clientele[serve]'"
+        ) from None
+    answer(home, keys_path, host=host, port=port, workers=workers, scorers=scorers, log_level=log_level)
+
+
+@main.command("service-key")
+@click.argument("name")
+@_SERVICE_KEYS
+@click.option(
+    "--scope", "scopes", multiple=True, help="look-up or score; look-up if not said. May be repeated."
+)
+@click.option("--days", default=90.0, show_default=True, help="How long the key lasts.")
+@click.option("--rate", default=200.0, show_default=True, help="Requests a second, from each process.")
+@click.option("--revoke", is_flag=True, help="Take the keys of this name away.")
+def service_key(
+    name: str, keys_path: Path, scopes: tuple[str, ...], days: float, rate: float, revoke: bool
+) -> None:
+    """Make a key for a caller of the service.
+
+    It is shown once; the file has its hash. A running service sees a change of the file within a second.
+    """
+    from clientele.serving import keys
+
+    if revoke:
+        click.echo(f"{keys.revoke(keys_path, name)} key(s) taken away", err=True)
+        return
+    key = keys.add(keys_path, name, list(scopes) or ["look-up"], days=days, requests_per_second=rate)
+    click.echo(f"noted in {keys_path}; this is the only time that the key is shown:", err=True)
+    click.echo(key)
+
+
+@main.command("look-up-store")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def look_up_store(folder: Path) -> None:
+    """Make the look-up store of marts in a folder.
+
+    A build on DuckDB publishes it by itself. On Redshift: of a copy of the folder that was unloaded.
+    """
+    from clientele.runtime import lookup
+
+    click.echo(f"written to {lookup.write(folder)}")
+
+
 # --- publications and evaluation
 
 

@@ -16,8 +16,10 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
+from click.testing import CliRunner
 from redshift_lint import refusals
 
+from clientele.cli import main
 from clientele.runtime import memory, publishing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -219,7 +221,26 @@ def test_compose_runs_one_build_with_few_rights():
     assert not any("KEY" in name and not name.endswith("_FILE") for name in service["environment"])
     mounted = {volume.rsplit(":/data", 1)[1] for volume in service["volumes"]}
     assert mounted == {"/events:ro", ""}
-    assert set(service["secrets"]) == compose["secrets"].keys()
+    asked = [set(one["secrets"]) for one in compose["services"].values()]
+    assert set.union(*asked) == compose["secrets"].keys() and set(service["secrets"]) == {"pseudonym_key"}
+
+
+def test_compose_runs_the_look_up_service_only_when_asked_and_read_only():
+    (compose,) = documents(ROOT / "compose.yaml")
+    service = compose["services"]["look-up"]
+    assert service["profiles"] == ["serve"] and service["image"] == compose["services"]["clientele"]["image"]
+    assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and "tmpfs" not in service
+    assert service["volumes"] == ["warehouse:/data:ro"] and service["secrets"] == ["service_keys"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert service["user"].split(":")[0] not in arguments("USER")[0], "the builds' user may read the vault"
+    assert_starts(service["command"])
+
+
+def assert_starts(command: list[str]) -> None:
+    """Have the command line read what a container would be started with."""
+    assert command[:2] == ["clientele", "serve"]
+    ran = CliRunner().invoke(main, [*command[1:], "--keys", "/nonexistent/keys.json", "--home", "/"])
+    assert ran.exit_code == 1 and "Make a key first" in ran.output
 
 
 def test_the_commands_of_the_compose_file_have_what_it_asks_for():
@@ -414,6 +435,73 @@ def test_manifests_fit_the_schemas_of_kubernetes(overlay, version):
     )
     for document in rendered(overlay):
         validate.validate(document, version, strict=True)
+
+
+# --- the look-up service
+
+
+def look_up(kind: str) -> dict:
+    """Return what kubectl would apply of a kind, or the file itself where there is no kubectl."""
+    folder = KUBERNETES / "overlays" / "look-up"
+    if shutil.which("kubectl"):
+        (found,) = [document for document in rendered("look-up") if document["kind"] == kind]
+        return found
+    (found,) = [
+        document for document in documents(folder / f"{kind.lower()}.yaml") if document["kind"] == kind
+    ]
+    return found
+
+
+def test_the_look_up_service_has_probes_bounds_and_few_rights():
+    pod = look_up("Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert_starts(container["args"])
+    assert pod["automountServiceAccountToken"] is False and pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    builds = jobs()["duckdb"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"]
+    for name in ("runAsUser", "runAsGroup", "fsGroup"):
+        assert pod["securityContext"][name] != builds[name], "the builds' user may read the vault"
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    for kind in ("requests", "limits"):
+        assert container["resources"][kind].keys() == {"cpu", "memory", "ephemeral-storage"}
+    probes = {
+        name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")
+    }
+    assert probes == {"startup": "/alive", "liveness": "/alive", "readiness": "/health"}
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    claim = volumes["data"]["persistentVolumeClaim"]
+    assert claim == {"claimName": "clientele", "readOnly": True} and "emptyDir" not in str(volumes)
+
+
+def test_who_asks_the_look_up_service_is_labelled_and_it_asks_nobody():
+    policy = look_up("NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["egress"] == []
+    (rule,) = policy["ingress"]
+    (container,) = look_up("Deployment")["spec"]["template"]["spec"]["containers"]
+    assert [port["port"] for port in rule["ports"]] == [port["containerPort"] for port in container["ports"]]
+    assert rule["from"] == [{"podSelector": {"matchLabels": {"clientele-look-up-client": "true"}}}]
+
+
+def test_the_look_up_overlay_renders_beside_the_builds():
+    found = rendered("look-up")
+    assert {document["metadata"]["namespace"] for document in found} == {"clientele"}
+    selected = look_up("Deployment")["spec"]["template"]["metadata"]["labels"]
+    for kind in ("NetworkPolicy", "PodDisruptionBudget", "Service"):
+        spec = look_up(kind)["spec"]
+        labels = spec.get("podSelector") or spec["selector"]
+        assert labels.get("matchLabels", labels) == selected, kind
+    builds = overlaid("duckdb", "networkpolicy.yaml")["spec"]["podSelector"]["matchLabels"]
+    assert not builds.items() <= selected.items(), "nobody could ask it"
+
+
+def test_the_entry_point_lets_the_look_up_service_run_where_nothing_can_be_written(tmp_path):
+    ran = entrypoint(tmp_path, "clientele", "serve", CLIENTELE_HOME="/proc")
+    assert (ran.returncode, ran.stdout) == (0, "clientele serve: none\n")
 
 
 # --- the CI workflow

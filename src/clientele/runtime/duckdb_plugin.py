@@ -38,10 +38,12 @@ from clientele.runtime import (
     generations,
     idle,
     locking,
+    lookup,
     memory,
     modes,
     publishing,
     rewriting,
+    scoring_bundle,
     stopping,
     telemetry,
     views,
@@ -156,6 +158,7 @@ class Plugin(BasePlugin):
             ("clientele_side_lines", self._side_lines, [text, text]),
             ("clientele_publication_start", self._start_publication, [text]),
             ("clientele_publication_take_over", _take_over_publication, [text, text, text]),
+            ("clientele_scoring_program", _write_scoring_program, [text, text]),
             ("clientele_publication_finish", _finish_publication, [text]),
             ("clientele_new_ring", _new_ring, []),
             ("clientele_ring_opens", _ring_opens, [text]),
@@ -337,8 +340,14 @@ def _take_over_publication(folder: str, name: str, contents: str) -> str:
     return "true" if publishing.take_over(Path(folder), name, contents) else "false"
 
 
+def _write_scoring_program(folder: str, facts: str) -> str:
+    project = Path(get_flags().PROJECT_DIR)  # dbt names the files of compiled models from there
+    return json.dumps(scoring_bundle.write_program(Path(folder), project, json.loads(facts)))
+
+
 def _finish_publication(folder: str) -> str:
     views.write(Path(folder))
+    lookup.take_over_or_write(Path(folder))
     return str(publishing.finish(Path(folder)))
 
 
