@@ -257,8 +257,8 @@ def fit(home: Path) -> None:
 def score_sessions(home: Path) -> None:
     """Take in the newest files and say which sessions under way are likely to buy.
 
-    In the course of a day, without a build: CLIENTELE_EVENTS and the other variables are those of dbt build. The
-    model is that of the last build; the signal lies at published/open_sessions.parquet.
+    In the course of a day, without a build: CLIENTELE_EVENTS and the other variables are those of dbt
+    build. The model is that of the last build; the signal lies at published/open_sessions.parquet.
     """
     from clientele.runtime import dbt, signals
 

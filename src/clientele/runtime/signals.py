@@ -31,8 +31,8 @@ def check(home: Path) -> None:
     """
     if not (home / "warehouse.duckdb").exists():
         raise SignalError(
-            f"{home / 'warehouse.duckdb'} is not there. Build first (make build EVENTS=…): sessions are scored "
-            "with the model of a build."
+            f"{home / 'warehouse.duckdb'} is not there. Build first (make build EVENTS=…): sessions are "
+            "scored with the model of a build."
         )
     folder = publishing.current(home)
     if not (folder / FILE).exists():
