@@ -114,6 +114,10 @@ export-subject: $(RUN) ## Write all that is held on a customer: make export-subj
 rectify: $(RUN) ## Correct lines of a customer in copies of the files: make rectify SUBJECT=<user_id> CORRECTIONS=wrong-and-right.csv OUTPUT=mended
 	@clientele rectify
 
+.PHONY: score-sessions
+score-sessions: $(RUN) ## Say which sessions under way will buy, from the newest files [EVENTS=files HOME_DIR=directory]
+	@clientele score-sessions
+
 .PHONY: activate
 activate: $(RUN) ## Tell destinations who came to audiences and who left [HOME_DIR=directory]
 	@clientele activate

@@ -278,6 +278,26 @@ def fit(home: Path) -> None:
         )
 
 
+@main.command("score-sessions")
+@_HOME
+def score_sessions(home: Path) -> None:
+    """Take in the newest files and say which sessions under way are likely to buy.
+
+    In the course of a day, without a build: CLIENTELE_EVENTS and the other variables are those of dbt
+    build. The model is that of the last build; the signal lies at published/open_sessions.parquet.
+    """
+    from clientele.runtime import dbt, signals
+
+    signals.check(home)
+    selection = ("+events", "user_sessions", "session_scores", "open_sessions")
+    command = dbt.command("--quiet", "run", "--select", *selection)
+    ran = subprocess.run(command, env=dbt.environment(CLIENTELE_HOME=str(home)), check=False)
+    if ran.returncode:
+        raise click.ClickException("Nothing was written: see above. The signal of before stays.")
+    path, counts = signals.write(home)
+    click.echo(f"{counts['open']:,} sessions under way, {counts['high']:,} carts at high risk: {path}")
+
+
 @main.command("rotate-key")
 def rotate_key() -> None:
     """Give everybody a new pseudonym.
