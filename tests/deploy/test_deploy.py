@@ -130,6 +130,24 @@ def test_the_entry_point_reads_secrets_from_files(tmp_path):
     assert ran.returncode == 0 and "everybody may read" in ran.stderr and "$(secret)" not in ran.stderr
 
 
+def test_the_entry_point_asks_for_a_password_that_is_in_secrets_manager(tmp_path):
+    for name, text in (
+        ("dbt", 'echo "password: $DBT_ENV_SECRET_REDSHIFT_PASSWORD"'),
+        ("clientele", "echo A1; exit $STATUS"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    call = [ROOT / "deploy" / "container" / "entrypoint", "build", "--target", "redshift"]
+    for status, expected in (("0", (0, "password: A1\n")), ("1", (2, ""))):
+        environment = {
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "CLIENTELE_HOME": str(tmp_path),
+            "REDSHIFT_SECRET": "a",
+        }
+        ran = subprocess.run(call, env=environment | {"STATUS": status}, capture_output=True, text=True)
+        assert (ran.returncode, ran.stdout) == expected
+
+
 def test_the_entry_point_says_what_is_missing(tmp_path):
     ran = entrypoint(tmp_path, CLIENTELE_PSEUDONYM_KEY_FILE=str(tmp_path / "nowhere"))
     assert ran.returncode == 2 and "is the secret mounted" in ran.stderr and not ran.stdout
@@ -403,7 +421,9 @@ def test_the_redshift_job_sets_what_the_profile_reads():
         )
     )
     given.add("DBT_ENV_SECRET_REDSHIFT_PASSWORD")
-    assert wanted - {"REDSHIFT_SSLMODE"} <= given
+    assert (
+        wanted - {"REDSHIFT_SSLMODE", "REDSHIFT_METHOD", "REDSHIFT_CLUSTER", "REDSHIFT_QUERY_GROUP"} <= given
+    )
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -18,7 +18,7 @@ from support import KEY, ROOT
 from warehouse import Warehouse, unloading
 
 pytestmark = pytest.mark.skipif(
-    os.environ.get("CLIENTELE_LONG") != "1", reason="CLIENTELE_LONG=1: four builds, some minutes"
+    os.environ.get("CLIENTELE_LONG") != "1", reason="CLIENTELE_LONG=1: three builds, some minutes"
 )
 # The calls of the scripts: files go where the lake of the stand-in reads them, but for LOST_LINES; what
 # was unloaded comes from a folder.
