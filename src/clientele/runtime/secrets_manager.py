@@ -62,7 +62,8 @@ def password(name: str, client: Any = None) -> str:
             "secretsmanager:GetSecretValue, and is it the right region?"
         ) from None
     except BotoCoreError as problem:
-        raise SecretError(f"Secrets Manager cannot be asked for the secret {name}: {problem}.") from None
+        reason = str(problem).rstrip(".")
+        raise SecretError(f"Secrets Manager cannot be asked for the secret {name}: {reason}.") from None
     try:
         held = json.loads(text)
     except ValueError:
