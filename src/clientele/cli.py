@@ -322,6 +322,18 @@ def redshift_key(is_next: bool) -> None:
     click.echo(key_table.fill(is_next))
 
 
+@main.command("redshift-password")
+@click.option("--secret", envvar="REDSHIFT_SECRET", required=True, help="Name or ARN of the secret.")
+def redshift_password(secret: str) -> None:
+    """Print the password of Redshift's user from AWS Secrets Manager, for DBT_ENV_SECRET_REDSHIFT_PASSWORD.
+
+    The container does so at its start when REDSHIFT_SECRET names a secret.
+    """
+    from clientele.runtime import secrets_manager
+
+    click.echo(secrets_manager.password(secret))
+
+
 @main.command("redshift-subjects")
 def redshift_subjects() -> None:
     """Tell Redshift who is named in the environment.

@@ -64,7 +64,7 @@ def test_the_image_has_locked_packages_and_a_base_that_can_be_pinned():
     assert "--no-index" in installs[1] and "--no-deps" in installs[1]
     assert set(arguments("FROM")) == {"${PYTHON_IMAGE} AS environment", "${PYTHON_IMAGE}"}
     base = next(rest for rest in arguments("ARG") if rest.startswith("PYTHON_IMAGE="))
-    assert "slim" in base and not base.endswith(":latest") and ":" in base.split("/")[-1]
+    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.12-slim-\w+@sha256:[0-9a-f]{64}", base)
     assert not arguments("ADD")
 
 
@@ -130,6 +130,24 @@ def test_the_entry_point_reads_secrets_from_files(tmp_path):
     key.chmod(0o444)
     ran = entrypoint(tmp_path, CLIENTELE_PSEUDONYM_KEY_FILE=str(key))
     assert ran.returncode == 0 and "everybody may read" in ran.stderr and "$(secret)" not in ran.stderr
+
+
+def test_the_entry_point_asks_for_a_password_that_is_in_secrets_manager(tmp_path):
+    for name, text in (
+        ("dbt", 'echo "password: $DBT_ENV_SECRET_REDSHIFT_PASSWORD"'),
+        ("clientele", "echo A1; exit $STATUS"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    call = [ROOT / "deploy" / "container" / "entrypoint", "build", "--target", "redshift"]
+    for status, expected in (("0", (0, "password: A1\n")), ("1", (2, ""))):
+        environment = {
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "CLIENTELE_HOME": str(tmp_path),
+            "REDSHIFT_SECRET": "a",
+        }
+        ran = subprocess.run(call, env=environment | {"STATUS": status}, capture_output=True, text=True)
+        assert (ran.returncode, ran.stdout) == expected
 
 
 def test_the_entry_point_says_what_is_missing(tmp_path):
@@ -424,7 +442,9 @@ def test_the_redshift_job_sets_what_the_profile_reads():
         )
     )
     given.add("DBT_ENV_SECRET_REDSHIFT_PASSWORD")
-    assert wanted - {"REDSHIFT_SSLMODE"} <= given
+    assert (
+        wanted - {"REDSHIFT_SSLMODE", "REDSHIFT_METHOD", "REDSHIFT_CLUSTER", "REDSHIFT_QUERY_GROUP"} <= given
+    )
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -524,6 +544,9 @@ def test_workflows_are_pinned_and_have_few_rights(path):
                 assert "${{" not in step["run"], (
                     "an expression in a script: pass it as an environment variable"
                 )
+            if "secrets." in str(step) or "github.token" in str(step):
+                installs = r"\b(make env|pip3? install|uvx|docker build|npm|apt-get)\b"
+                assert not re.search(installs, step.get("run", "")), "a secret where packages are installed"
         for needed in job.get("needs", []):
             assert needed in workflow["jobs"]
         if "secrets." in str(job):
@@ -542,6 +565,13 @@ def test_the_warehouse_job_does_what_it_promises():
     )
     assert "--target redshift" in scripts["redshift"] and "redshift_lint" in scripts["redshift"]
     assert set(workflow["jobs"]["redshift"]["needs"]) == {"check", "build", "image"}
+    image = workflow["jobs"]["image"]["steps"]
+    for tool in ("cyclonedx-py", "pip-audit", "hadolint", "checkov", "imagetools inspect"):
+        assert tool in scripts["image"], tool
+    assert any(step.get("with", {}).get("image") == "clientele:test-image" for step in image), "no scan"
+    assert "attest-build-provenance" in str(workflow["jobs"]["publish"])
+    rights = {name for name, job in workflow["jobs"].items() if "permissions" in job}
+    assert rights == {"publish"}, "who signs has the rights to, and nobody else"
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z-]+)", "\n".join(scripts.values())):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
@@ -556,6 +586,19 @@ SQL = sorted((ROOT / "deploy" / "redshift").glob("*.sql"))
 def test_set_up_sql_is_redshifts(path):
     sql = re.sub(r"(?<![:\w]):\w+", "'value'", path.read_text(encoding="utf-8"))
     assert refusals(sql) == []
+
+
+def test_sql_in_scripts_and_in_the_set_up_guide_is_redshifts():
+    """What run.py is handed on a command line, and the blocks of docs/redshift.md."""
+    found = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "redshift.md").read_text(encoding="utf-8"), re.S)
+    for path in sorted((ROOT / "deploy" / "redshift").glob("*.sh")):
+        text = path.read_text(encoding="utf-8")
+        found += re.findall(r'\bask "((?:[^"\\]|\\.)*)"', text)
+        found += re.findall(r'^\s+"((?:alter|select|create)[^"]*)"', text, re.MULTILINE)
+    assert len(found) > 12
+    for sql in found:
+        sql = re.sub(r"(?<![:\w]):\w+", "'value'", sql.replace('\\"', '"'))
+        assert refusals(sql) == [], sql
 
 
 def runner(name: str = "run"):
