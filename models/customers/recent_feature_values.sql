@@ -1,6 +1,6 @@
-{#- Grain: one user whose history is longer than change_days: the features of the last change_days before the user's own
-    last event alone, so that a new habit is seen before it outweighs the window. Late data: rebuilt for the same users as
-    user_feature_values. -#}
+{#- Grain: one user whose history is longer than change_days: the features of the last change_days before the user's
+    own last event alone, so that a new habit is seen before it outweighs the window. Late data: rebuilt for the same
+    users as user_feature_values. -#}
 -- depends_on: {{ ref('users') }}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('touched_days') }}

@@ -1,7 +1,7 @@
 {#- Grain: one user with a persona and a history longer than change_days: the persona that the last change_days alone
-    speak for, by the rows that score a history of so many events, and how sure that is. It is nobody's persona, for the
-    whole window is steadier; but it says first that a habit is changing. Late data: built whole in each run, from features
-    that are kept. -#}
+    speak for, by the rows that score a history of so many events, and how sure that is. It is nobody's persona, for
+    the whole window is steadier; but it says first that a habit is changing. Late data: built whole in each run, from
+    features that are kept. -#}
 
 with
 
