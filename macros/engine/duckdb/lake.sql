@@ -53,14 +53,15 @@
     {%- set delimiter = clientele.delimiter() -%}
     {%- set mark = {'comma': ',', 'semicolon': ';', 'tab': '\\t', 'pipe': '|'}[clientele.setting('delimiter')] -%}
     {%- set class = {'pipe': '[|]'}.get(clientele.setting('delimiter'), mark) -%}
+    {%- set is_of_blanks = "(len(fields) = 1 and trim(split_lines.line, ' ' || chr(9)) = '')" -%}
     {%- set field = '(?: *"(?:[^"]|"")*" *|[^"' ~ mark ~ ']*)' %}
     select
         {{ "getvariable('clientele_reader').file_ids[cast(split_lines.file_index as bigint) + 1]" if is_group else "getvariable('clientele_reader').file_id" }} as file_id,
         getvariable('clientele_reader').load_id as load_id,
         getvariable('clientele_reader').judged_at as judged_at,
-        case when split_lines.line is null then 'blank' else 'event' end as line_kind,
+        case when split_lines.line is null or {{ is_of_blanks }} then 'blank' else 'event' end as line_kind,
         case
-            when len(fields) = getvariable('clientele_reader').n_columns or split_lines.line is null then null
+            when len(fields) = getvariable('clientele_reader').n_columns or split_lines.line is null or {{ is_of_blanks }} then null
             when fields is null then 'bad_quoting'
             else 'wrong_number_of_fields'
         end as line_fault,

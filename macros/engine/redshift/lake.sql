@@ -155,15 +155,16 @@
     {%- set delimiter = clientele.delimiter() -%}
     {%- set mark = {'comma': ',', 'semicolon': ';', 'tab': '\t', 'pipe': '|'}[clientele.setting('delimiter')] -%}
     {%- set class = '[' ~ mark ~ ']' -%}
+    {%- set is_blank = "(btrim(line, ' ' || chr(9)) = '' and position(" ~ delimiter ~ " in line) = 0)" -%}
     {%- set field = '( *"([^"]|"")*" *|[^"' ~ mark ~ ']*)' %}
     (
         select
             file_id,
             load_id,
             judged_at,
-            case when length(line) = 0 then 'blank' else 'event' end as line_kind,
+            case when {{ is_blank }} then 'blank' else 'event' end as line_kind,
             case
-                when length(line) = 0 then null
+                when {{ is_blank }} then null
                 when is_cut then 'line_too_long'
                 when has_control_character then 'invalid_encoding'
                 when is_badly_quoted then 'bad_quoting'
