@@ -28,6 +28,7 @@ from typing import Any
 from unittest import mock
 
 import duckdb
+import quick_dbt  # noqa: F401
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
