@@ -10,7 +10,8 @@ tests start as processes of their own know nothing of this.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
@@ -22,15 +23,19 @@ from dbt.context.manifest import ManifestContext
 from dbt.contracts.graph.nodes import Macro
 from dbt.include.global_project import PROJECT_NAME
 from dbt_common.clients import jinja as dbt_jinja
+from dbt_common.events.base_types import BaseEvent, EventLevel
+from dbt_common.events.event_manager import EventManager
 from jinja2.environment import Environment
 
-__all__ = ["KINDS", "merged"]
+__all__ = ["KINDS", "merged", "silent"]
 
 # Environments of dbt: those of one kind differ in nothing that a template is compiled with.
 KINDS = (dbt_jinja.MacroFuzzEnvironment, dbt_jinja.NativeSandboxEnvironment)
 _usual_macros = MacroNamespaceBuilder.add_macros
 _usual_dict = ManifestContext.to_dict
 _usual_compile = Environment.compile
+_usual_fire = EventManager.fire_event
+_is_silent = False
 _compiled: dict[tuple, CodeType | str] = {}
 
 
@@ -85,8 +90,28 @@ def _compile(
     return _compiled[key]
 
 
+def _fire_event(
+    self: EventManager, e: BaseEvent, level: EventLevel | None = None, *others: Any, **named: Any
+) -> None:
+    if _is_silent and (level or e.level_tag()) is EventLevel.DEBUG:
+        return
+    _usual_fire(self, e, level, *others, **named)
+
+
+@contextmanager
+def silent(is_silent: bool) -> Iterator[None]:
+    """Put no debug message into words while nobody reads one: three of four events are such messages."""
+    global _is_silent
+    before, _is_silent = _is_silent, is_silent
+    try:
+        yield
+    finally:
+        _is_silent = before
+
+
 MacroNamespaceBuilder.add_macros = _add_macros
 ManifestContext.to_dict = _to_dict
 Environment.compile = _compile
+EventManager.fire_event = _fire_event
 # agate makes two for each table that it guesses the types of; nothing changes them afterwards
 parsedatetime.Constants = functools.cache(parsedatetime.Constants)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import quick_dbt
 from dbt.clients.jinja import MacroStack
 from dbt.context.macros import MacroNamespaceBuilder
+from dbt.events.types import JinjaLogDebug, JinjaLogInfo
 from dbt_common.clients import jinja
+from dbt_common.events.event_manager import EventManager
 from support import parsed
 
 OF_DBT = ["dbt_duckdb", "dbt"]
@@ -52,3 +54,13 @@ def test_a_template_is_compiled_once_for_each_kind_of_environment():
     for kind, code in zip(kinds, compiled, strict=True):
         usual = quick_dbt._usual_compile(kind, text, None, None, False, False)
         assert (usual.co_code, usual.co_consts[1:]) == (code.co_code, code.co_consts[1:]) or usual == code
+
+
+def test_debug_messages_are_told_unless_nobody_reads_them():
+    manager, told = EventManager(), []
+    manager.add_callback(lambda event: told.append(event.info.msg))
+    for is_silent in (False, True, False):
+        with quick_dbt.silent(is_silent):
+            manager.fire_event(JinjaLogDebug(msg="debug"))
+            manager.fire_event(JinjaLogInfo(msg="info"))
+    assert told == ["debug", "info", "info", "debug", "info"]
