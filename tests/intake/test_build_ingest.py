@@ -15,7 +15,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from shop_simulator import generate
-from support import UP_TO_EVENTS, WITHOUT_TESTS, Account, Event, House, assert_same, csv_text, packed
+from support import (
+    UP_TO_EVENTS,
+    WITHOUT_TESTS,
+    Account,
+    Event,
+    House,
+    assert_same,
+    csv_text,
+    debug_too,
+    packed,
+)
 
 from clientele.intake.lake import COLUMNS
 
@@ -446,7 +456,7 @@ def test_refused_files_stop_the_build_and_change_nothing(house):
     for name, (spoil, _) in REFUSED.items():
         house.deliver(name, spoil(csv_text([canary])))
 
-    stopped = house.run(*UP_TO_EVENTS)
+    stopped = house.run(*UP_TO_EVENTS, watch=debug_too)
     assert not stopped.succeeded
     assert "Nothing was loaded." in stopped.said
     for name, (_, sentence) in REFUSED.items():

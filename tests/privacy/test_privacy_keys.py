@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from support import IS_LONG, KEY, ROOT, UP_TO_EVENTS, House, parsed
+from support import IS_LONG, KEY, ROOT, UP_TO_EVENTS, House, debug_too, parsed
 
 PAPERS = False  # no test here reads what dbt writes about its runs
 SOURCE = ROOT / "src"
@@ -107,7 +107,7 @@ def test_what_only_looks_reads_no_file_and_no_environment(house: House):
     """`dbt show` prints what it is asked: it gets no key, no file and none of the functions that have one."""
     secret = {"CLIENTELE_SUBJECT": "7008009", "CLIENTELE_PSEUDONYM_KEY_NEW": "n" * 40}
     for query in LOOKS:
-        shown = house.run("--inline", query, command=("show",), **secret)
+        shown = house.run("--inline", query, command=("show",), watch=debug_too, **secret)
         assert not shown.succeeded, (query, shown.said[-2000:])
         assert not [text for text in (KEY, *secret.values()) if text in shown.said]
     assert house.run("--inline", "select 1 as one", command=("show",)).succeeded

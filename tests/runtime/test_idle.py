@@ -16,9 +16,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from support import FIRST_USER, KEY, ROOT
 
 import clientele
+from clientele import cli
 from clientele.runtime import dbt, idle, locking, publishing
 
 DAY = 86_400.0
@@ -143,6 +145,7 @@ CHANGES: dict[str, tuple[Callable[[Small], object], str]] = {
         lambda shop: (shop.project / "python_models/fit.py").write_text("#"),
         "python_models/fit.py",
     ),
+    "what dbt passes over": (lambda shop: (shop.project / ".dbtignore").write_text("models"), ".dbtignore"),
     "a macro": (lambda shop: (shop.project / "macros/word.sql").write_text(" "), "macros/word.sql"),
     "a decision": (
         lambda shop: (shop.project / "seeds/segment_decisions.csv").write_text(
@@ -395,6 +398,29 @@ def test_only_the_plainest_builds_are_answered_before_dbt_starts():
         assert dbt.whole_build(arguments, profiles) is None, arguments
     assert dbt.whole_build([], profiles | {"DBT_FULL_REFRESH": "1"}) is None
     assert dbt.whole_build([], {}) is None
+
+
+def test_the_command_asks_dbt_for_all_that_is_not_nothing(small, surroundings):
+    surroundings.setenv("CLIENTELE_HOME", str(small.home))
+    surroundings.setenv("DBT_PROJECT_DIR", str(small.project))
+    surroundings.setenv("DBT_PROFILES_DIR", str(small.project / "profiles"))
+    started = []
+    surroundings.setattr(os, "execvpe", lambda *call: started.append(call[1:]))
+
+    def build(*arguments: str) -> str:
+        ran = CliRunner().invoke(cli.main, ["build", *arguments])
+        assert ran.exit_code == 0, ran.output
+        return ran.output
+
+    vars_ = ("--vars", "{min_events: 5}")
+    assert build(*vars_).startswith("nothing to do: ") and not started
+    assert (small.home / "metrics/clientele.prom").exists()
+    assert build(*vars_, "--select", "events") == build("--force", *vars_) == build() == ""
+    assert [call[1:] for call, _ in started] == [
+        ["build", "--exclude-resource-type", "unit_test", *arguments]
+        for arguments in ([*vars_, "--select", "events"], vars_, [])
+    ]
+    assert [environment.get("CLIENTELE_FORCE") for _, environment in started] == [None, "1", None]
 
 
 # --- a real one

@@ -65,7 +65,7 @@ _FOLDERS = {
     "packages-install-path": ["dbt_packages"],
 }
 _PROJECT = "dbt_project.yml"
-_FILES = (_PROJECT, "packages.yml", "dependencies.yml", "package-lock.yml", "selectors.yml")
+_FILES = (_PROJECT, "packages.yml", "dependencies.yml", "package-lock.yml", "selectors.yml", ".dbtignore")
 # So near to each other two changes of a file may have the same time: here, and where others' files lie.
 _TICK_NS = 5 * 10**7
 _FOREIGN_TICK_NS = 3 * 10**9
@@ -335,11 +335,10 @@ def _project(invocation: Invocation) -> tuple[dict[str, str], set[str]]:
 def _below(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the files below a folder, by name and place; not what Python compiles."""
     for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
+        folders[:] = [name for name in folders if name != "__pycache__"]
         for name in files:
-            if not name.startswith("."):
-                path = Path(place, name)
-                yield path.relative_to(folder).as_posix(), path
+            path = Path(place, name)
+            yield path.relative_to(folder).as_posix(), path
 
 
 def _text_facts(path: Path) -> tuple[str, list[str]]:
