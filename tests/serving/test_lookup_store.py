@@ -96,7 +96,7 @@ def test_every_published_customer_is_there_with_what_the_marts_say(built_shop):
     marts = {}
     with duckdb.connect() as connection:
         for name in ("user_segments", "customer_predictions", "customer_recommendations"):
-            rows = connection.execute(f"select * from '{folder}/{name}.parquet'").to_arrow_table().to_pylist()
+            rows = connection.sql(f"from '{folder}/{name}.parquet'").to_arrow_table().to_pylist()
             marts[name] = rows
         families = connection.execute(
             f"select user_key, count(*) from '{folder}/customer_family_propensities.parquet' group by all"

@@ -34,7 +34,8 @@ def text_of(rows: list[list[str]], columns: tuple[str, ...] = COLUMNS) -> bytes:
 def lines_by_customer(house: House, wanted: set[str]) -> dict[str, list[list[str]]]:
     found = defaultdict(list)
     for path in sorted(house.lake.iterdir()):
-        with gzip.open(path, "rt", newline="", errors="replace") as file:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", newline="", errors="replace") as file:
             for row in csv.reader(file):
                 if len(row) == len(COLUMNS) and row[7] in wanted:
                     found[row[7]].append(row)
@@ -44,7 +45,7 @@ def lines_by_customer(house: House, wanted: set[str]) -> dict[str, list[list[str
 def customers(house: House, n: int) -> list[dict]:
     """Return what the warehouse says of some customers of whose lines none is quarantined."""
     with house.connection() as connection:
-        held = connection.execute(
+        held = connection.sql(
             "select keys.user_id, segments.*, customer_values.* exclude (user_sk, value_tier, model_version) "
             "from marts.user_segments as segments "
             "inner join vault.vault.user_keys as keys using (user_key) "
@@ -117,10 +118,10 @@ def test_what_is_published_for_scoring_has_no_row_about_a_person(built_shop):
     for relation, table in program["tables"].items():
         with duckdb.connect() as connection:
             parquet = connection.read_parquet(str(folder / table["file"]))
-            n_rows = parquet.count("*").fetchall()[0][0]
+            n_rows, columns = parquet.count("*").fetchall()[0][0], set(parquet.columns)
         if n_rows:
             with_rows.add(relation)
-        if {"user_id", "user_sk", "user_key", "session_sk", "line_text", "file_path"} & set(parquet.columns):
+        if {"user_id", "user_sk", "user_key", "session_sk", "line_text", "file_path"} & columns:
             about_persons.add(relation)
     assert about_persons >= {"core.events", "core.users", "vault.user_keys", "marts.user_segments"}
     assert not about_persons & with_rows
