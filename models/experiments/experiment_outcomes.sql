@@ -43,15 +43,15 @@ sessions as (
 ),
 
 {% for name, condition in {
-    'after': 'sessions.started_date > assigned.assigned_date and sessions.started_date <= assigned.until_date',
-    'before': 'sessions.started_date > assigned.before_at and sessions.started_date <= assigned.assigned_date',
+    'after': 'assigned.assigned_date < sessions.started_date and assigned.until_date >= sessions.started_date',
+    'before': 'assigned.before_at < sessions.started_date and assigned.assigned_date >= sessions.started_date',
 }.items() %}
 {{ name }} as (
     select
         assigned.experiment,
         assigned.user_sk,
         {% for measure, one in measures.items() -%}
-        {{ one.sql }} as {{ measure }}{{ ',' if not loop.last }}
+        {{ one.sql }} as {{ measure }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from assigned
     inner join sessions on assigned.user_sk = sessions.user_sk and {{ condition }}
@@ -69,7 +69,7 @@ final as (
         cast(coalesce(after.{{ measure }}, 0) as decimal(18, 4)) as y_{{ measure }},
         {% endfor -%}
         {% for measure in measures -%}
-        cast(coalesce(before.{{ measure }}, 0) as decimal(18, 4)) as x_{{ measure }}{{ ',' if not loop.last }}
+        cast(coalesce(before.{{ measure }}, 0) as decimal(18, 4)) as x_{{ measure }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from assigned
     left join after on assigned.experiment = after.experiment and assigned.user_sk = after.user_sk

@@ -33,7 +33,7 @@ placed as (
         row_number() over (
             partition by customers.experiment, customers.measure
             order by customers.{{ value }} desc nulls last, customers.user_sk
-        ) as place_{{ value }}{{ ',' if not loop.last }}
+        ) as place_{{ value }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from customers
 ),
@@ -95,7 +95,7 @@ final as (
         cast(sums.n_with_value as bigint) as n_with_value,
         {{ clientele.double('sums.largest_y') }} as largest_y,
         {% for name in ['sum_y', 'sum_yy', 'sum_x', 'sum_xx', 'sum_xy'] -%}
-        {{ clientele.double('sums.' ~ name) }} as {{ name }}{{ ',' if not loop.last }}
+        {{ clientele.double('sums.' ~ name) }} as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from sums
     inner join {{ ref('experiment_designs') }} as designs on sums.experiment = designs.experiment

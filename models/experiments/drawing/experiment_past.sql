@@ -16,13 +16,13 @@ today as (
 
 asked as (
     select
-        experiment,
-        measure,
-        as_of_date,
-        {{ dbt.dateadd('day', '1 - horizon_days', 'as_of_date') }} as from_at,
-        {{ dbt.dateadd('day', '1 - 2 * horizon_days', 'as_of_date') }} as before_at
-    from {{ ref('experiment_designs') }}
-    where experiment in (select experiment from today)
+        designs.experiment,
+        designs.measure,
+        designs.as_of_date,
+        {{ dbt.dateadd('day', '1 - designs.horizon_days', 'designs.as_of_date') }} as from_at,
+        {{ dbt.dateadd('day', '1 - 2 * designs.horizon_days', 'designs.as_of_date') }} as before_at
+    from {{ ref('experiment_designs') }} as designs
+    where designs.experiment in (select today.experiment from today)
 ),
 
 sessions as (
@@ -42,19 +42,19 @@ known as (
         max(sessions.started_date) as last_date,
         sum(case when sessions.n_purchases > 0 then 1 else 0 end) as n_orders
     from asked
-    inner join sessions on sessions.started_date < asked.from_at
+    inner join sessions on asked.from_at > sessions.started_date
     group by asked.experiment, sessions.user_sk
 ),
 
 {% for name, condition in {
-    'after': 'sessions.started_date >= asked.from_at and sessions.started_date <= asked.as_of_date',
-    'before': 'sessions.started_date >= asked.before_at and sessions.started_date < asked.from_at',
+    'after': 'asked.from_at <= sessions.started_date and asked.as_of_date >= sessions.started_date',
+    'before': 'asked.before_at <= sessions.started_date and asked.from_at > sessions.started_date',
 }.items() %}
 {{ name }} as (
     select
         asked.experiment,
         sessions.user_sk,
-        {{ clientele.measured_by_name('asked.measure') }} as value
+        {{ clientele.measured_by_name('asked.measure') }} as amount
     from asked
     inner join sessions on {{ condition }}
     group by asked.experiment, asked.measure, sessions.user_sk
@@ -68,8 +68,8 @@ customers as (
             dbt.datediff('known.last_date', dbt.dateadd('day', -1, 'asked.from_at'), 'day'), 'known.n_orders'
         ) }} as cell,
         asked.measure,
-        coalesce(after.value, 0) as y,
-        coalesce(before.value, 0) as x
+        coalesce(after.amount, 0) as y,
+        coalesce(before.amount, 0) as x
     from known
     inner join asked on known.experiment = asked.experiment
     left join after on known.experiment = after.experiment and known.user_sk = after.user_sk
@@ -97,7 +97,7 @@ placed as (
         sum(weighted.weight) over (
             partition by weighted.experiment order by weighted.{{ value }} desc nulls last, weighted.user_sk
             rows between unbounded preceding and current row
-        ) as weight_from_{{ value }}{{ ',' if not loop.last }}
+        ) as weight_from_{{ value }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from weighted
 ),
@@ -107,7 +107,7 @@ caps as (
         experiment,
         {% for value in ['y', 'x'] -%}
         {{ clientele.winsor_cap(value, 'weight_from_' ~ value, 'total_weight') }}
-            as cap_{{ value }}{{ ',' if not loop.last }}
+            as cap_{{ value }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from placed
     group by experiment
@@ -141,7 +141,7 @@ final as (
         cast(today.n_today as bigint) as n_today,
         cast(coalesce(sums.n_then, 0) as bigint) as n_then,
         {% for name in ['sum_y', 'sum_yy', 'sum_x', 'sum_xx', 'sum_xy'] -%}
-        {{ clientele.double('coalesce(sums.' ~ name ~ ', 0)') }} as {{ name }}{{ ',' if not loop.last }}
+        {{ clientele.double('coalesce(sums.' ~ name ~ ', 0)') }} as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from today
     left join sums on today.experiment = sums.experiment and today.cell = sums.cell
