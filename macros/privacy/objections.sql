@@ -122,11 +122,11 @@
 
 
 {% macro _says_something_of(node) %}
-    {#- Whether a table of people says more of a person than what happened: every mart, and all behind the rooms that hold
-        what happened. customer_visits holds days and sums, and is read where the rule is asked. -#}
+    {#- Whether a table of people says more of a person than what happened: every mart, side inputs, and all behind the rooms
+        that hold what happened. customer_visits holds days and sums, and is read where the rule is asked. -#}
     {{ return(
         node.config.materialized != 'view' and node.schema != 'vault' and node.name != 'customer_visits'
-        and (node.schema == 'marts' or clientele.room_of(node) not in ['intake', 'shop'])
+        and (node.schema == 'marts' or clientele.room_of(node) not in ['intake', 'shop'] or node.config.meta.get('side_input') is not none)
     ) }}
 {% endmacro %}
 

@@ -228,7 +228,7 @@
         request came, and block a customer whose id was typed wrongly. -#}
     {%- set hashed = clientele.erased_hash('cast(user_id as varchar(256))') -%}
     {%- set known = [] -%}
-    {%- for name in ['user_keys', 'quarantined_lines'] if name in names -%}
+    {%- for name in ['user_keys', 'quarantined_lines', 'side_lines'] if name in names -%}
         {%- do known.append('user_id in (select user_id from ' ~ clientele.register(name) ~ ' where user_id is not null)') -%}
     {%- endfor -%}
     {%- set is_known = '(' ~ known | join(' or ') ~ ')' -%}
@@ -278,7 +278,9 @@
     {%- set ordered = held | selectattr('name', 'equalto', 'quarantined_lines') | list + held -%}
     {%- for subject in ordered if subject.node.config.materialized != 'view' -%}
         {%- set condition = clientele._is_of_subjects(subject['keys']) -%}
-        {%- if condition != '1 = 0' -%}
+        {%- if subject.name == 'side_lines' -%}
+            {%- do run_query(clientele.erase_side_lines(subject.relation, condition)) -%}
+        {%- elif condition != '1 = 0' -%}
             {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ condition) -%}
         {%- endif -%}
     {%- endfor -%}

@@ -6,6 +6,7 @@
         'on_refused_file': ['fail', 'skip'],
         'rehash': 'boolean',
         'events_relation': 'relation or none',
+        'side_schema': 'name or none',
         'quarantine_warn_share': [0, 1],
         'quarantine_refuse_share': [0, 1],
         'delimiter': ['comma', 'semicolon', 'tab', 'pipe'],
@@ -87,6 +88,11 @@
     {%- elif form == 'relation or none' -%}
         {%- if not modules.re.fullmatch('none|ref:[A-Za-z_][A-Za-z0-9_]*|([A-Za-z_][A-Za-z0-9_]*[.]){1,2}[A-Za-z_][A-Za-z0-9_]*', text) -%}
             {{ clientele._refuse_setting(name, value, "schema.table, database.schema.table, ref:model, or none") }}
+        {%- endif -%}
+        {{ return(text) }}
+    {%- elif form == 'name or none' -%}
+        {%- if not modules.re.fullmatch('[a-z_][a-z0-9_]{0,62}', text) -%}
+            {{ clientele._refuse_setting(name, value, 'the name of a schema, in lower case, or none') }}
         {%- endif -%}
         {{ return(text) }}
     {%- elif form == 'heads' -%}

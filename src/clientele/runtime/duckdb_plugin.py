@@ -31,7 +31,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from clientele import __version__
 from clientele.ids import normal_text
-from clientele.intake import formats, lake, mending, times
+from clientele.intake import formats, lake, mending, side, times
 from clientele.privacy import keys, rights
 from clientele.runtime import (
     generations,
@@ -140,6 +140,8 @@ class Plugin(BasePlugin):
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text, text]),
             ("clientele_unpacked", self._unpacked, [text, text]),
+            ("clientele_side_inventory", _side_inventory, [text, text]),
+            ("clientele_side_lines", self._side_lines, [text, text]),
             ("clientele_publication_start", self._start_publication, [text]),
             ("clientele_publication_take_over", _take_over_publication, [text, text, text]),
             ("clientele_publication_finish", _finish_publication, [text]),
@@ -205,6 +207,19 @@ class Plugin(BasePlugin):
         target = self._home / "unpacked" / f"{sha256(path.encode()).hexdigest()[:32]}.csv"
         formats.unpack(path, packed, target)
         return str(target)
+
+    def _side_lines(self, files: str, declared: str) -> str:
+        """Split lines of side inputs into a file for DuckDB; return its `path`, or the `problem`, as JSON.
+
+        It stays until `_unpacked` is called without a path.
+        """
+        inputs, delimiter = _declared(declared)
+        target = self._home / "unpacked" / "side_lines.parquet"
+        try:
+            side.write_lines(json.loads(files), inputs, delimiter, target)
+        except side.SideError as problem:
+            return json.dumps({"problem": str(problem)})
+        return json.dumps({"path": str(target)})
 
     def _run_ended(self, facts: str) -> str:
         return "\n".join(telemetry.end(self._home, json.loads(facts)))
@@ -373,3 +388,23 @@ def _inventory(known: str, reading: str) -> str:
     except lake.LakeError as problem:
         found = [lake.FileFacts(file_path=patterns, status="refused", reason=f"{EVENTS_VARIABLE}: {problem}")]
     return json.dumps([facts.as_row() for facts in found])
+
+
+def _declared(declared: str) -> tuple[list[side.SideInput], str]:
+    """Return the side inputs of the project and the character between columns (macros/intake/side.sql)."""
+    said = json.loads(declared)
+    inputs = [
+        side.SideInput(one["name"], tuple(one["columns"]), tuple(one["required"]), one["person"])
+        for one in said["inputs"]
+    ]
+    return inputs, said["delimiter"]
+
+
+def _side_inventory(known: str | None, declared: str) -> str:
+    """Look at the files of side inputs; ledger rows in and out, as JSON (macros/engine/duckdb/side.sql)."""
+    inputs, delimiter = _declared(declared)
+    try:
+        found = side.inventory(inputs, os.environ, json.loads(known or "null") or [], delimiter, say=print)
+    except side.SideError as problem:
+        found = [side.SideFile("", "", "", "", status="refused", reason=str(problem))]
+    return json.dumps([file.as_row() for file in found])
