@@ -280,9 +280,10 @@ lock: $(DEV) ## Resolve pyproject.toml's ranges again into requirements/*.lock
 	    --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate \
 	    --custom-compile-command 'make lock' "$$@"; }; \
 	lock pyproject.toml --all-extras --group build --output-file requirements/dev.lock; \
-	lock pyproject.toml --extra report --extra serve --group build --constraints requirements/dev.lock \
-	    --output-file requirements/run.lock; \
-	lock pyproject.toml --extra redshift --extra report --extra serve --group build --constraints requirements/dev.lock \
+	lock pyproject.toml --extra experiments --extra report --extra serve --group build \
+	    --constraints requirements/dev.lock --output-file requirements/run.lock; \
+	lock pyproject.toml --extra experiments --extra redshift --extra report --extra serve --group build \
+	    --constraints requirements/dev.lock \
 	    --output-file requirements/warehouse.lock; \
 	lock --group installer --output-file requirements/installer.lock
 

@@ -8,6 +8,6 @@
         user_key not in (select user_key from {{ ref('audience_facts') }})
         or (
             as_of_date < {{ clientele.kept_from('events') }}
-            and audience || ' ' || user_key not in (select audience || ' ' || user_key from {{ ref('audience_matches') }})
+            and audience || ' ' || user_key not in (select audience || ' ' || user_key from {{ ref('audience_candidates') }})
         )
 {% endmacro %}

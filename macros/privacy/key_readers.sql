@@ -23,7 +23,7 @@
     {#- The first words of a text that reach for key material, or nothing. -#}
     {%- set found = modules.re.search(
         '(?i)getvariable|duckdb_variables|pseudonym_key|env_var|getenv|[^a-z_]environ[^a-z_]'
-        ~ '|clientele[.]privacy[.]keys|clientele[.]privacy import .*keys|[.](user_key|session_sk|erased_hash) *[(]|clientele_[a-z_]*ring'
+        ~ '|clientele[.]privacy[.]keys|clientele[.]privacy import .*keys|[.](user_key|session_sk|erased_hash|experiment_draw) *[(]|clientele_[a-z_]*ring'
         ~ '|clientele_next_user_key|clientele_mask_change|clientele_subjects|[^a-z_](read|parquet)_[a-z_]+ *[(]|[^a-z_](glob|sniff_csv) *[(]'
         ~ "|[^a-z_](from|join|attach|copy) +'[^' ]*[./]|[^a-z_]popen|os[.]system"
         ~ '|subprocess|vault[.]vault',

@@ -17,6 +17,12 @@
 {% endmacro %}
 
 
+{% macro experiment_draw(text) %}
+    {#- A bigint from 0 to 2^60 - 1 from a text: who has no key cannot tell which arm of an experiment a customer draws. -#}
+    {{- return(adapter.dispatch('experiment_draw', 'clientele')(text)) -}}
+{% endmacro %}
+
+
 {% macro new_key_ring() %}
     {#- An SQL expression: a ring for a new warehouse, sealed with the key of this build (src/clientele/privacy/keys.py). -#}
     {{ return(adapter.dispatch('new_key_ring', 'clientele')()) }}

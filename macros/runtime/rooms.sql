@@ -4,11 +4,12 @@
 {% macro rooms() %}
     {#- Folders of models/ and python_models/, first to last; those of one list stand side by side and do not read each other.
         What a wing learns from (its folder `training`) comes before what it says of customers. Value comes before personas,
-        which are published beside it and have to add to it. -#}
+        which are published beside it and have to add to it. Who is held back by an experiment is drawn before audiences have
+        members. -#}
     {{ return([
         ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training', 'predictions.training'],
         ['registry'], ['personas', 'predictions'], ['recommendations', 'forecast', 'items'], ['customer_view'], ['activation'],
-        ['budget'], ['metrics'], ['drift'], ['report']
+        ['experiments.drawing'], ['activation.members'], ['experiments'], ['budget'], ['metrics'], ['drift'], ['report']
     ]) }}
 {% endmacro %}
 

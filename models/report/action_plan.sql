@@ -1,6 +1,7 @@
-{#- Grain: one lifecycle state for which seeds/playbook.csv has a measure, of all customers and of each persona (0: none
-    yet): what it is worth, from figures that are published, so that nothing here says more than they do. Gains are the
-    playbook's, a hypothesis until an experiment has measured them. Late data: built whole in each run. -#}
+{#- Grain: one lifecycle state for which seeds/playbook.csv has a measure, of all customers and of each persona (0:
+    none yet): what it is worth, from figures that are published, so that nothing here says more than they do. Gains
+    are the playbook's, a hypothesis until an experiment has measured them: then the newest one that is over says
+    them. Late data: built whole in each run. -#}
 {% set texts = [] %}
 {% for text in ['aim', 'channel', 'message', 'offer', 'price', 'success'] %}
 {% do texts.extend([text ~ '_en', text ~ '_fr']) %}
@@ -68,9 +69,10 @@ bases as (
         playbook.measure,
         playbook.cost_share,
         playbook.margin_share,
-        playbook.gain_low,
-        playbook.gain,
-        playbook.gain_high,
+        coalesce(results.gain_low, playbook.gain_low) as gain_low,
+        coalesce(results.gain, playbook.gain) as gain,
+        coalesce(results.gain_high, playbook.gain_high) as gain_high,
+        results.gain is not null as is_measured,
         {% for text in texts %}
         playbook.{{ text }},
         {% endfor %}
@@ -79,6 +81,7 @@ bases as (
         least(greatest(coalesce(states.order_chance, shop.order_chance), 0.001), 0.999) as order_chance
     from states
     inner join playbook on states.group_code = playbook.lifecycle_state
+    left join {{ ref('experiment_gains') }} as results on playbook.measure = results.playbook_measure
     left join personas on coalesce(states.segment_id, -2) = personas.of_whom
     cross join shop
     where states.dimension = 'lifecycle'
@@ -89,7 +92,7 @@ judged as (
     select
         bases.*,
         2.8 * sqrt(bases.order_chance * (1 - bases.order_chance) * 4 / bases.n_double) as smallest_effect,
-        4 * power(2.8 / bases.gain, 2) * bases.order_chance * (1 - bases.order_chance)
+        4 * power(2.8 / nullif(bases.gain, 0), 2) * bases.order_chance * (1 - bases.order_chance)
         / bases.n_double as needed_part
     from bases
 ),
@@ -120,7 +123,7 @@ final as (
         cast(round(smallest_effect, 4) as double precision) as smallest_effect,
         cast(case when needed_part <= 1 then round((1 - sqrt(1 - needed_part)) / 2, 2) end as double precision)
             as holdout_share,
-        cast('hypothesis' as varchar(16)) as evidence,
+        cast(case when is_measured then 'measured' else 'hypothesis' end as varchar(16)) as evidence,
         {% for text in texts %}
         cast({{ text }} as varchar(256)) as {{ text }}{% if not loop.last %},{% endif %}
         {% endfor %}

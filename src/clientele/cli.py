@@ -445,17 +445,7 @@ def list_audiences(home: Path) -> None:
 @audiences.command("check")
 def check_audiences() -> None:
     """Say what is wrong with their files, with the line."""
-    from clientele.activation.places import line_of
-
-    problems = [json.loads(line) for line in _told("tell_audience_problems").splitlines() if line[:1] == "{"]
-    names = problems.pop()["audiences"]
-    for found in problems:
-        path = Path(os.environ.get("DBT_PROJECT_DIR", "")) / found["file"]
-        line = line_of(path, found["audience"], found["place"]) if path.exists() else 1
-        click.echo(f"{found['file']}:{line}: {found['audience']}, {found['place']}: {found['problem']}")
-    if problems:
-        sys.exit(1)
-    click.echo(f"{len(names)} audience(s), nothing wrong: {', '.join(names)}")
+    _tell_problems("audience")
 
 
 @audiences.command()
@@ -466,6 +456,22 @@ def preview(audience: str) -> None:
     What fewer than min_cell_users customers share is left out.
     """
     click.echo(_told("preview_audiences", audience=audience), nl=False)
+
+
+def _tell_problems(kind: str) -> None:
+    """Print what is wrong with the files of audiences or experiments; end with status 1 if something is."""
+    from clientele.activation.places import line_of
+
+    told = _told(f"tell_{kind}_problems").splitlines()
+    problems = [json.loads(line) for line in told if line[:1] == "{"]
+    names = problems.pop()[f"{kind}s"]
+    for found in problems:
+        path = Path(os.environ.get("DBT_PROJECT_DIR", "")) / found["file"]
+        line = line_of(path, found[kind], found["place"], kind) if path.exists() else 1
+        click.echo(f"{found['file']}:{line}: {found[kind]}, {found['place']}: {found['problem']}")
+    if problems:
+        sys.exit(1)
+    click.echo(f"{len(names)} {kind}(s), nothing wrong: {', '.join(names)}".rstrip(": "))
 
 
 def _told(operation: str, **arguments: str) -> str:
@@ -493,6 +499,12 @@ def activate(
 
     Since the last export that each has acknowledged. What failed is sent again by the next run.
     """
+    _activate(home, audience, destination, dry_run, allow_leaving)
+
+
+def _activate(
+    home: Path, audience: str | None, destination: str | None, dry_run: bool, allow_leaving: bool
+) -> None:
     from clientele.activation import destinations, exports, ledger
     from clientele.runtime import fits, locking, publishing, warehouses
 
@@ -513,6 +525,101 @@ def activate(
         publishing.show_exports(home)
     if not all_well:
         sys.exit(1)
+
+
+@main.group()
+def experiments() -> None:
+    """Check and list the experiments.
+
+    Those of experiments/*.yml; docs/campaigns.md has the grammar.
+    """
+
+
+@experiments.command("check")
+def check_experiments() -> None:
+    """Say what is wrong with their files, with the line."""
+    _tell_problems("experiment")
+
+
+@experiments.command("list")
+@_HOME
+def list_experiments(home: Path) -> None:
+    """List them, as of the last build: where each stands, what it can see, and what it has brought."""
+    from clientele.experiments import lines
+    from clientele.runtime import locking, warehouses
+
+    with locking.held(home), warehouses.opened(home) as warehouse:
+        for line in lines.told(warehouse):
+            click.echo(line)
+
+
+@main.command()
+@_HOME
+@click.argument("name")
+@click.option("--label", required=True, help="What it asks: 'Does a letter bring buyers back?'")
+@click.option("--label-fr", help="The same in French; the English one if not said.")
+@click.option("--purpose", required=True, help="What the customers get, and what their data is used for.")
+@click.option("--owner", required=True, help="Who answers for it.")
+@click.option("--persona", "personas", type=int, multiple=True, help="Of these personas; may be repeated.")
+@click.option("--tier-from", type=int, help="Of this value tier, or a higher one.")
+@click.option("--chance-from", type=float, help="With this chance of an order in 30 days, or a higher one.")
+@click.option("--state", "states", multiple=True, help="Of these lifecycle states; may be repeated.")
+@click.option("--audience", help="Who are in this audience, too.")
+@click.option("--holdout", type=float, default=0.5, show_default=True, help="Part that is held back.")
+@click.option("--horizon", type=int, default=28, show_default=True, help="Days that are measured.")
+@click.option("--measure", default="orders", show_default=True, help="revenue, orders, buyers or visits.")
+@click.option("--smallest-effect", type=float, default=0.1, show_default=True, help="0.1 is 10 %.")
+@click.option("--though-too-small", is_flag=True, help="Draw though it could not see that effect.")
+def campaign(
+    home: Path,
+    name: str,
+    label: str,
+    label_fr: str | None,
+    purpose: str,
+    owner: str,
+    horizon: int,
+    though_too_small: bool,
+    **given: Any,
+) -> None:
+    """Draw a campaign's list, and who is held back.
+
+    Writes experiments/NAME.yml, draws the arms as of the last build, and exports the audience NAME_treated to
+    the folder. Who objects, is restricted or was erased is in no list.
+    """
+    from clientele.experiments import campaign as campaigns
+    from clientele.experiments import lines
+    from clientele.runtime import dbt, locking, warehouses
+
+    with locking.held(home), warehouses.opened(home) as warehouse:
+        rows = [
+            row
+            for batch in warehouse.batches("select cast(as_of_at as date) from core.as_of", 1)
+            for row in batch
+        ]
+    planned = campaigns.Campaign(
+        name=name,
+        label=label,
+        label_fr=label_fr or label,
+        purpose=purpose,
+        owner=owner,
+        starts=rows[0][0],
+        horizon_days=horizon,
+        when_too_small="warn" if though_too_small else "refuse",
+        **given,
+    )
+    path = campaigns.write(planned, Path(os.environ.get("DBT_PROJECT_DIR") or "."))
+    selected = ("--select", "audience_facts+", "experiment_designs+", "--exclude-resource-type", "unit_test")
+    ran = subprocess.run(dbt.command("--quiet", "build", *selected), env=dbt.environment(), check=False)
+    if ran.returncode:
+        path.unlink()
+        raise click.ClickException(f"{path} was taken away again: nothing is drawn")
+    with locking.held(home), warehouses.opened(home) as warehouse:
+        said = [line for line in lines.told(warehouse) if line.startswith(f"{name}:")]
+    click.echo("\n".join([f"written to {path}", *said]))
+    if f"{name}: running" not in said[0]:
+        click.echo(f"Nothing is drawn. Change {path} and build, or remove it.")
+        sys.exit(1)
+    _activate(home, f"{name}_{campaigns.TREATED}", "folder", False, False)
 
 
 @main.command("export-audience")

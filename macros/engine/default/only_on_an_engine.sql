@@ -14,6 +14,8 @@
 
 {% macro default__event_type_word(text) %}{{ clientele._only_on_an_engine('event_type_word') }}{% endmacro %}
 
+{% macro default__experiment_draw(text) %}{{ clientele._only_on_an_engine('experiment_draw') }}{% endmacro %}
+
 {% macro default__fraction_of_second(text) %}{{ clientele._only_on_an_engine('fraction_of_second') }}{% endmacro %}
 
 {% macro default__hex_to_integer(hex) %}{{ clientele._only_on_an_engine('hex_to_integer') }}{% endmacro %}

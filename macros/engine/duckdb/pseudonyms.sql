@@ -19,6 +19,11 @@
 {%- endmacro %}
 
 
+{% macro duckdb__experiment_draw(text) -%}
+    {{ clientele.hex_to_integer("sha256(getvariable('clientele_keys').session || 'experiment:v1:' || " ~ text ~ ")") }}
+{%- endmacro %}
+
+
 {% macro duckdb__new_key_ring() %}{{ return('clientele_new_ring()') }}{% endmacro %}
 
 

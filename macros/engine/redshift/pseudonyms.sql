@@ -35,6 +35,13 @@
 {%- endmacro %}
 
 
+{% macro redshift__experiment_draw(text) -%}
+    {{ clientele.hex_to_integer(
+        "sha2(" ~ clientele.redshift__key_material('session') ~ " || 'experiment:v1:' || " ~ text ~ ", 256)"
+    ) }}
+{%- endmacro %}
+
+
 {% macro redshift__new_key_ring(epoch='pseudonym_key') %}
     {#- A fingerprint of the key material, which tells nothing about it. -#}
     {{ return("sha2(" ~ clientele.redshift__key_material('user_outer', epoch) ~ " || 'ring:v1:', 256)") }}

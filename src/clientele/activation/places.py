@@ -1,4 +1,4 @@
-"""The line of a place in an audience's file."""
+"""The line of a place in a file of audiences or experiments."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import yaml
 __all__ = ["line_of"]
 
 
-def line_of(path: Path, audience: str, place: str) -> int:
-    """Return the line on which a place of an audience's definition begins, from 1.
+def line_of(path: Path, name: str, place: str, kind: str = "audience") -> int:
+    """Return the line on which a place of a definition begins, from 1.
 
     Parameters
     ----------
     path : Path
         A yml file with exposures.
-    audience : str
+    name : str
         Name of one of them.
     place : str
         Keys and numbers (from 1) on the way to it, as macros/activation has them: ``where > all > 2 > is``.
         Where the way ends early, as at a key that is missing, the line is that of its last step.
+    kind : str
+        What its meta has: audience or experiment.
 
     Examples
     --------
@@ -30,13 +32,13 @@ def line_of(path: Path, audience: str, place: str) -> int:
     document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     exposures = _child(document, "exposures")
     for exposure in exposures.value if isinstance(exposures, yaml.SequenceNode) else []:
-        name = _child(exposure, "name")
-        if name is not None and name.value == audience:
+        found = _child(exposure, "name")
+        if found is not None and found.value == name:
             break
     else:
         return 1
     found = exposure
-    for step in ["config", "meta", "audience"]:
+    for step in ["config", "meta", kind]:
         found = _child(found, step) or found
     if place.split(" > ")[0] in ("name", "description", "owner", "label"):
         found = exposure

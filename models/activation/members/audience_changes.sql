@@ -45,12 +45,7 @@ members as (
 ),
 
 matches as (
-    select
-        matches.audience,
-        matches.user_key
-    from {{ ref('audience_matches') }} as matches
-    inner join {{ ref('audiences') }} as audiences on matches.audience = audiences.audience
-    where audiences.status = 'active'
+    select audience, user_key from {{ ref('audience_candidates') }}
 ),
 
 changes as (

@@ -1,5 +1,4 @@
-{#- Grain: one audience, and whether it may be used: one that is not active has nobody in it, and its reason says why.
-    Late data: built whole in each run. -#}
+{#- Grain: one audience of audiences/*.yml, and whether it may be used. Late data: built whole in each run. -#}
 {%- set audiences = clientele.compiled_audiences() if execute else [] %}
 {%- set text_columns = [
     'audience', 'label', 'label_fr', 'description', 'owner_name', 'purpose', 'file_name', 'destinations',

@@ -1,0 +1,99 @@
+{#- What is wrong with the experiments of experiments/*.yml. -#}
+
+{% macro experiment_problems() %}
+    {#- All of it: [{file, experiment, place, problem}]. -#}
+    {%- set audiences = clientele.audience_definitions() -%}
+    {%- set destinations = clientele.destination_names() -%}
+    {%- set problems = [] -%}
+    {%- for name, given in clientele.experiment_definitions().items() -%}
+        {%- set found = [] -%}
+        {%- set known = ['label_fr', 'purpose', 'audience', 'starts', 'horizon_days', 'measure', 'smallest_effect', 'guardrails',
+            'when_too_small', 'strata', 'control', 'arms', 'destinations', 'playbook'] -%}
+        {%- set measures = clientele.experiment_measures().keys() | list -%}
+        {%- for key in given if key not in known + ['name', 'file', 'label', 'description', 'owner'] -%}
+            {%- do found.append([key, "there is no '" ~ key ~ "'. Known: " ~ known | join(', ')]) -%}
+        {%- endfor -%}
+        {%- if not modules.re.fullmatch('[a-z][a-z0-9_]{0,40}', name) -%}
+            {%- do found.append(['name', 'a name has small letters, digits and _, 41 at most']) -%}
+        {%- endif -%}
+        {%- for key in ['label_fr', 'purpose', 'description', 'owner'] -%}
+            {%- if given.get(key) is not string or not 0 < given[key] | trim | length <= (512 if key != 'description' else 4096) -%}
+                {%- do found.append([key, key ~ ' is missing: a text of at most 512 letters']) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if given.get('audience') not in audiences -%}
+            {%- do found.append(['audience', "there is no audience '" ~ given.get('audience', '') ~ "'. Known: " ~ audiences | sort | join(', ')]) -%}
+        {%- endif -%}
+        {%- if not modules.re.fullmatch('20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', given.get('starts') | string) -%}
+            {%- do found.append(['starts', 'starts is the first day on which arms may be drawn, like 2027-01-31']) -%}
+        {%- endif -%}
+        {%- if given.get('horizon_days') is not integer or given.horizon_days is boolean or not 1 <= given.horizon_days <= 365 -%}
+            {%- do found.append(['horizon_days', 'horizon_days is a number of days from 1 to 365']) -%}
+        {%- endif -%}
+        {%- if given.get('measure') not in measures -%}
+            {%- do found.append(['measure', "measure is what decides, one of " ~ measures | join(', ')]) -%}
+        {%- endif -%}
+        {%- if given.get('smallest_effect') is not number or given.smallest_effect is boolean or not 0.001 <= given.smallest_effect <= 10 -%}
+            {%- do found.append(['smallest_effect', 'smallest_effect is the smallest change of the measure that is of interest, as a part of it: 0.1 is 10 %']) -%}
+        {%- endif -%}
+        {%- for key, allowed in {'guardrails': measures | reject('equalto', given.get('measure')) | list,
+            'strata': ['persona', 'value_tier'], 'destinations': destinations}.items() if key in given -%}
+            {%- if given[key] is string or given[key] is mapping or given[key] is not sequence or given[key] | reject('in', allowed) | list -%}
+                {%- do found.append([key, key ~ ' is a list of ' ~ allowed | join(', ')]) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if given.when_too_small not in ['refuse', 'warn'] -%}
+            {%- do found.append(['when_too_small', 'when_too_small is refuse or warn']) -%}
+        {%- endif -%}
+        {%- if 'playbook' in given -%}
+            {%- if given.playbook is not string or not modules.re.fullmatch('[a-z][a-z0-9_]{0,31}', given.playbook) -%}
+                {%- do found.append(['playbook', 'playbook is the code of a measure of seeds/playbook.csv']) -%}
+            {%- elif given.get('measure') != 'buyers' or (given.get('arms') or []) | length != 2 -%}
+                {%- do found.append(['playbook', 'gains of the playbook are shares who order: it takes measure: buyers and two arms']) -%}
+            {%- endif -%}
+        {%- endif -%}
+        {%- do found.extend(clientele._arm_problems(given, audiences)) -%}
+        {%- for place, problem in found -%}
+            {%- do problems.append({'file': given.file, 'experiment': name, 'place': place, 'problem': problem}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(problems) }}
+{% endmacro %}
+
+
+{% macro _arm_problems(given, audiences) %}
+    {#- [[place, problem]] of the arms. -#}
+    {%- set arms = given.get('arms') -%}
+    {%- if arms is string or arms is mapping or arms is not sequence or not 2 <= arms | length <= 6 -%}
+        {{ return([['arms', 'arms is a list of two to six, each {name: …, share: …, label: …, label_fr: …}']]) }}
+    {%- endif -%}
+    {%- set found, names, shares = [], [], [] -%}
+    {%- for arm in arms -%}
+        {%- set place = 'arms > ' ~ loop.index -%}
+        {%- if arm is not mapping or arm.keys() | sort | list != ['label', 'label_fr', 'name', 'share'] -%}
+            {%- do found.append([place, 'an arm has name, share, label and label_fr']) -%}
+        {%- else -%}
+            {%- if arm.name is not string or not modules.re.fullmatch('[a-z][a-z0-9_]{0,20}', arm.name) or arm.name in names -%}
+                {%- do found.append([place ~ ' > name', 'the name of an arm has small letters, digits and _, 21 at most, and is used once']) -%}
+            {%- elif given.name ~ '_' ~ arm.name in audiences -%}
+                {%- do found.append([place ~ ' > name', "there is an audience '" ~ given.name ~ '_' ~ arm.name ~ "' already, and the arm's customers would have that name"]) -%}
+            {%- endif -%}
+            {%- if arm.share is not number or arm.share is boolean or not 0.01 <= arm.share <= 0.99 -%}
+                {%- do found.append([place ~ ' > share', 'share is a number from 0.01 to 0.99']) -%}
+            {%- else -%}
+                {%- do shares.append(arm.share) -%}
+            {%- endif -%}
+            {%- for key in ['label', 'label_fr'] if arm[key] is not string or not 0 < arm[key] | trim | length <= 256 -%}
+                {%- do found.append([place ~ ' > ' ~ key, key ~ ' is a text of at most 256 letters']) -%}
+            {%- endfor -%}
+            {%- do names.append(arm.name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if not found and ((shares | sum - 1) | abs) > 1e-9 -%}
+        {%- do found.append(['arms', 'the shares of the arms add up to ' ~ ('%.4g' | format(shares | sum)) ~ ', and have to add up to 1']) -%}
+    {%- endif -%}
+    {%- if names and given.control not in names -%}
+        {%- do found.append(['control', "no arm is called '" ~ given.control ~ "': name one holdout, who is in no audience of the experiment, or say with control which arm the others are compared with"]) -%}
+    {%- endif -%}
+    {{ return(found) }}
+{% endmacro %}

@@ -1,0 +1,50 @@
+{#- Grain: one audience that may be used, and customer who is in it today. While an experiment runs, whoever it
+    holds back is left out of its audience; each other arm is an audience of its own. Late data: built whole in each
+    run. -#}
+
+with
+
+running as (
+    select
+        designs.audience,
+        assignments.user_sk,
+        assignments.user_key,
+        arms.arm_audience,
+        arms.is_held_back
+    from {{ ref('experiment_assignments') }} as assignments
+    inner join {{ ref('experiment_designs') }} as designs on assignments.experiment = designs.experiment
+    inner join {{ ref('experiment_standings') }} as standings on assignments.experiment = standings.experiment
+    inner join {{ ref('experiment_arms') }} as arms
+        on assignments.experiment = arms.experiment and assignments.arm = arms.arm
+    where standings.status = 'running'
+),
+
+held_back as (
+    select distinct audience, user_sk from running where is_held_back
+),
+
+wanted as (
+    select
+        matches.audience,
+        matches.user_key
+    from {{ ref('audience_matches') }} as matches
+    left join held_back on matches.audience = held_back.audience and matches.user_sk = held_back.user_sk
+    where held_back.user_sk is null
+    union all
+    select
+        running.arm_audience as audience,
+        running.user_key
+    from running
+    where not running.is_held_back
+),
+
+final as (
+    select
+        wanted.audience,
+        wanted.user_key
+    from wanted
+    inner join {{ ref('audiences') }} as audiences on wanted.audience = audiences.audience
+    where audiences.status = 'active'
+)
+
+select * from final

@@ -1,0 +1,44 @@
+{#- Grain: one experiment of experiments/*.yml: what it asks, where it stands, and what it could see. Late data:
+    built whole in each run. -#}
+
+with
+
+final as (
+    select
+        designs.experiment,
+        designs.label,
+        designs.label_fr,
+        designs.description,
+        designs.owner_name,
+        designs.purpose,
+        designs.file_name,
+        designs.audience,
+        designs.measure,
+        designs.control_arm,
+        designs.guardrails,
+        designs.playbook_measure,
+        designs.starts_date,
+        designs.horizon_days,
+        designs.smallest_effect,
+        standings.status,
+        standings.as_of_date,
+        standings.assigned_date,
+        standings.ends_date,
+        cast(case
+            when coalesce(standings.n_assigned, judged.n_customers) >= {{ clientele.setting('min_cell_users') }}
+                then {{ clientele.round_to_step(
+                    'coalesce(standings.n_assigned, judged.n_customers)', clientele.cell_step()
+                ) }}
+        end as bigint) as n_customers,
+        {{ clientele.double('round(standings.detectable_effect, 2)') }} as detectable_effect,
+        cast({{ clientele.round_to_step(
+            'case when standings.assigned_date is null then judged.n_needed end', clientele.cell_step()
+        ) }} as bigint) as n_needed,
+        case when standings.assigned_date is null then judged.days_needed end as days_needed,
+        standings.reason
+    from {{ ref('experiment_designs') }} as designs
+    inner join {{ ref('experiment_standings') }} as standings on designs.experiment = standings.experiment
+    inner join {{ ref('experiment_power') }} as judged on designs.experiment = judged.experiment
+)
+
+select * from final
