@@ -43,7 +43,7 @@ if [ "$bad" != 1 ]; then echo "smoke.sh: $bad lines in quarantine for a byte tha
 say "5. A later delivery of lines that are there already changes nothing, and is read without the earlier ones"
 before=$(ask "select count(*), sum(cast(segment_id as bigint)), max(model_version) from marts.user_segments")
 for day in 2099-01-01 2099-01-02; do
-    (head -n 1 "$first"; grep ',view,' "$first" | head -n "${day: -1}") > "$work/$day.csv"
+    awk -F , -v n="${day: -1}" 'NR == 1 || ($2 == "view" && seen++ < n)' "$first" > "$work/$day.csv"
     DELIVERED=$day deploy/redshift/deliver.sh "$work/$day.csv"
 done
 dbt build --target redshift --vars "$publish" --exclude-resource-type unit_test
@@ -64,8 +64,13 @@ say "8. What took longest"
 ask "select query_type, elapsed_time / 1000000 as seconds, left(query_text, 60) as begins from sys_query_history
      where start_time > dateadd(hour, -1, getdate()) and status = 'success' order by elapsed_time desc limit 10"
 
-ask "select query_id, scanned_files, returned_rows, returned_bytes, duration / 1000000 as seconds
+# What S3 was asked for: partitions there are, partitions read, files, bytes that came back. (Bytes scanned are the sizes of these
+# files; on a provisioned cluster svl_s3query_summary has them as s3_scanned_bytes.)
+ask "select query_id, total_partitions, qualified_partitions, scanned_files, returned_rows, returned_bytes,
+         duration / 1000000 as seconds
      from sys_external_query_detail where start_time > dateadd(hour, -1, getdate()) order by query_id"
+ask "select split_part(split_part(file_path, '/delivered=', 2), '/', 1) as delivered, count(*) as files, sum(file_bytes) as bytes
+     from vault.event_files group by 1 order by 1"
 
 say "9. No key material in what the cluster remembers of queries"
 # The texts are searched here: a query that named the key would put it there.
@@ -82,7 +87,7 @@ PYTHON
 rm "$work/queries.csv"
 
 say "10. The same shop on DuckDB gives the same segments"
-CLIENTELE_EVENTS="$work/events" CLIENTELE_HOME="$work/warehouse" dbt build --exclude-resource-type test
+CLIENTELE_EVENTS="$work/events" CLIENTELE_HOME="$work/warehouse" dbt build --exclude-resource-type test unit_test
 ask "select user_key, segment_id, status from marts.user_segments order by 1" > "$work/redshift.csv"
 python - "$work" <<'PYTHON'
 import csv, sys, duckdb

@@ -164,9 +164,9 @@ class ByHand(Way):
             return sys.executable
         for python in (sys.executable, "/usr/bin/python3"):
             cell = ("unshare", "--net", "--mount", "sh", "-c", self.cell, self.app.parent)
-            there = run(
-                *cell, python, "-c", "import sys, venv, ensurepip; assert sys.version_info >= (3, 11)"
-            )
+            wanted = "import sys, venv, ensurepip; assert sys.version_info >= (3, 11)"
+            # as a child of that user's shell, as the entry point starts dbt
+            there = run(*cell, "sh", "-c", f"{python} -c '{wanted}'; exit $?")
             if there.returncode == 0:
                 return python
         return sys.executable
@@ -293,19 +293,9 @@ MOMENTS = (
 )
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_it_ends_within_ten_seconds_when_told_to(image, data, tmp_path, moment):
-    """A first build is stopped, and the next one comes to its end."""
-    copy = tmp_path / "data"
-    shutil.copytree(data, copy, symlinks=True)
-    shutil.rmtree(copy / "warehouse")
-    (copy / "warehouse").mkdir()
-    for path in [copy, *copy.rglob("*")]:
-        if not os.getuid():
-            os.chown(path, 10001, 10001)
-    reachable(copy)
-    build = (ENTRYPOINT, "build", "--exclude-resource-type", "test", "unit_test")
-    call, options = image.call(*build, data=copy, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
+def stopped(image: Way, data: Path, build: tuple[str, ...], moment: str) -> None:
+    """Start a build and stop it at a moment: it ends within ten seconds, with a sentence."""
+    call, options = image.call(*build, data=data, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen([str(part) for part in call], **pipes, **options) as process:
         for line in process.stdout:
@@ -317,12 +307,28 @@ def test_it_ends_within_ten_seconds_when_told_to(image, data, tmp_path, moment):
         process.send_signal(signal.SIGTERM)
         said = process.stdout.read()
         status = process.wait(timeout=10)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 10, moment
     assert status == 143, said[-2000:]
     assert "Asked to stop" in said and "Traceback" not in said
-    ran = image.start(*build, data=copy, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
+
+
+def test_it_ends_within_ten_seconds_when_told_to(image, data, tmp_path):
+    """At one moment after another, in one home: each build goes on from what the one before has left."""
+    home = tmp_path / "data"
+    shutil.copytree(data, home, symlinks=True, ignore=shutil.ignore_patterns("warehouse", "target", "logs"))
+    (home / "warehouse").mkdir()
+    for path in [home, *home.rglob("*")] if not os.getuid() else []:
+        os.chown(path, 10001, 10001)
+    reachable(home)
+    build = (ENTRYPOINT, "build", "--exclude-resource-type", "test", "unit_test")
+    for moment in MOMENTS:
+        stopped(image, home, build, moment)
+    ran = image.start(*build, data=home, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
     assert ran.returncode == 0 and "Completed successfully" in ran.stdout, ran.stdout[-4000:]
-    assert (copy / "warehouse" / "published" / "user_segments.parquet").exists()
+    ours, theirs = (
+        (folder / "warehouse" / "published" / "user_segments.parquet").read_bytes() for folder in (home, data)
+    )
+    assert ours == theirs, "five stops have changed who is who"
 
 
 def test_it_has_no_network_and_no_right(image, data):
@@ -332,7 +338,8 @@ def test_it_has_no_network_and_no_right(image, data):
         "sh", "-c", "id -u; cat /proc/net/route | wc -l; grep CapEff /proc/self/status", data=data
     )
     user, routes, rights = ran.stdout.split("\n")[:3]
-    assert (user, int(routes), int(rights.split()[1], 16)) == ("10001", 1, 0), ran.stdout + ran.stderr
+    assert (user, int(rights.split()[1], 16)) == ("10001", 0), ran.stdout + ran.stderr
+    assert int(routes) <= 1, "a header, and no route"
     if not isinstance(image, ByBuildah):
         assert image.start("touch", "/var/anything", data=data).returncode != 0
 

@@ -704,3 +704,27 @@ def test_scripts_can_be_run_and_parse(path):
     assert path.stat().st_mode & 0o111
     shell = path.read_text(encoding="utf-8").splitlines()[0].split("/")[-1].split()[-1]
     assert subprocess.run([shell, "-n", path], capture_output=True, text=True).stderr == ""
+
+
+# --- make
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        (None, "does not start. Install Python 3.11 or later"),
+        ("#!/bin/sh\nexit 1\n", "does not start"),
+        ('#!/bin/sh\n[ "$2" = "" ] || exit 1\n', "is older than 3.11. Name a newer one"),
+    ],
+)
+def test_make_tells_a_python_that_is_old_from_one_that_does_not_start(tmp_path, python, said):
+    for name in ("run.lock", "installer.lock", "install.py"):
+        (tmp_path / "requirements").mkdir(exist_ok=True)
+        (tmp_path / "requirements" / name).touch()
+    (tmp_path / "pyproject.toml").touch()
+    if python is not None:
+        (tmp_path / "python").write_text(python)
+        (tmp_path / "python").chmod(0o755)
+    call = ["make", "-f", ROOT / "Makefile", f"PYTHON={tmp_path}/python", ".venv/run.stamp"]
+    ran = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 2 and f"{tmp_path}/python {said}" in ran.stderr and not ran.stdout
