@@ -292,6 +292,21 @@ def test_a_shop_without_personas_reads_of_value_and_lifecycle(folder, tmp_path):
     assert "There are no personas yet" in page.render(tmp_path, "en")
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_where_every_figure_is_hidden(folder, tmp_path, name):
+    """A small shop: cells too small to be told leave shares, sums and lifts empty."""
+    for path in folder.glob("*.parquet"):
+        hidden = [
+            f"null::{kind} as {column}"
+            for column, kind, *_ in duckdb.execute(f"describe from '{path}'").fetchall()
+            if kind.startswith(("DOUBLE", "DECIMAL"))
+        ]
+        columns = f"* replace ({', '.join(hidden)})" if hidden else "*"
+        duckdb.execute(f"copy (select {columns} from '{path}') to '{tmp_path / path.name}'")
+    for language in LANGUAGES:
+        assert page.render(tmp_path, language, name)
+
+
 def test_pages_can_be_put_into_a_publication(built_shop, tmp_path):
     house = built_shop.copy(tmp_path / "copy")
     publishing.put_pages(house.home, {"report/index.html": "<p>new</p>"})
