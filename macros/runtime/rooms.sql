@@ -7,8 +7,8 @@
         which are published beside it and have to add to it. -#}
     {{ return([
         ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training', 'predictions.training'],
-        ['registry'], ['personas', 'predictions'], ['recommendations', 'forecast'], ['customer_view'], ['activation'],
-        ['metrics'], ['drift'], ['report']
+        ['registry'], ['personas', 'predictions'], ['recommendations', 'forecast', 'items'], ['customer_view'], ['activation'],
+        ['budget'], ['metrics'], ['drift'], ['report']
     ]) }}
 {% endmacro %}
 
