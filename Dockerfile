@@ -1,10 +1,10 @@
 # The pipeline in a container: `docker run -v …:/data clientele` is one `dbt build`, and any other dbt command works
 # as well: `docker run … clientele docs generate`. Nothing secret is in it. docs/decisions/0026 says why it is so.
-# The base by digest, which a tag is not: --build-arg PYTHON_IMAGE=python:3.12-slim-bookworm@sha256:… The workflow asks the
-# registry for the digest of the day, builds on that, and writes it into the label below.
+# The base by digest, which a tag is not: the index of all platforms. docs/decisions/0119 says where it is from; the workflow
+# says each week what is known against it, and which digest the tag has now.
 # A private registry: --build-arg PYTHON_IMAGE=registry.example/python:3.12-slim-bookworm@sha256:…
 # A private package index: --secret id=pip,src=pip.conf
-ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm@sha256:392307d22300de8b5986851a12d9176dfc0fc073e65bf6523ebd7dcbeb23564e
 
 FROM ${PYTHON_IMAGE} AS environment
 WORKDIR /app

@@ -18,7 +18,7 @@ ifdef EVENTS
 build check: export CLIENTELE_EVENTS := $(value EVENTS)
 endif
 ifdef HOME_DIR
-build describe docs dossier evaluate report rollback backup restore $(RIGHTS) requests rotate-key activate export-audience: export CLIENTELE_HOME := $(value HOME_DIR)
+build describe docs dossier evaluate report rollback backup restore $(RIGHTS) requests rotate-key activate export-audience serve: export CLIENTELE_HOME := $(value HOME_DIR)
 endif
 # Ids of customers go through the environment too: dbt logs its commands.
 ifdef SUBJECT
@@ -62,8 +62,8 @@ demo: $(RUN) ## From nothing to a table of segments, on synthetic events
 	@clientele demo
 
 .PHONY: build
-build: check-build $(RUN) ## Segment your own customers: make build EVENTS='path/*.csv.gz' [HOME_DIR=warehouse]
-	@dbt build
+build: check-build $(RUN) ## Segment your own customers: make build EVENTS='path/*.csv.gz' [HOME_DIR=warehouse] [FORCE=1]
+	@clientele build $(if $(value FORCE),--force)
 
 .PHONY: check-build
 check-build:
@@ -114,6 +114,10 @@ export-subject: $(RUN) ## Write all that is held on a customer: make export-subj
 rectify: $(RUN) ## Correct lines of a customer in copies of the files: make rectify SUBJECT=<user_id> CORRECTIONS=wrong-and-right.csv OUTPUT=mended
 	@clientele rectify
 
+.PHONY: score-sessions
+score-sessions: $(RUN) ## Say which sessions under way will buy, from the newest files [EVENTS=files HOME_DIR=directory]
+	@clientele score-sessions
+
 .PHONY: activate
 activate: $(RUN) ## Tell destinations who came to audiences and who left [HOME_DIR=directory]
 	@clientele activate
@@ -121,6 +125,10 @@ activate: $(RUN) ## Tell destinations who came to audiences and who left [HOME_D
 .PHONY: export-audience
 export-audience: $(RUN) ## Write the ids of an audience: make export-audience AUDIENCE=<name> PURPOSE='…' OUTPUT=<file>
 	@clientele export-audience "$$CLIENTELE_AUDIENCE" --purpose "$$CLIENTELE_PURPOSE" --output "$$CLIENTELE_EXPORT_FILE"
+
+.PHONY: serve
+serve: $(RUN) ## Answer look-ups and scores of what is published, at http://127.0.0.1:8080 [HOME_DIR=directory] (docs/serving.md)
+	@clientele serve
 
 .PHONY: requests
 requests: $(RUN) ## List the requests of customers that were carried out [HOME_DIR=directory]
@@ -272,9 +280,9 @@ lock: $(DEV) ## Resolve pyproject.toml's ranges again into requirements/*.lock
 	    --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate \
 	    --custom-compile-command 'make lock' "$$@"; }; \
 	lock pyproject.toml --all-extras --group build --output-file requirements/dev.lock; \
-	lock pyproject.toml --extra experiments --extra report --group build --constraints requirements/dev.lock \
+	lock pyproject.toml --extra experiments --extra report --extra serve --group build --constraints requirements/dev.lock \
 	    --output-file requirements/run.lock; \
-	lock pyproject.toml --extra experiments --extra redshift --extra report --group build --constraints requirements/dev.lock \
+	lock pyproject.toml --extra experiments --extra redshift --extra report --extra serve --group build --constraints requirements/dev.lock \
 	    --output-file requirements/warehouse.lock; \
 	lock --group installer --output-file requirements/installer.lock
 

@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,8 @@ class Breaker(AbstractContextManager):
         operation : str
             Carry out this operation of dbt's instead of a build, or `rollback`, to its end: new files take
             their place.
+        fill : str
+            Do not kill it there, but fill the disk with this file, and let the build go on.
         file_bytes : int
             No file may grow beyond this: the disk is full.
         environment : dict
@@ -133,6 +136,17 @@ def kill() -> None:
     time.sleep(60)
 
 
+def fill(path: str) -> None:
+    """Write a file until the disk takes no more, as somebody else's job does."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while file.write(b"\0" * size) == size:
+                    pass
+            except OSError:
+                pass
+
+
 def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
     folder = Path(request["folder"])
     (folder / ANSWER).unlink(missing_ok=True)
@@ -147,8 +161,9 @@ def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
         if value is not None:
             os.environ[name] = value
     time.tzset()
+    strike = partial(fill, request["fill"]) if "fill" in request else kill
     if "in_function" in request:
-        _trap(request["in_function"], request.get("when_done", False), request.get("nth", 0))
+        _trap(request["in_function"], request.get("when_done", False), request.get("nth", 0), strike)
     if "file_bytes" in request:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"], resource.RLIM_INFINITY))
@@ -165,9 +180,9 @@ def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
             )
             if is_the_one:
                 if "after" in request:
-                    threading.Timer(request["after"], kill).start()
+                    threading.Timer(request["after"], strike).start()
                 else:
-                    kill()
+                    strike()
             if request.get("wait_at_node") == place:
                 (folder / "waiting").touch()
                 while not (folder / "go").exists():
@@ -195,7 +210,7 @@ def _rolled_back(house: House) -> Build:
     return Build(ran.exit_code == 0, ran.output, {}, {})
 
 
-def _trap(place: str, when_done: bool, nth: int) -> None:
+def _trap(place: str, when_done: bool, nth: int, strike: Callable[[], None]) -> None:
     module_name, name = place.split(":")
     module = __import__(module_name, fromlist=[name])
     original: Callable[..., Any] = getattr(module, name)
@@ -206,7 +221,8 @@ def _trap(place: str, when_done: bool, nth: int) -> None:
             return original(*arguments, **keywords)
         if when_done:
             original(*arguments, **keywords)
-        kill()
+        strike()
+        return None if when_done else original(*arguments, **keywords)
 
     setattr(module, name, trapped)
 

@@ -41,6 +41,16 @@ user_features_as_of as (
     {{ return(['recency_ln', 'orders_ln', 'events_30d_ln']) }}
 {% endmacro %}
 """,
+    "rebuy_features": """
+{% macro rebuy_features() %}
+    {{ return(['item_days_ln', 'item_again_logit']) }}
+{% endmacro %}
+""",
+    "session_features": """
+{% macro session_features() %}
+    {{ return(['prefix_events_ln', 'in_cart']) }}
+{% endmacro %}
+""",
     # forty brackets in one another are deeper than sqlfluff goes
     "hypergeometric": """
 {% macro hypergeometric(a, b, c, z, n_terms=40, first=0) -%}

@@ -35,7 +35,7 @@ from dbt.contracts.graph.manifest import Manifest
 from clientele.ids import normal_id
 from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
-from clientele.runtime import locking, rewriting
+from clientele.runtime import idle, locking, rewriting
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # tools/ is installed nowhere, and some tests start processes elsewhere
@@ -273,6 +273,7 @@ class House:
                 ran = runner.invoke(call)
             finally:
                 _close_databases()
+                idle.settle(self.home)
                 locking.release(self.home)  # as the end of the process does
         results = getattr(ran.result, "results", [])
         results = [result for result in results if hasattr(result, "node")]

@@ -21,7 +21,8 @@ create schema vault authorization clientele_build;
 create schema core authorization clientele_build;
 create schema marts authorization clientele_build;
 create schema monitor authorization clientele_build;
-grant usage on schema lake to clientele_build;
+-- Who owns an external schema may add partitions to its tables: deploy/redshift/deliver.sh does, as this user.
+alter schema lake owner to clientele_build;
 
 -- What the readers get is granted for tables to come: a build makes tables anew, and a grant on a table goes with it.
 grant usage on schema core, marts, monitor to role clientele_analyst;

@@ -2,7 +2,7 @@
     docs/decisions/0091-audiences-are-exposures.md -#}
 
 {% macro audience_definitions() %}
-    {#- {name: {file, label, label_fr, description, owner, purpose, expires, minimum, max_leaving_share, destinations, where}} in
+    {#- {name: {file, label, label_fr, description, owner, purpose, expires, minimum, max_leaving_share, destinations, consent, where}} in
         the order of names. Empty while dbt parses. -#}
     {%- set found = {} -%}
     {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.config.meta.get('audience') is not none -%}
@@ -15,6 +15,17 @@
         )}) -%}
     {%- endfor -%}
     {{ return(found) }}
+{% endmacro %}
+
+
+{% macro consent_condition(audience, consents, books) %}
+    {#- A condition on a row of core.audience_facts: the customer consents to the audience's purpose. Always true where none is asked
+        for, and where no consents were ever delivered. `consents`, `books`: core.consents_in_force and monitor.side_books. -#}
+    {%- if not audience.consent -%}{{ return('true') }}{%- endif -%}
+    {{ return(
+        '(user_sk in (select user_sk from ' ~ consents ~ " where purpose = '" ~ audience.consent ~ "') or (select count(*) from " ~ books
+        ~ " where side_input = 'consents') = 0)"
+    ) }}
 {% endmacro %}
 
 
@@ -49,7 +60,7 @@
     {%- set problems = [] -%}
     {%- for name, definition in definitions.items() -%}
         {%- set seen = {'name': name, 'file': definition.file, 'problems': problems} -%}
-        {%- set known = ['label_fr', 'purpose', 'expires', 'minimum', 'max_leaving_share', 'destinations', 'where'] -%}
+        {%- set known = ['label_fr', 'purpose', 'consent', 'expires', 'minimum', 'max_leaving_share', 'destinations', 'where'] -%}
         {%- for key in definition if key not in known + ['name', 'file', 'label', 'description', 'owner'] -%}
             {%- do clientele.audience_problem(seen, key, "there is no '" ~ key ~ "'. Known: " ~ known | join(', ')) -%}
         {%- endfor -%}
@@ -69,6 +80,9 @@
         {%- endif -%}
         {%- if definition.max_leaving_share is not number or definition.max_leaving_share is boolean or not 0 <= definition.max_leaving_share <= 1 -%}
             {%- do clientele.audience_problem(seen, 'max_leaving_share', 'max_leaving_share is a number from 0 to 1') -%}
+        {%- endif -%}
+        {%- if 'consent' in definition and not modules.re.fullmatch('[a-z][a-z0-9_ -]{0,62}', definition.consent | string) -%}
+            {%- do clientele.audience_problem(seen, 'consent', 'consent is the purpose that customers consent to, in small letters, like newsletter') -%}
         {%- endif -%}
         {%- set asked = definition.get('destinations', destinations) -%}
         {%- if asked is string or asked is mapping or asked is not sequence or asked | reject('in', destinations) | list -%}

@@ -21,7 +21,9 @@
 
 {% macro _preview_size(one, facts) %}
     {%- set bands = run_query(
-        'select revenue_band, count(*) as n_users from ' ~ facts ~ ' where ' ~ one.sql ~ ' group by revenue_band order by n_users desc'
+        'select revenue_band, count(*) as n_users from ' ~ facts ~ ' where ' ~ one.sql
+        ~ ' and ' ~ clientele.consent_condition(one, clientele.built('core', 'consents_in_force'), clientele.built('monitor', 'side_books'))
+        ~ ' group by revenue_band order by n_users desc'
     ).rows -%}
     {%- set size = bands | map(attribute='n_users') | sum | int -%}
     {%- set is_refused = one.uses_personas and not run_query(

@@ -46,30 +46,36 @@
 
 {% macro days_without_news(counted, ledger) %}
     {#- One row: the newest day of the feed, for how many days nothing newer has come, and whether that is longer than
-        twice as long as deliveries of something newer were usually apart. A history that came at once has no habit. -#}
+        twice as long as deliveries of something newer were usually apart, and a day. A history that came at once has no habit. -#}
     select
-        max(advances.newest_date) as newest_date,
-        cast({{ dbt.datediff('max(advances.delivered_on)', clientele.utc_now(), 'day') }} as bigint) as n_days_without_news,
-        count(advances.days_apart) >= 2
-        and {{ dbt.datediff('max(advances.delivered_on)', clientele.utc_now(), 'day') }}
-        > 2 * {{ clientele.median('advances.days_apart') }} + 1 as is_stale
+        newest_date,
+        n_days_without_news,
+        case when n_gaps >= 2 then 2 * usual_days + 1 end as stale_after_days,
+        n_gaps >= 2 and n_days_without_news > 2 * usual_days + 1 as is_stale
     from (
         select
-            delivered_on,
-            newest_date,
-            {{ dbt.datediff('lag(delivered_on) over (order by delivered_on)', 'delivered_on', 'day') }} as days_apart
+            max(advances.newest_date) as newest_date,
+            cast({{ dbt.datediff('max(advances.delivered_on)', clientele.utc_now(), 'day') }} as bigint) as n_days_without_news,
+            count(advances.days_apart) as n_gaps,
+            {{ clientele.median('advances.days_apart') }} as usual_days
         from (
             select
                 delivered_on,
                 newest_date,
-                max(newest_date) over (order by delivered_on rows between unbounded preceding and 1 preceding) as newest_before
+                {{ dbt.datediff('lag(delivered_on) over (order by delivered_on)', 'delivered_on', 'day') }} as days_apart
             from (
-                select cast(files.delivered_at as date) as delivered_on, max(counted.event_date) as newest_date
-                from {{ counted }} as counted
-                inner join {{ ledger }} as files on counted.file_id = files.file_id
-                group by cast(files.delivered_at as date)
-            ) as deliveries
-        ) as newest
-        where newest_before is null or newest_date > newest_before
-    ) as advances
+                select
+                    delivered_on,
+                    newest_date,
+                    max(newest_date) over (order by delivered_on rows between unbounded preceding and 1 preceding) as newest_before
+                from (
+                    select cast(files.delivered_at as date) as delivered_on, max(counted.event_date) as newest_date
+                    from {{ counted }} as counted
+                    inner join {{ ledger }} as files on counted.file_id = files.file_id
+                    group by cast(files.delivered_at as date)
+                ) as deliveries
+            ) as newest
+            where newest_before is null or newest_date > newest_before
+        ) as advances
+    ) as habit
 {% endmacro %}

@@ -88,14 +88,22 @@
 {% macro number_repeats(relation) %}
     {#- For by_file, where repeated purchase lines are kept: purchases of one file that agree in everything are told apart by their
         number in the file. So the second one is another event there, and in another file it is the same event. -#}
+    {%- set statement = clientele.repeat_numbers(relation) -%}
+    {%- if statement -%}{%- do run_query(statement) -%}{%- endif -%}
+{% endmacro %}
+
+
+{% macro repeat_numbers(relation) %}
+    {#- The statement of number_repeats, or none where repeated purchase lines are dropped. -#}
     {%- if clientele.setting('repeated_purchase_lines') == 'keep' -%}
         {%- set columns = clientele.raw_event_columns() | reject('equalto', 'repeat_number') | join(', lines.') -%}
         {%- set line_id = clientele.line_id('lines') | trim -%}
-        {%- do run_query(
+        {{ return(
             'update ' ~ relation ~ ' set repeat_number = copies.place from (select line_id, cast(place as integer) as place from (select '
             ~ line_id ~ ' as line_id, row_number() over (partition by lines.file_id, lines.' ~ columns ~ ' order by ' ~ line_id
             ~ ') as place from ' ~ relation ~ " as lines where lines.line_kind = 'event' and lines.event_type = 'purchase') as numbered"
             ~ ' where place > 1) as copies where ' ~ clientele.line_id(relation.identifier) | trim ~ ' = copies.line_id'
-        ) -%}
+        ) }}
     {%- endif -%}
+    {{ return(none) }}
 {% endmacro %}

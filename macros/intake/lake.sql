@@ -41,6 +41,15 @@
 {% endmacro %}
 
 
+{% macro take_up_lines() %}
+    {#- What an engine has to do before its ledger looks at the lake; DuckDB, which reads files in place, nothing. -#}
+    {{- return(adapter.dispatch('take_up_lines', 'clientele')()) -}}
+{% endmacro %}
+
+
+{% macro default__take_up_lines() %}{% endmacro %}
+
+
 {% macro file_facts() %}
     {#- What is known of a file by looking at it; kept in the ledger, so that an unchanged file is not looked at again. -#}
     {%- set facts = {} -%}

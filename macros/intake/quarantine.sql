@@ -3,7 +3,7 @@
 {% macro quarantine_reasons() %}
     {{ return({
         'invalid_encoding': 'the line is not UTF-8',
-        'line_too_long': 'the line is longer than 16 MiB',
+        'line_too_long': 'the line is longer than 16 MiB (on Redshift: than about 65,500 bytes)',
         'bad_quoting': 'a quote is opened and not closed on the line, or stands inside an unquoted field',
         'wrong_number_of_fields': 'the line has more or fewer fields than the header',
         'control_character': 'a field holds a NUL character',

@@ -1,8 +1,8 @@
-{#- Whose persona, and nothing else: for histories, where nobody asks for margins and reasons. -#}
+{#- Whose persona and how clearly, and nothing else: for histories, where nobody asks for reasons. -#}
 
 {% macro persona_verdict_ctes(features, weights, name, key='user_sk') %}
-    {#- CTEs that end in `<name>_verdicts`: the key and the segment_id whose score is lowest, ties to the lowest id. The
-        arguments are those of persona_score_ctes; `name` keeps several models apart in one statement. -#}
+    {#- CTEs that end in `<name>_verdicts`: the key, the segment_id whose score is lowest (ties to the lowest id), and the
+        margin to the second lowest. The arguments are those of persona_score_ctes; `name` keeps several models apart in one statement. -#}
     {%- set places = range(1, clientele.setting('max_segments') + 1) -%}
 {{ name }}_model as (
     select
@@ -18,6 +18,10 @@
 {{ name }}_places as (
     select
         scored.{{ key }},
+        scored.lowest_score,
+        {% for place in places -%}
+        scored.score_{{ place }},
+        {% endfor -%}
         case
             {% for place in places -%}
             when scored.score_{{ place }} = scored.lowest_score then {{ place }}
@@ -34,7 +38,13 @@
 {{ name }}_verdicts as (
     select
         {{ name }}_places.{{ key }},
-        personas.segment_id
+        personas.segment_id,
+        least(
+            {% for place in places -%}
+            case when {{ name }}_places.segment_place = {{ place }} then 2e300 else {{ name }}_places.score_{{ place }} end
+            {{- ',' if not loop.last }}
+            {% endfor -%}
+        ) - {{ name }}_places.lowest_score as margin
     from {{ name }}_places
     inner join (select distinct segment_place, segment_id from {{ name }}_model) as personas
         on {{ name }}_places.segment_place = personas.segment_place

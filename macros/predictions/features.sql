@@ -22,13 +22,23 @@
 
 {% macro prediction_heads() %}
     {#- The heads that the var prediction_heads may name. -#}
-    {{ return(['next_order', 'spend', 'category', 'recommendations', 'forecast']) }}
+    {{ return([
+        'next_order', 'spend', 'category', 'rebuy', 'sessions', 'recommendations', 'forecast', 'items', 'imputation',
+        'budget',
+    ]) }}
 {% endmacro %}
 
 
 {% macro head_is_on(head) %}
     {#- Whether the var prediction_heads asks for a head. -#}
     {{ return(clientele.setting('prediction_heads') == 'all' or head in clientele.setting('prediction_heads').split(' ')) }}
+{% endmacro %}
+
+
+{% macro asked_heads() %}
+    {#- The heads that the var asks for, by name: a version with another head fits again. -#}
+    {%- set heads = clientele.setting('prediction_heads') -%}
+    {{ return(clientele.prediction_heads() | join(' ') if heads == 'all' else heads) }}
 {% endmacro %}
 
 
@@ -225,7 +235,7 @@ family_history as (
     {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier='prediction_fit_fields') -%}
     {%- set newest = " from " ~ fits ~ " where fit_number = (select max(fit_number) from " ~ fits ~ ") and part = 'card' and field = " -%}
     {%- set heads = run_query("select max(text_value)" ~ newest ~ "'heads'").columns[0].values()[0] -%}
-    {%- if heads != clientele.setting('prediction_heads') -%}{{ return('true') }}{%- endif -%}
+    {%- if heads != clientele.asked_heads() -%}{{ return('true') }}{%- endif -%}
     {%- set next_days = run_query("select min(number_value)" ~ newest ~ "'next_days'").columns[0].values()[0] -%}
     {{ return('false' if next_days is none else n_days ~ ' >= ' ~ next_days | int) }}
 {% endmacro %}

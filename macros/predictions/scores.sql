@@ -8,10 +8,10 @@
 {% endmacro %}
 
 
-{% macro heuristic_ctes(features, weights, heads=none) %}
-    {#- CTEs that end in `heuristics`: for each user the rate of its cell under the name of each head. Cells are numbered by
-        the user's place along each column, a digit of base 8 for each. `heads`: those of orders and spend, or others. -#}
-    {%- set columns = ['recency_ln', 'orders_ln', 'events_30d_ln'] -%}
+{% macro heuristic_ctes(features, weights, heads=none, columns=['recency_ln', 'orders_ln', 'events_30d_ln'], key='user_sk') %}
+    {#- CTEs that end in `heuristics`: for each row of `features` (named by `key`) the rate of its cell under the name of each
+        head. Cells are numbered by the row's place along each of three columns, a digit of base 8 for each. `heads`:
+        those of orders and spend, or others. -#}
 cuts as (
     select
         {% for column in columns -%}
@@ -37,7 +37,9 @@ cell_rates as (
 
 placed as (
     select
-        features.user_sk,
+        {% for column in ([key] if key is string else key) -%}
+        features.{{ column }},
+        {% endfor -%}
         {% for column in columns -%}
         {{ [64, 8, 1][loop.index0] }} * (
             {% for place in range(1, 8) -%}
@@ -50,7 +52,11 @@ placed as (
 ),
 
 heuristics as (
-    select placed.user_sk, cell_rates.*
+    select
+        {% for column in ([key] if key is string else key) -%}
+        placed.{{ column }},
+        {% endfor -%}
+        cell_rates.*
     from placed
     left join cell_rates on placed.cell = cell_rates.cell
 )

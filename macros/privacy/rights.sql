@@ -197,6 +197,8 @@
         {%- do clientele._require_warehouse() -%}
         {%- do clientele.create_registers() -%}
         {%- do clientele.take_build_lock('erase') -%}
+        {#- lines that a killed build has left on Redshift: the next build takes them up anew -#}
+        {%- do run_query('drop table if exists ' ~ clientele.register('lake_lines')) -%}
         {%- set requests = clientele.register('erasure_requests') -%}
         {%- if run_query('select count(*) from ' ~ requests).columns[0].values()[0] > 0 -%}
             {%- do clientele._erase_requested() -%}

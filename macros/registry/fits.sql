@@ -18,7 +18,8 @@ group by fit_number, model_version, row_position
 
 {% macro fit_is_due(fits_of='persona_fit_fields', part='weight') %}
     {#- A model is fitted when there is none, when the var refit asks for it, when a row of segment_decisions asks for
-        a successor of the newest one, or when the last build left the newest with features that have changed since. A full
+        a successor of the newest one, or when the last build left the newest with features that have changed since, or with
+        drift that asks for a successor (monitor.refit_requests). A full
         refresh reads the files again and keeps the models. Compiling alone never asks the database. `fits_of`: the table
         with all fits, in core; `part`: what a fit without a model does not have. -#}
     {%- set decisions = ref('segment_decisions') -%}
@@ -29,6 +30,7 @@ group by fit_number, model_version, row_position
     {%- set n_models = run_query("select count(*) from " ~ fits ~ " where part = '" ~ part ~ "'").columns[0].values()[0] -%}
     {%- if n_models | int == 0 -%}{{ return(true) }}{%- endif -%}
     {%- if fits_of == 'persona_fit_fields' and clientele.are_features_outdated() -%}{{ return(true) }}{%- endif -%}
+    {%- if clientele.is_refit_requested(fits, fits_of) -%}{{ return(true) }}{%- endif -%}
     {%- set decisions_built = adapter.get_relation(
         database=decisions.database, schema=decisions.schema, identifier=decisions.identifier
     ) -%}
@@ -42,6 +44,19 @@ group by fit_number, model_version, row_position
 {% endmacro %}
 
 
+{% macro dated_fit_is_due(fits_of, n_days) %}
+    {#- SQL: whether a fit is due as for every model (fit_is_due), or because the newest one is n_days old. Its card has an
+        origin_date. An expression of as_of_date. -#}
+    {%- if clientele.fit_is_due(fits_of, 'card') -%}{{ return('true') }}{%- endif -%}
+    {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier=fits_of) -%}
+    {%- set newest = run_query(
+        "select max(text_value) from " ~ fits ~ " where part = 'card' and field = 'origin_date'"
+    ).columns[0].values()[0] -%}
+    {%- if newest is none -%}{{ return('true') }}{%- endif -%}
+    {{ return('as_of_date >= ' ~ dbt.dateadd('day', n_days, "cast('" ~ newest ~ "' as date)")) }}
+{% endmacro %}
+
+
 {% macro are_features_outdated() %}
     {#- Whether the last build found that the features have changed since the newest fit. The build of the change itself
         fits nothing: it says so, and takes the model's proof away. -#}
@@ -52,6 +67,20 @@ group by fit_number, model_version, row_position
         'select count(*) from ' ~ models ~ ' where not are_features_current and fit_number = (select max(fit_number) from ' ~ models ~ ')'
     ).columns[0].values()[0] -%}
     {{ return(n_outdated | int > 0) }}
+{% endmacro %}
+
+
+{% macro is_refit_requested(fits, fits_of) %}
+    {#- Whether the last build asked for a successor of the newest fit because of drift. It asks once for a model: a fit that came of it
+        and has not passed the gate is the newest one then. -#}
+    {%- set kinds = {'persona_fit_fields': 'personas', 'value_fit_fields': 'value', 'prediction_fit_fields': 'heads'} -%}
+    {%- set requests = adapter.get_relation(database=target.database, schema='monitor', identifier='refit_requests') -%}
+    {%- if requests is none or fits_of not in kinds -%}{{ return(false) }}{%- endif -%}
+    {%- set n_requests = run_query(
+        "select count(*) from " ~ requests ~ " as requests where model_kind = '" ~ kinds[fits_of] ~ "' and model_version in (select model_version from "
+        ~ fits ~ " where fit_number = (select max(fit_number) from " ~ fits ~ "))"
+    ).columns[0].values()[0] -%}
+    {{ return(n_requests | int > 0) }}
 {% endmacro %}
 
 

@@ -1,15 +1,15 @@
 {#- What customers bought, with what a product usually costs. -#}
 
 {% macro purchase_ctes(columns=[], condition=none) %}
-    {#- CTEs that end in `buyers`: a row per purchase of a customer who may be profiled, bots left out, with month_date,
-        category_family, whether it cost a twentieth less than usual (is_below), segment_id and tier_code. `columns`: more
+    {#- CTEs that end in `buyers`: a row per purchase of a customer who may be profiled, bots left out, with revenue,
+        month_date, category_family, whether it cost a twentieth less than usual (is_below), segment_id and tier_code. `columns`: more
         columns of core.product_families; `condition`: which purchases. -#}
 {{ clientele.human_event_ctes() }},
 
 purchases as (
     select
         human_events.user_sk,
-        human_events.price,
+        {{ clientele.line_value() }} as revenue,
         cast({{ dbt.date_trunc('month', 'human_events.event_at') }} as date) as month_date,
         coalesce(products.category_family, 'unclassified') as category_family,
         {% for column in columns %}

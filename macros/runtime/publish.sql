@@ -26,7 +26,7 @@
                 {{ clientele.publish_marts(marts | sort, {
                     'passed': results | selectattr('status', 'equalto', 'pass') | list | length,
                     'warned': results | selectattr('status', 'equalto', 'warn') | list | length,
-                }) }}
+                }, clientele.scoring_statements(results)) }}
             {%- endif -%}
             {{ clientele.tell_about_segments() }}
         {%- endif -%}
@@ -133,6 +133,6 @@
 {% endmacro %}
 
 
-{% macro publish_marts(marts, tests) %}
-    {{ return(adapter.dispatch('publish_marts', 'clientele')(marts, tests)) }}
+{% macro publish_marts(marts, tests, statements) %}
+    {{ return(adapter.dispatch('publish_marts', 'clientele')(marts, tests, statements)) }}
 {% endmacro %}

@@ -8,8 +8,8 @@
         members. -#}
     {{ return([
         ['intake'], ['shop'], ['customers'], ['value.training'], ['value'], ['personas.training', 'predictions.training'],
-        ['registry'], ['personas', 'predictions'], ['recommendations', 'forecast'], ['customer_view'], ['activation'],
-        ['experiments.drawing'], ['activation.members'], ['experiments'], ['metrics'], ['drift'], ['report']
+        ['registry'], ['personas', 'predictions'], ['recommendations', 'forecast', 'items'], ['customer_view'], ['activation'],
+        ['experiments.drawing'], ['activation.members'], ['experiments'], ['budget'], ['metrics'], ['drift'], ['report']
     ]) }}
 {% endmacro %}
 

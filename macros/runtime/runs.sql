@@ -239,6 +239,7 @@
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
         {%- set failed = results | rejectattr('status', 'in', ['success', 'pass', 'warn', 'no-op', 'skipped'])
             | map(attribute='node.name') | list -%}
-        {{ adapter.dispatch('tell_telemetry', 'clientele')(failed, clientele._lines_taken_in(results)) }}
+        {%- set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list -%}
+        {{ adapter.dispatch('tell_telemetry', 'clientele')(failed, clientele._lines_taken_in(results), built) }}
     {%- endif -%}
 {% endmacro %}

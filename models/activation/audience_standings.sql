@@ -2,6 +2,7 @@
 {%- set audiences = clientele.compiled_audiences() if execute else [] %}
 {%- set text_columns = [
     'audience', 'label', 'label_fr', 'description', 'owner_name', 'purpose', 'file_name', 'destinations',
+    'consent_purpose',
 ] %}
 
 with
@@ -14,6 +15,10 @@ standing as (
     select
         coalesce(max(case when may_use_personas then 1 else 0 end) = 1, false) as may_use_personas
     from {{ ref('audience_facts') }}
+),
+
+consents as (
+    select count(*) as n_files from {{ ref('side_books') }} where side_input = 'consents'
 ),
 
 personas as (
@@ -32,7 +37,7 @@ definitions as (
     {% for audience in audiences -%}
     {%- set texts = [
         audience.name, audience.label, audience.label_fr, audience.description, audience.owner, audience.purpose,
-        audience.file, audience.get('destinations', clientele.destination_names()) | join(' ')
+        audience.file, audience.get('destinations', clientele.destination_names()) | join(' '), audience.get('consent', '')
     ] -%}
     select
         {% for column in text_columns -%}
@@ -68,6 +73,7 @@ judged as (
     select
         definitions.*,
         moment.as_of_date,
+        consents.n_files as n_consent_files,
         case
             when moment.as_of_date > definitions.expires_date then 'expired'
             when definitions.uses_personas and not standing.may_use_personas then 'unproven_personas'
@@ -78,6 +84,7 @@ judged as (
     from definitions
     cross join moment
     cross join standing
+    cross join consents
     left join sizes on definitions.audience = sizes.audience
 ),
 
@@ -91,6 +98,14 @@ final as (
         cast(purpose as varchar(512)) as purpose,
         cast(file_name as varchar(512)) as file_name,
         cast(destinations as varchar(1024)) as destinations,
+        cast(nullif(consent_purpose, '') as varchar(64)) as consent_purpose,
+        cast(
+            case
+                when consent_purpose = '' then 'not_asked'
+                when n_consent_files = 0 then 'not_delivered'
+                else 'checked'
+            end as varchar(16)
+        ) as consent_status,
         expires_date,
         cast(min_users as integer) as min_users,
         max_leaving_share,

@@ -4,7 +4,10 @@
     at the lake, so it never shrinks; file and load numbers are never used twice, not even by a full refresh. Late
     data is another file. A file with lines that were in the future and are due is read again. -#}
 -- depends_on: {{ ref('column_map') }}
-{{ config(post_hook="{{ clientele.stop_on_refused_files(this) }}") }}
+{{ config(
+    pre_hook="{{ clientele.take_up_lines() }}",
+    post_hook="{{ clientele.stop_on_refused_files(this) }}"
+) }}
 {% set facts = clientele.file_facts().keys() | list %}
 {% set carried = facts + ['delivered_at'] %}
 

@@ -80,6 +80,12 @@ judged as (
         {{ clientele.round_to_step('persona_scores.margin', 0.1) }} as margin,
         case when stays.entered_by = 'customer' then stays.previous_segment_id end as previous_persona,
         stays.entered_date as persona_since,
+        case
+            when
+                recent_personas.segment_id != persona_scores.segment_id
+                and recent_personas.confidence >= {{ clientele.setting('change_confidence') }}
+                then recent_personas.segment_id
+        end as recent_persona,
         persona_scores.scored_by,
         persona_scores.runner_up_segment_id,
         {% for place in [1, 2, 3] -%}
@@ -98,6 +104,7 @@ judged as (
     left join {{ ref('customer_values') }} as customer_values on feature_values.user_sk = customer_values.user_sk
     left join persona_scores on feature_values.user_sk = persona_scores.user_sk
     left join {{ ref('persona_stays') }} as stays on feature_values.user_sk = stays.user_sk and stays.left_date is null
+    left join {{ ref('recent_personas') }} as recent_personas on feature_values.user_sk = recent_personas.user_sk
     left join labels on persona_scores.segment_id = labels.segment_id
     left join confidence_ranges as confidence
         on

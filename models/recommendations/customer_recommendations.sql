@@ -8,10 +8,26 @@ request as (
 ),
 
 origins as (
-    select
-        0 as days_back,
-        cast({{ dbt.dateadd('day', 1, 'as_of_date') }} as date) as origin_date
-    from request
+    select *
+    from ({{ clientele.recommendation_origins() }}) as all_origins
+    where days_back = 0
+),
+
+gate as (
+    select new_source from {{ ref('recommendation_gate') }}
+),
+
+visits as (
+    select * from {{ ref('product_visits') }}
+    where days_back = 0
+),
+
+-- nobody is asked where the popular products make the list
+neighbours as (
+    select product_neighbours.*
+    from {{ ref('product_neighbours') }} as product_neighbours
+    inner join gate on gate.new_source = 'neighbours'
+    where product_neighbours.days_back = 0
 ),
 
 bought as (
@@ -26,7 +42,7 @@ asked as (
     where {{ 'true' if clientele.head_is_on('recommendations') else 'false' }}
 ),
 
-{{ clientele.recommendation_ctes('bought', 'origins', 'asked') }},
+{{ clientele.recommendation_ctes('bought', 'origins', 'asked', 'visits', 'neighbours') }},
 
 customers as (
     select user_sk, user_key from {{ ref('users') }}
@@ -35,7 +51,7 @@ customers as (
 final as (
     select
         customers.user_key,
-        cast(listed.kind as varchar(8)) as kind,
+        cast(substring(listed.kind, 1, case when listed.kind = 'again' then 5 else 3 end) as varchar(8)) as kind,
         cast(listed.list_place as integer) as list_rank,
         listed.product_id,
         cast(product_taxonomy.category_family as varchar(256)) as category_family,
@@ -45,6 +61,7 @@ final as (
         cast(listed.because_of as bigint) as because_of,
         request.as_of_date
     from listed
+    inner join gate on listed.kind in ('again', 'new_' || gate.new_source)
     cross join request
     inner join customers on listed.user_sk = customers.user_sk
     left join {{ ref('product_taxonomy') }} as product_taxonomy on listed.product_id = product_taxonomy.product_id

@@ -32,8 +32,8 @@ by_buyer as (
         count(*) as n_purchases,
         sum(is_below) as n_below,
         max(is_own) as is_own_buyer,
-        sum(price) as revenue,
-        sum(case when is_own = 1 then price else 0 end) as own_revenue
+        sum(revenue) as revenue,
+        sum(case when is_own = 1 then revenue else 0 end) as own_revenue
     from branded
     group by {{ column }}, user_sk
     {{ 'union all' if not loop.last }}

@@ -76,6 +76,32 @@ def demo(home: Path, users: int, months: int) -> None:
     sys.exit(run(home, users, months))
 
 
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.option("--force", is_flag=True, help="Build although nothing has changed.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[DBT'S ARGUMENTS]...")
+def build(force: bool, arguments: tuple[str, ...]) -> None:
+    """Build, if anything has changed since the last build.
+
+    It is dbt build, without dbt's unit tests, which prove the SQL and not the data. What is written behind
+    goes to dbt. Nothing is to be done when files, settings, project, requests and publication are as the last
+    green build left them: then dbt is not started.
+    """
+    from clientele.runtime import dbt, idle
+
+    environment = dbt.environment()
+    asked = None if force else dbt.whole_build(arguments, environment)
+    home = Path(environment.get("CLIENTELE_HOME") or "warehouse")
+    if asked is not None and idle.reason(home, asked) is None:
+        for line in idle.rest(home, "--force"):
+            click.echo(line)
+        return
+    if force:
+        environment[idle.FORCE] = "1"
+    command = dbt.command("build", *dbt.WITHOUT_UNIT_TESTS, *arguments)
+    sys.stdout.flush()
+    os.execvpe(command[0], command, environment)
+
+
 @main.command()
 @click.option(
     "--events",
@@ -252,6 +278,26 @@ def fit(home: Path) -> None:
         )
 
 
+@main.command("score-sessions")
+@_HOME
+def score_sessions(home: Path) -> None:
+    """Take in the newest files and say which sessions under way are likely to buy.
+
+    In the course of a day, without a build: CLIENTELE_EVENTS and the other variables are those of dbt
+    build. The model is that of the last build; the signal lies at published/open_sessions.parquet.
+    """
+    from clientele.runtime import dbt, signals
+
+    signals.check(home)
+    selection = ("+events", "user_sessions", "session_scores", "open_sessions")
+    command = dbt.command("--quiet", "run", "--select", *selection)
+    ran = subprocess.run(command, env=dbt.environment(CLIENTELE_HOME=str(home)), check=False)
+    if ran.returncode:
+        raise click.ClickException("Nothing was written: see above. The signal of before stays.")
+    path, counts = signals.write(home)
+    click.echo(f"{counts['open']:,} sessions under way, {counts['high']:,} carts at high risk: {path}")
+
+
 @main.command("rotate-key")
 def rotate_key() -> None:
     """Give everybody a new pseudonym.
@@ -274,6 +320,18 @@ def redshift_key(is_next: bool) -> None:
     from clientele.privacy import redshift_key as key_table
 
     click.echo(key_table.fill(is_next))
+
+
+@main.command("redshift-password")
+@click.option("--secret", envvar="REDSHIFT_SECRET", required=True, help="Name or ARN of the secret.")
+def redshift_password(secret: str) -> None:
+    """Print the password of Redshift's user from AWS Secrets Manager, for DBT_ENV_SECRET_REDSHIFT_PASSWORD.
+
+    The container does so at its start when REDSHIFT_SECRET names a secret.
+    """
+    from clientele.runtime import secrets_manager
+
+    click.echo(secrets_manager.password(secret))
 
 
 @main.command("redshift-subjects")
@@ -507,6 +565,7 @@ def list_experiments(home: Path) -> None:
 @click.option("--chance-from", type=float, help="With this chance of an order in 30 days, or a higher one.")
 @click.option("--state", "states", multiple=True, help="Of these lifecycle states; may be repeated.")
 @click.option("--audience", help="Who are in this audience, too.")
+@click.option("--consent", help="The purpose that they have to consent to, as newsletter.")
 @click.option("--holdout", type=float, default=0.5, show_default=True, help="Part that is held back.")
 @click.option("--horizon", type=int, default=28, show_default=True, help="Days that are measured.")
 @click.option("--measure", default="orders", show_default=True, help="revenue, orders, buyers or visits.")
@@ -582,6 +641,90 @@ def export_audience(home: Path, audience: str, purpose: str, output: Path) -> No
         found = exports.user_ids(ledger.Ledger(warehouse), audience, purpose)
     rights.write_privately(output, "".join(f"{line}\n" for line in ["user_id", *found]))
     click.echo(f"{len(found):,} ids written to {output}, readable by you alone. Delete it after its use.")
+
+
+# --- the look-up service
+
+
+_SERVICE_KEYS = click.option(
+    "--keys",
+    "keys_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CLIENTELE_SERVICE_KEYS",
+    default="service-keys.json",
+    show_default="CLIENTELE_SERVICE_KEYS, or service-keys.json",
+    help="File of hashed keys.",
+)
+
+
+@main.command()
+@_HOME
+@_SERVICE_KEYS
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=8080, show_default=True, help="Port to listen at.")
+@click.option("--workers", default=1, show_default=True, help="Processes.")
+@click.option("--scorers", default=1, show_default=True, help="Customers that a process scores at a time.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["warning", "info"]),
+    default="warning",
+    show_default=True,
+    help="info: a line a request, without what it asks for.",
+)
+def serve(
+    home: Path, keys_path: Path, host: str, port: int, workers: int, scorers: int, log_level: str
+) -> None:
+    """Answer look-ups and scores of what is published, over HTTP.
+
+    docs/serving.md says what it answers. TLS is for what stands before it.
+    """
+    try:
+        from clientele.serving.run import serve as answer
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("fastapi", "uvicorn", "starlette", "pydantic"):
+            raise
+        raise click.ClickException(
+            "The service needs the extra serve: pip install 'clientele[serve]'"
+        ) from None
+    answer(home, keys_path, host=host, port=port, workers=workers, scorers=scorers, log_level=log_level)
+
+
+@main.command("service-key")
+@click.argument("name")
+@_SERVICE_KEYS
+@click.option(
+    "--scope", "scopes", multiple=True, help="look-up or score; look-up if not said. May be repeated."
+)
+@click.option("--days", default=90.0, show_default=True, help="How long the key lasts.")
+@click.option("--rate", default=200.0, show_default=True, help="Requests a second, from each process.")
+@click.option("--revoke", is_flag=True, help="Take the keys of this name away.")
+def service_key(
+    name: str, keys_path: Path, scopes: tuple[str, ...], days: float, rate: float, revoke: bool
+) -> None:
+    """Make a key for a caller of the service.
+
+    It is shown once; the file has its hash. A running service sees a change of the file within a second.
+    """
+    from clientele.serving import keys
+
+    if revoke:
+        click.echo(f"{keys.revoke(keys_path, name)} key(s) taken away", err=True)
+        return
+    key = keys.add(keys_path, name, list(scopes) or ["look-up"], days=days, requests_per_second=rate)
+    click.echo(f"noted in {keys_path}; this is the only time that the key is shown:", err=True)
+    click.echo(key)
+
+
+@main.command("look-up-store")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def look_up_store(folder: Path) -> None:
+    """Make the look-up store of marts in a folder.
+
+    A build on DuckDB publishes it by itself. On Redshift: of a copy of the folder that was unloaded.
+    """
+    from clientele.runtime import lookup
+
+    click.echo(f"written to {lookup.write(folder)}")
 
 
 # --- publications and evaluation

@@ -137,3 +137,51 @@ def test_a_warehouse_without_a_build_is_a_sentence(house: House):
     (Path(house.target) / "manifest.json").write_text('{"exposures": {}}')
     refused = call(house, "activate")
     assert refused.exit_code == 1 and "build first" in refused.output
+
+
+def test_who_withdraws_a_consent_leaves_the_audience_and_its_destination(shop):
+    """One audience asks for a consent, one does not; nothing comes, then consents, then withdrawals."""
+    where = {"field": "n_orders", "at_least": 0}
+    project = having(
+        {"asks": GOOD | {"consent": "mail", "where": where}, "asks_not": GOOD | {"where": where}}
+    )
+    consents = ("side_files", "side_lines", "side_judged", "side_books", "consents", "consents_in_force")
+    select = ("--select", *consents, "audience_matches+", *WITHOUT_TESTS)
+    status = "select audience, consent_status, status from marts.audiences order by audience"
+
+    def delivered(*states: tuple[int, str, str]) -> dict[str, set[str]]:
+        path = shop.folder / "consents.csv"
+        lines = [f"{user},mail,{state},{day}" for user, state, day in states]
+        path.write_text("\n".join(["user_id,purpose,state,changed_at", *lines, ""]))
+        shop.build(*select, change=project, CLIENTELE_SIDE_CONSENTS=str(path))
+        return members(shop)
+
+    shop.build(*select, change=project)
+    assert shop.rows(status) == [("asks", "not_delivered", "active"), ("asks_not", "not_asked", "active")]
+    everybody = members(shop)["asks_not"]
+    assert members(shop)["asks"] == everybody and len(everybody) > 200
+    ids = shop.rows(
+        "select user_id, user_key from vault.vault.user_keys where user_key in "
+        "(select user_key from marts.audience_members) order by user_key limit 100"
+    )
+    given = [(user, "given", "2019-10-01") for user, _ in ids]
+    found = delivered(*given, (ids[0][0], "revoked", "2019-10-01"))
+    assert found == {"asks": {key for _, key in ids[1:]}, "asks_not": everybody}
+    assert shop.rows(status)[0] == ("asks", "checked", "active")
+    with shop.connection(read_only=False) as connection:
+        connection.execute("delete from vault.vault.destination_ledger")
+    assert call(shop, "activate", "--audience", "asks").exit_code == 0
+
+    withdrawn = [(user, "withdrawn", "2019-10-02") for user, _ in ids[:20]]
+    found = delivered(*given, *withdrawn)
+    assert found == {"asks": {key for _, key in ids[20:]}, "asks_not": everybody}
+    changes = (
+        "select user_key from marts.audience_changes where audience = 'asks' and change_kind = 'removed' "
+        "and change_number = (select max(change_number) from marts.audience_changes)"
+    )
+    assert {key for (key,) in shop.rows(changes)} == {key for _, key in ids[1:20]}
+    told = call(shop, "activate", "--audience", "asks")
+    assert told.exit_code == 0 and "0 added, 19 removed" in told.output, told.output
+    # the file is not named any more: a consent that was withdrawn stays withdrawn
+    shop.build(*select, change=project)
+    assert members(shop)["asks"] == found["asks"]

@@ -1,17 +1,23 @@
 """The image: built from the Dockerfile and run, where there is a builder; else its recipe followed by hand.
 
 `make test-image` runs this; it takes minutes and a package index, so it is no part of `make test`. It prints
-what was done: built on the recipe's base, built on a base made of Debian's packages (when no registry can be
-reached), or followed by hand in a clean virtual environment and folder.
+what was done: built and run by Docker; built by buildah, on the recipe's base or on one made of Debian's
+packages (when no registry can be reached); or followed by hand in a clean virtual environment and folder.
+
+A build in it has user 10001, no capability, no network and, but with buildah, a root that cannot be written
+to. Docker keeps it to 2 GB; elsewhere the largest process is measured.
 """
 
 import ast
 import os
 import re
+import resource
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RECIPE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 BASE = re.search(r"^ARG PYTHON_IMAGE=(\S+)", RECIPE, re.MULTILINE)[1]
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
+ENTRYPOINT = "/app/deploy/container/entrypoint"
+MEMORY = 2 * 2**30
 
 
 def run(*call: object, seconds: int = 900, **options: object) -> subprocess.CompletedProcess[str]:
@@ -37,17 +45,67 @@ def succeed(*call: object, **options: object) -> str:
 # --- ways to have the image
 
 
-class ByBuildah:
+class Way:
+    """A way to build the image and to run what is in it."""
+
+    def call(self, *command: str, data: Path | None = None, **environment: str) -> tuple[list, dict]:
+        """Return what is to be started, and how, to run `command` in the image."""
+        raise NotImplementedError
+
+    def start(
+        self, *command: str, data: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        call, options = self.call(*command, data=data, **environment)
+        return run(*call, **options)
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+
+
+class ByDocker(Way):
+    """The image as most people have it: by a daemon, with every limit that deploy/kubernetes sets."""
+
+    name = "clientele:test-image"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def base(self) -> str:
+        wanted = os.environ.get("CLIENTELE_BASE_IMAGE", BASE)
+        self.how = f"built and run with Docker on {wanted}"
+        return wanted
+
+    def build(self, base: str) -> None:
+        configuration, _ = pip_settings()
+        file = self.folder / "pip.conf"
+        file.write_text(configuration)
+        succeed(
+            "docker", "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}", "--secret",
+            f"id=pip,src={file}", "--tag", self.name, ROOT, env=os.environ | {"DOCKER_BUILDKIT": "1"},
+        )  # fmt: skip
+
+    def call(self, *command: str, data: Path | None = None, **environment: str) -> tuple[list, dict]:
+        settings = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
+        mounts = ["--volume", f"{data}:/data"] if data else []
+        return [
+            *("docker", "run", "--rm", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"),
+            *("--security-opt", "no-new-privileges:true", "--network", "none", "--user", "10001:10001"),
+            *("--memory", f"{MEMORY}", "--memory-swap", f"{MEMORY}", *settings, *mounts),
+            *("--entrypoint", command[0], self.name, *command[1:]),
+        ], {}
+
+
+class ByBuildah(Way):
     """The image in a storage of its own, built and run without a daemon."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.call = ["buildah", "--root", folder / "images", "--runroot", folder / "run"]
+        self.buildah = ["buildah", "--root", folder / "images", "--runroot", folder / "run"]
         self.isolation = ["--isolation", "chroot"]
 
     def base(self) -> str | None:
         wanted = os.environ.get("CLIENTELE_BASE_IMAGE", BASE)
-        if run(*self.call, "pull", wanted, seconds=120).returncode == 0:
+        if run(*self.buildah, "pull", wanted, seconds=120).returncode == 0:
             self.how = f"built with buildah on {wanted}"
             return wanted
         if os.getuid() or not shutil.which("debootstrap"):
@@ -56,9 +114,9 @@ class ByBuildah:
         packages = "--include=python3,python3-venv,ca-certificates"
         if run("debootstrap", "--variant=minbase", packages, "bookworm", system).returncode:
             return None
-        container = succeed(*self.call, "from", "scratch").strip()
-        succeed(*self.call, "add", "--quiet", container, f"{system}/")
-        succeed(*self.call, "commit", "--quiet", "--rm", container, "localhost/debian-python")
+        container = succeed(*self.buildah, "from", "scratch").strip()
+        succeed(*self.buildah, "add", "--quiet", container, f"{system}/")
+        succeed(*self.buildah, "commit", "--quiet", "--rm", container, "localhost/debian-python")
         self.how = f"built with buildah on Debian bookworm from its packages; {wanted} is out of reach"
         return "localhost/debian-python"
 
@@ -68,35 +126,53 @@ class ByBuildah:
         file.write_text(configuration)
         mounts = [part for folder in folders for part in ("--volume", f"{folder}:{folder}:ro")]
         succeed(
-            *self.call, "build", *self.isolation, "--format", "docker", "--build-arg", f"PYTHON_IMAGE={base}",
-            "--secret", f"id=pip,src={file}", *mounts, "--tag", "localhost/clientele", ROOT,
+            *self.buildah, "build", *self.isolation, "--format", "docker",
+            "--build-arg", f"PYTHON_IMAGE={base}", "--secret", f"id=pip,src={file}", *mounts,
+            "--tag", "localhost/clientele", ROOT,
         )  # fmt: skip
-        self.container = succeed(*self.call, "from", "localhost/clientele").strip()
+        self.container = succeed(*self.buildah, "from", "localhost/clientele").strip()
 
-    def start(
-        self, *command: str, data: Path | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def call(self, *command: str, data: Path | None = None, **environment: str) -> tuple[list, dict]:
         settings = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
         mounts = ["--volume", f"{data}:/data"] if data else []
-        return run(*self.call, "run", *self.isolation, *settings, *mounts, self.container, "--", *command)
+        alone = ["--network", "none", "--cap-drop", "ALL"]
+        begin = [*self.buildah, "run", *self.isolation, *alone, *settings, *mounts]
+        return [*begin, self.container, "--", *command], {}
 
     def remove(self) -> None:
-        run(*self.call, "rm", "--all")
-        run(*self.call, "rmi", "--all", "--force")
+        run(*self.buildah, "rm", "--all")
+        run(*self.buildah, "rmi", "--all", "--force")
 
 
-class ByHand:
-    """The recipe's steps in a clean virtual environment and folder."""
+class ByHand(Way):
+    """The recipe's steps in a clean virtual environment and folder; run as in a container, where root may."""
 
     how = "no builder, or no base image: the recipe was followed by hand"
+    # No network; then nothing but the data can be written to; then no right is left.
+    cell = (
+        'mount --make-rprivate / && mount --bind "$0" "$0" && mount -o remount,bind,ro / && '
+        "exec setpriv --reuid 10001 --regid 10001 --clear-groups --bounding-set=-all --inh-caps=-all "
+        '--no-new-privs "$@"'
+    )
 
     def __init__(self, folder: Path) -> None:
         self.app, self.venv = folder / "app", folder / "venv"
 
     def base(self) -> str:
+        """Return a Python that the image's user can start: root's own may be in a folder of root alone."""
+        if not self.is_alone():
+            return sys.executable
+        for python in (sys.executable, "/usr/bin/python3"):
+            cell = ("unshare", "--net", "--mount", "sh", "-c", self.cell, self.app.parent)
+            there = run(
+                *cell, python, "-c", "import sys, venv, ensurepip; assert sys.version_info >= (3, 11)"
+            )
+            if there.returncode == 0:
+                return python
         return sys.executable
 
     def build(self, base: str) -> None:
+        reachable(self.venv)
         lines = (ROOT / ".dockerignore").read_text().splitlines()
         for path in (path for line in lines if line.startswith("!") for path in ROOT.glob(line[1:])):
             target = self.app / path.relative_to(ROOT)
@@ -111,9 +187,7 @@ class ByHand:
             step = re.sub(r"--mount=\S+", "", step).replace("/opt/venv", str(self.venv))
             succeed("sh", "-c", step.replace("python3 -m venv", f"{shlex.quote(base)} -m venv"), cwd=self.app)
 
-    def start(
-        self, *command: str, data: Path | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def call(self, *command: str, data: Path | None = None, **environment: str) -> tuple[list, dict]:
         final = re.sub(r"\\\n", " ", RECIPE.split("\nFROM ")[2])
         variables = dict(
             re.findall(r"(\w+)=(\S+)", " ".join(re.findall(r"^ENV (.*)", final, re.MULTILINE))),
@@ -125,11 +199,24 @@ class ByHand:
             )
             for name, value in variables.items()
         }  # fmt: skip
-        here["PATH"] = f"{self.venv}/bin:/usr/bin:/bin"
-        return run(*[part.replace("/app", str(self.app)) for part in command], env=here, cwd=data)
+        here["PATH"] = f"{self.venv}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        call = [part.replace("/app", str(self.app)) for part in command]
+        if self.is_alone() and data:
+            here["TMPDIR"] = str(data)  # in the image /tmp is a folder in memory
+            call = ["unshare", "--net", "--mount", "sh", "-c", self.cell, str(data), *call]
+        return call, {"env": here, "cwd": data}
 
-    def remove(self) -> None:
-        pass
+    @staticmethod
+    def is_alone() -> bool:
+        return not os.getuid() and all(map(shutil.which, ("unshare", "setpriv")))
+
+
+def reachable(folder: Path) -> None:
+    """Let user 10001 pass through the folders above, which pytest keeps for its own user."""
+    for parent in folder.parents:
+        if os.getuid() or parent.stat().st_mode & 0o001 or parent == Path.home():
+            return
+        parent.chmod(parent.stat().st_mode | 0o011)
 
 
 def pip_settings() -> tuple[str, list[str]]:
@@ -153,7 +240,10 @@ def pip_settings() -> tuple[str, list[str]]:
 @pytest.fixture(scope="module")
 def image(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("image")
-    way = ByBuildah(folder) if shutil.which("buildah") else ByHand(folder)
+    if run("docker", "info").returncode == 0 if shutil.which("docker") else False:
+        way = ByDocker(folder)
+    else:
+        way = ByBuildah(folder) if shutil.which("buildah") else ByHand(folder)
     try:
         base = way.base()
         if base is None:
@@ -177,22 +267,78 @@ def data(tmp_path_factory):
     if not os.getuid():
         for path in [folder, *folder.rglob("*")]:
             os.chown(path, 10001, 10001)
-        os.chmod(folder / "key", 0o444)
+        os.chmod(folder / "key", 0o400)
+        reachable(folder)
     return folder
 
 
 def test_a_build_runs_in_it(image, data):
-    entrypoint = "/app/deploy/container/entrypoint"
-    ran = image.start(entrypoint, "build", data=data, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
+    ran = image.start(ENTRYPOINT, "build", data=data, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
     assert "Completed successfully" in ran.stdout
     published = {path.name for path in (data / "warehouse" / "published").glob("*.parquet")}
     assert {"user_segments.parquet", "segment_profiles.parquet"} <= published
     assert KEY not in ran.stdout + ran.stderr
+    if isinstance(image, ByHand):
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < MEMORY
+
+
+# What the log says last before the signal: at the start, among files, in a model, in the fit, at the end.
+MOMENTS = (
+    "Running with dbt",
+    "START .*stg_lake__lines",
+    "START .*user_sessions",
+    "START .*persona_fit_fields",
+    "on-run-end",
+)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_it_ends_within_ten_seconds_when_told_to(image, data, tmp_path, moment):
+    """A first build is stopped, and the next one comes to its end."""
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy, symlinks=True)
+    shutil.rmtree(copy / "warehouse")
+    (copy / "warehouse").mkdir()
+    for path in [copy, *copy.rglob("*")]:
+        if not os.getuid():
+            os.chown(path, 10001, 10001)
+    reachable(copy)
+    build = (ENTRYPOINT, "build", "--exclude-resource-type", "test", "unit_test")
+    call, options = image.call(*build, data=copy, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen([str(part) for part in call], **pipes, **options) as process:
+        for line in process.stdout:
+            if re.search(moment, line):
+                break
+        else:
+            pytest.fail(f"the build never said {moment}")
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        said = process.stdout.read()
+        status = process.wait(timeout=10)
+    assert time.monotonic() - began < 10
+    assert status == 143, said[-2000:]
+    assert "Asked to stop" in said and "Traceback" not in said
+    ran = image.start(*build, data=copy, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
+    assert ran.returncode == 0 and "Completed successfully" in ran.stdout, ran.stdout[-4000:]
+    assert (copy / "warehouse" / "published" / "user_segments.parquet").exists()
+
+
+def test_it_has_no_network_and_no_right(image, data):
+    if isinstance(image, ByHand) and not image.is_alone():
+        pytest.skip("followed by hand, and this user may not make a room without a network")
+    ran = image.start(
+        "sh", "-c", "id -u; cat /proc/net/route | wc -l; grep CapEff /proc/self/status", data=data
+    )
+    user, routes, rights = ran.stdout.split("\n")[:3]
+    assert (user, int(routes), int(rights.split()[1], 16)) == ("10001", 1, 0), ran.stdout + ran.stderr
+    if not isinstance(image, ByBuildah):
+        assert image.start("touch", "/var/anything", data=data).returncode != 0
 
 
 def test_without_a_key_it_says_what_to_do(image, data):
-    ran = image.start("/app/deploy/container/entrypoint", "build", data=data)
+    ran = image.start(ENTRYPOINT, "build", data=data)
     assert ran.returncode != 0
     assert "CLIENTELE_PSEUDONYM_KEY is not set" in ran.stdout + ran.stderr
 

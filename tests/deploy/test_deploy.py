@@ -16,8 +16,10 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
+from click.testing import CliRunner
 from redshift_lint import refusals
 
+from clientele.cli import main
 from clientele.runtime import memory, publishing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +64,7 @@ def test_the_image_has_locked_packages_and_a_base_that_can_be_pinned():
     assert "--no-index" in installs[1] and "--no-deps" in installs[1]
     assert set(arguments("FROM")) == {"${PYTHON_IMAGE} AS environment", "${PYTHON_IMAGE}"}
     base = next(rest for rest in arguments("ARG") if rest.startswith("PYTHON_IMAGE="))
-    assert "slim" in base and not base.endswith(":latest") and ":" in base.split("/")[-1]
+    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.12-slim-\w+@sha256:[0-9a-f]{64}", base)
     assert not arguments("ADD")
 
 
@@ -128,6 +130,24 @@ def test_the_entry_point_reads_secrets_from_files(tmp_path):
     key.chmod(0o444)
     ran = entrypoint(tmp_path, CLIENTELE_PSEUDONYM_KEY_FILE=str(key))
     assert ran.returncode == 0 and "everybody may read" in ran.stderr and "$(secret)" not in ran.stderr
+
+
+def test_the_entry_point_asks_for_a_password_that_is_in_secrets_manager(tmp_path):
+    for name, text in (
+        ("dbt", 'echo "password: $DBT_ENV_SECRET_REDSHIFT_PASSWORD"'),
+        ("clientele", "echo A1; exit $STATUS"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    call = [ROOT / "deploy" / "container" / "entrypoint", "build", "--target", "redshift"]
+    for status, expected in (("0", (0, "password: A1\n")), ("1", (2, ""))):
+        environment = {
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "CLIENTELE_HOME": str(tmp_path),
+            "REDSHIFT_SECRET": "a",
+        }
+        ran = subprocess.run(call, env=environment | {"STATUS": status}, capture_output=True, text=True)
+        assert (ran.returncode, ran.stdout) == expected
 
 
 def test_the_entry_point_says_what_is_missing(tmp_path):
@@ -219,7 +239,26 @@ def test_compose_runs_one_build_with_few_rights():
     assert not any("KEY" in name and not name.endswith("_FILE") for name in service["environment"])
     mounted = {volume.rsplit(":/data", 1)[1] for volume in service["volumes"]}
     assert mounted == {"/events:ro", ""}
-    assert set(service["secrets"]) == compose["secrets"].keys()
+    asked = [set(one["secrets"]) for one in compose["services"].values()]
+    assert set.union(*asked) == compose["secrets"].keys() and set(service["secrets"]) == {"pseudonym_key"}
+
+
+def test_compose_runs_the_look_up_service_only_when_asked_and_read_only():
+    (compose,) = documents(ROOT / "compose.yaml")
+    service = compose["services"]["look-up"]
+    assert service["profiles"] == ["serve"] and service["image"] == compose["services"]["clientele"]["image"]
+    assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and "tmpfs" not in service
+    assert service["volumes"] == ["warehouse:/data:ro"] and service["secrets"] == ["service_keys"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert service["user"].split(":")[0] not in arguments("USER")[0], "the builds' user may read the vault"
+    assert_starts(service["command"])
+
+
+def assert_starts(command: list[str]) -> None:
+    """Have the command line read what a container would be started with."""
+    assert command[:2] == ["clientele", "serve"]
+    ran = CliRunner().invoke(main, [*command[1:], "--keys", "/nonexistent/keys.json", "--home", "/"])
+    assert ran.exit_code == 1 and "Make a key first" in ran.output
 
 
 def test_the_commands_of_the_compose_file_have_what_it_asks_for():
@@ -403,7 +442,9 @@ def test_the_redshift_job_sets_what_the_profile_reads():
         )
     )
     given.add("DBT_ENV_SECRET_REDSHIFT_PASSWORD")
-    assert wanted - {"REDSHIFT_SSLMODE"} <= given
+    assert (
+        wanted - {"REDSHIFT_SSLMODE", "REDSHIFT_METHOD", "REDSHIFT_CLUSTER", "REDSHIFT_QUERY_GROUP"} <= given
+    )
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -414,6 +455,73 @@ def test_manifests_fit_the_schemas_of_kubernetes(overlay, version):
     )
     for document in rendered(overlay):
         validate.validate(document, version, strict=True)
+
+
+# --- the look-up service
+
+
+def look_up(kind: str) -> dict:
+    """Return what kubectl would apply of a kind, or the file itself where there is no kubectl."""
+    folder = KUBERNETES / "overlays" / "look-up"
+    if shutil.which("kubectl"):
+        (found,) = [document for document in rendered("look-up") if document["kind"] == kind]
+        return found
+    (found,) = [
+        document for document in documents(folder / f"{kind.lower()}.yaml") if document["kind"] == kind
+    ]
+    return found
+
+
+def test_the_look_up_service_has_probes_bounds_and_few_rights():
+    pod = look_up("Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert_starts(container["args"])
+    assert pod["automountServiceAccountToken"] is False and pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    builds = jobs()["duckdb"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"]
+    for name in ("runAsUser", "runAsGroup", "fsGroup"):
+        assert pod["securityContext"][name] != builds[name], "the builds' user may read the vault"
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    for kind in ("requests", "limits"):
+        assert container["resources"][kind].keys() == {"cpu", "memory", "ephemeral-storage"}
+    probes = {
+        name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")
+    }
+    assert probes == {"startup": "/alive", "liveness": "/alive", "readiness": "/health"}
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    claim = volumes["data"]["persistentVolumeClaim"]
+    assert claim == {"claimName": "clientele", "readOnly": True} and "emptyDir" not in str(volumes)
+
+
+def test_who_asks_the_look_up_service_is_labelled_and_it_asks_nobody():
+    policy = look_up("NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["egress"] == []
+    (rule,) = policy["ingress"]
+    (container,) = look_up("Deployment")["spec"]["template"]["spec"]["containers"]
+    assert [port["port"] for port in rule["ports"]] == [port["containerPort"] for port in container["ports"]]
+    assert rule["from"] == [{"podSelector": {"matchLabels": {"clientele-look-up-client": "true"}}}]
+
+
+def test_the_look_up_overlay_renders_beside_the_builds():
+    found = rendered("look-up")
+    assert {document["metadata"]["namespace"] for document in found} == {"clientele"}
+    selected = look_up("Deployment")["spec"]["template"]["metadata"]["labels"]
+    for kind in ("NetworkPolicy", "PodDisruptionBudget", "Service"):
+        spec = look_up(kind)["spec"]
+        labels = spec.get("podSelector") or spec["selector"]
+        assert labels.get("matchLabels", labels) == selected, kind
+    builds = overlaid("duckdb", "networkpolicy.yaml")["spec"]["podSelector"]["matchLabels"]
+    assert not builds.items() <= selected.items(), "nobody could ask it"
+
+
+def test_the_entry_point_lets_the_look_up_service_run_where_nothing_can_be_written(tmp_path):
+    ran = entrypoint(tmp_path, "clientele", "serve", CLIENTELE_HOME="/proc")
+    assert (ran.returncode, ran.stdout) == (0, "clientele serve: none\n")
 
 
 # --- the CI workflow
@@ -436,6 +544,9 @@ def test_workflows_are_pinned_and_have_few_rights(path):
                 assert "${{" not in step["run"], (
                     "an expression in a script: pass it as an environment variable"
                 )
+            if "secrets." in str(step) or "github.token" in str(step):
+                installs = r"\b(make env|pip3? install|uvx|docker build|npm|apt-get)\b"
+                assert not re.search(installs, step.get("run", "")), "a secret where packages are installed"
         for needed in job.get("needs", []):
             assert needed in workflow["jobs"]
         if "secrets." in str(job):
@@ -454,6 +565,13 @@ def test_the_warehouse_job_does_what_it_promises():
     )
     assert "--target redshift" in scripts["redshift"] and "redshift_lint" in scripts["redshift"]
     assert set(workflow["jobs"]["redshift"]["needs"]) == {"check", "build", "image"}
+    image = workflow["jobs"]["image"]["steps"]
+    for tool in ("cyclonedx-py", "pip-audit", "hadolint", "checkov", "imagetools inspect"):
+        assert tool in scripts["image"], tool
+    assert any(step.get("with", {}).get("image") == "clientele:test-image" for step in image), "no scan"
+    assert "attest-build-provenance" in str(workflow["jobs"]["publish"])
+    rights = {name for name, job in workflow["jobs"].items() if "permissions" in job}
+    assert rights == {"publish"}, "who signs has the rights to, and nobody else"
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z-]+)", "\n".join(scripts.values())):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
@@ -468,6 +586,19 @@ SQL = sorted((ROOT / "deploy" / "redshift").glob("*.sql"))
 def test_set_up_sql_is_redshifts(path):
     sql = re.sub(r"(?<![:\w]):\w+", "'value'", path.read_text(encoding="utf-8"))
     assert refusals(sql) == []
+
+
+def test_sql_in_scripts_and_in_the_set_up_guide_is_redshifts():
+    """What run.py is handed on a command line, and the blocks of docs/redshift.md."""
+    found = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "redshift.md").read_text(encoding="utf-8"), re.S)
+    for path in sorted((ROOT / "deploy" / "redshift").glob("*.sh")):
+        text = path.read_text(encoding="utf-8")
+        found += re.findall(r'\bask "((?:[^"\\]|\\.)*)"', text)
+        found += re.findall(r'^\s+"((?:alter|select|create)[^"]*)"', text, re.MULTILINE)
+    assert len(found) > 12
+    for sql in found:
+        sql = re.sub(r"(?<![:\w]):\w+", "'value'", sql.replace('\\"', '"'))
+        assert refusals(sql) == [], sql
 
 
 def runner(name: str = "run"):

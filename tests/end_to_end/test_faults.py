@@ -33,6 +33,8 @@ from support import (
 )
 from test_build_state import assert_adds_up, wrong_version
 
+from clientele.runtime import publishing
+
 SHARES = 15  # of the statements: the workers of pytest divide them. Odd: half are killed within one
 VARIABLES = {"reference_days": 10, "min_events": 3, "fit_min_events": 3}
 SHOP = little_shop(seed=5, n_users=260)
@@ -215,6 +217,50 @@ def test_full_disk(breaker, interrupted, reference, small_disk, tmp_path):
     starved(breaker.build(house, *UP_TO_FEATURES, **place))
     subprocess.run(["mount", "-o", "remount,size=200m", small_disk], check=True)
     ends_like(breaker, house, reference, **place)
+
+
+# Moments of a build at which the disk becomes full, publishing included.
+UP_TO = {
+    "the ledger": ({"at_node": ["event_files", 1]}, UP_TO_FEATURES),
+    "the lines": ({"at_node": ["stg_lake__lines", 1]}, UP_TO_FEATURES),
+    "the events": ({"at_node": ["events", 2]}, UP_TO_FEATURES),
+    "the features": ({"at_node": ["user_feature_values", 1]}, UP_TO_FEATURES),
+    "the fit": ({"in_function": "clientele.personas.rows:fit_rows"}, WITHOUT_TESTS),
+    "the personas": ({"at_node": ["user_segments", 1]}, WITHOUT_TESTS),
+    "a publication's folder": ({"in_function": "clientele.runtime.publishing:start"}, WITHOUT_TESTS),
+    "a published file": ({"at_text": "user_segments.parquet"}, WITHOUT_TESTS),
+    "a publication's manifest": ({"in_function": "clientele.runtime.publishing:finish"}, WITHOUT_TESTS),
+    "the record of the run": ({"at_text": "'ended', 'build'"}, WITHOUT_TESTS),
+}
+
+
+@pytest.mark.parametrize("moment", UP_TO if IS_LONG else ["the events"])
+def test_the_disk_is_full_from_one_moment_on(breaker, interrupted, request, small_disk, tmp_path, moment):
+    fault, selected = UP_TO[moment]
+    subprocess.run(["mount", "-o", "remount,size=300m", small_disk], check=True)
+    house = copied(interrupted, tmp_path / "house")
+    shutil.move(house.home, small_disk / "home")
+    house.home = small_disk / "home"
+    place = {"environment": {"CLIENTELE_HOME": str(house.home)}}
+    filler = small_disk / "somebody's"
+    outcome = breaker.build(house, *selected, fill=str(filler), **fault, **place)
+    assert filler.stat().st_size > 1000, "the moment never came"
+    if not outcome.build.succeeded:
+        starved(outcome)
+    assert "Traceback" not in outcome.said, outcome.said[-3000:]
+    filler.unlink()
+    built(breaker.build(house, *selected, **place))
+    if selected == UP_TO_FEATURES:
+        assert_same(house.contents(), request.getfixturevalue("reference"))
+    else:
+        everything = request.getfixturevalue("everything")
+        assert_same(house.contents(), everything.contents())
+        assert published(house) == published(everything)
+        numbers = {path.name for path in (house.home / "publications").iterdir()} - {".lock"}
+        assert numbers == {one.folder.name for one in publishing.publications(house.home)}, (
+            "half of one is left"
+        )
+    assert_adds_up(house)
 
 
 # --- locked out

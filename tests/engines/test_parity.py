@@ -47,8 +47,11 @@ PULLED = {"segment_sample", "segment_replicates", "training_frame", "truncated_h
           "persona_fit_fields", "persona_study_fields", "segment_weights", "early_weights",
           "fit_request", "feature_catalog", "family_prices", "segment_names", "as_of",
           "value_request", "value_sample", "value_fit_fields",
-          "prediction_request", "prediction_frame", "category_frame", "prediction_fit_fields",
-          "forecast_request", "forecast_frame", "forecast_fit_fields"}  # fmt: skip
+          "prediction_request", "prediction_frame", "category_frame", "rebuy_frame", "prediction_fit_fields",
+          "session_request", "session_frame", "session_fit_fields",
+          "forecast_request", "forecast_frame", "forecast_fit_fields",
+          "item_request", "item_features", "item_group_words", "coview_frame", "item_fit_fields",
+          "budget_request", "budget_frame", "budget_fit_fields"}  # fmt: skip
 SAMPLE_USERS = 200  # of the second build in the long form: the fewest that are allowed
 READS = {
     "clientele_reader": {"marts"},

@@ -20,8 +20,8 @@ from warehouse import Warehouse, unloading
 pytestmark = pytest.mark.skipif(
     os.environ.get("CLIENTELE_LONG") != "1", reason="CLIENTELE_LONG=1: three builds, some minutes"
 )
-# The calls that the script makes: files go where the lake of the stand-in reads them, but for LOST_LINES, and
-# out of it; what was unloaded comes from a folder.
+# The calls of the scripts: files go where the lake of the stand-in reads them, but for LOST_LINES; what
+# was unloaded comes from a folder.
 AWS = """#!{python}
 import os, shutil, subprocess, sys
 from pathlib import Path
@@ -29,13 +29,13 @@ sys.path[:0] = {paths}
 from warehouse import delivery
 call = [part for part in sys.argv[1:] if part != "--only-show-errors"]
 bucket = Path({bucket!r})
-if call[:3] == ["s3", "cp", "--recursive"] and call[4] == "s3://test-bucket/events/":
-    for file in sorted(Path(call[3]).iterdir()):
+if call[:2] == ["s3", "cp"] and call[-1].startswith("s3://test-bucket/events/delivered="):
+    source = Path(call[-2])
+    for file in sorted(source.iterdir()) if source.is_dir() else [source]:
         lines = file.read_bytes().splitlines(keepends=True)
         content = b"".join(lines[: len(lines) - int(os.environ["LOST_LINES"])])
-        subprocess.run({psql}, input=delivery(call[4] + file.name, content), text=True, check=True)
-elif call == ["s3", "mv", "--recursive", "s3://test-bucket/events/", "s3://test-bucket/loaded/"]:
-    subprocess.run({psql}, input="delete from lake.event_lines", text=True, check=True)
+        place = call[-1] + file.name if source.is_dir() else call[-1]
+        subprocess.run({psql}, input=delivery(place, content), text=True, check=True)
 elif call[:3] == ["s3", "cp", "--recursive"]:
     shutil.copytree(bucket / call[3].removeprefix("s3://"), call[4], dirs_exist_ok=True)
 elif call[:2] == ["s3", "cp"]:

@@ -67,6 +67,8 @@ def test_it_says_that_it_is_redshift(proxy):
         ("create table t1 diststyle all distkey (a) as select 1 as a", "DISTSTYLE KEY only"),
         ("create table t1 diststyle some as select 1 as a", "DISTSTYLE some"),
         ("insert into nowhere.at_all values (1)", "nowhere"),
+        ('select "$path", max("$size") from lake.event_lines group by 1', "scan the whole lake"),
+        ("select line from lake.event_lines where \"$path\" = 's3://a'", "scan the whole lake"),
     ],
 )
 def test_it_refuses(cursor, statement, reason):

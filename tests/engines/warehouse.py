@@ -29,6 +29,7 @@ from clientele.privacy import redshift_key, redshift_subjects
 
 SETUP = ROOT / "deploy/redshift/setup.sql"
 USER = "clientele_build"
+DAY = "2020-01-01"  # on which files are delivered, unless a test says otherwise
 ROLES = ("clientele_build", "clientele_analyst", "clientele_reader", "clientele_inspector")
 
 
@@ -48,8 +49,12 @@ class Warehouse:
             self.postgres.admin(f"drop owned by {role}; drop role {role}")
         self.postgres.admin(
             "create schema lake; "
-            'create table lake.event_lines (line varchar(65535), "$path" varchar(4096), "$size" bigint); '
-            "grant select on lake.event_lines to public"
+            "create table lake.lines "
+            '(line varchar(65535), "$path" varchar(4096), "$size" bigint, delivered date); '
+            "create table lake.partitions (delivered date, location text); "
+            "create view lake.event_lines as select lines.* from lake.lines "
+            "where delivered in (select delivered from lake.partitions); "
+            "grant select on lake.event_lines to public; grant select, insert on lake.partitions to public"
         )
         with mock.patch.dict(os.environ, self.connects(OWNER) | {"BUILD_PASSWORD": PASSWORD}):
             assert (
@@ -65,9 +70,13 @@ class Warehouse:
 
     # --- the lake
 
-    def deliver(self, name: str, content: bytes) -> None:
+    def deliver(self, name: str, content: bytes, day: str = DAY) -> None:
         """Put a file into the lake, in the place of one of that name: its lines, as Spectrum gives them."""
-        self.postgres.admin(delivery(f"s3://lake/events/{name}", content))
+        self.postgres.admin(delivery(f"s3://lake/events/delivered={day}/{name}", content))
+        self.postgres.admin(
+            f"insert into lake.partitions select '{day}', 's3://lake/events/delivered={day}/' "
+            f"where not exists (select from lake.partitions where delivered = '{day}')"
+        )
 
     # --- dbt
 
@@ -155,11 +164,9 @@ def delivery(path: str, content: bytes) -> str:
     lines = text.split(b"\n")
     if not lines[-1]:
         lines.pop()  # the end of the last line begins no other one
-    rows = "".join(f"{_copied(line)}\t{path}\t{len(content)}\n" for line in lines)
-    return (
-        f"delete from lake.event_lines where \"$path\" = '{path}';\n"
-        f"copy lake.event_lines from stdin;\n{rows}\\.\n"
-    )
+    day = path.split("/delivered=")[1].split("/")[0]
+    rows = "".join(f"{_copied(line)}\t{path}\t{len(content)}\t{day}\n" for line in lines)
+    return f"delete from lake.lines where \"$path\" = '{path}';\ncopy lake.lines from stdin;\n{rows}\\.\n"
 
 
 def unloading(postgres: Postgres, bucket: Path) -> Callable[[dialect.Unload, str], None]:
@@ -186,4 +193,5 @@ def unloading(postgres: Postgres, bucket: Path) -> Callable[[dialect.Unload, str
 def _copied(line: bytes) -> str:
     """Return a line as COPY's text format has it; what is no character in UTF-8 as Spectrum replaces it."""
     text = line.decode("utf-8", "replace").replace("\ufffd", "\x1a").replace("\0", "\x1a")
+    text = text.encode()[:65535].decode("utf-8", "ignore")  # lake.sql: surplus_char_handling
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\r", "\\r")

@@ -65,9 +65,9 @@ class Draft:
         self.duplicates.append(event)
         return self.add(event.line(self.columns) if line is None else line)
 
-    def blank(self) -> Draft:
+    def blank(self, line: str = "") -> Draft:
         self.n_blank += 1
-        return self.add("")
+        return self.add(line)
 
     def bad(self, reason: str, line: str | bytes | Event, end: bytes | None = None) -> Draft:
         self.quarantined.append((self.n_lines + 1, reason))
@@ -152,7 +152,7 @@ def quotes_and_order() -> Draft:
         draft.good(fresh(brand=brand))
     every = fresh(brand="all quoted")
     draft.good(every, ",".join(f'"{getattr(every, name)}"' for name in draft.columns))
-    draft.blank().blank().bad("missing_price", fresh(price="", brand="a, b"))
+    draft.blank().blank(" \t  ").bad("missing_price", fresh(price="", brand="a, b"))
     return draft.good()
 
 

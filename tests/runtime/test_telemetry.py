@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import threading
@@ -153,3 +154,55 @@ def test_builds_tell_of_themselves(house, webhook):
     assert not house.run(*UP_TO_EVENTS, CLIENTELE_ALERT_WEBHOOK=environ["CLIENTELE_ALERT_WEBHOOK"]).succeeded
     assert figures(house.home / "metrics")["clientele_last_run_success"] == 0
     assert [told["kind"] for told in webhook] == ["failure"] and "event_files" in webhook[0]["text"]
+
+
+def alarm_rows(**states: str) -> list[dict]:
+    return [
+        {
+            "alarm": name,
+            "alarm_state": state,
+            "owner_name": "data engineering",
+            "remedy": f"Look at {name}.",
+        }
+        for name, state in states.items()
+    ]
+
+
+def test_an_alarm_is_told_when_its_state_changes_and_when_it_is_mended(tmp_path, webhook):
+    """Not again while nothing changes; a run that does not come so far changes nothing."""
+
+    def run(**facts) -> list[str]:
+        del webhook[:]
+        assert telemetry.end(tmp_path, GOOD | facts) == []
+        return [f"{told['kind']} {told['run']['alarm']['alarm']}" for told in webhook]
+
+    assert run(alarms=alarm_rows(feed="ok", books="ok")) == []
+    assert run(alarms=alarm_rows(feed="warn", books="error")) == ["alarm books", "alarm feed"]
+    assert "Look at feed. For: data engineering." in webhook[1]["text"]
+    assert figures(tmp_path / "metrics")['clientele_alarm{name="books"}'] == 2
+    assert run(alarms=alarm_rows(feed="warn", books="error")) == []
+    assert run() == []
+    assert run(alarms=alarm_rows(feed="error", books="ok")) == ["alarm feed", "mended books"]
+    assert run(alarms=alarm_rows(feed="ok", books="ok")) == ["mended feed"]
+    assert figures(tmp_path / "metrics")['clientele_alarm{name="feed"}'] == 0
+
+
+def test_an_alarm_that_nobody_could_be_told_is_told_by_the_next_run(tmp_path, webhook, mailbox, monkeypatch):
+    there = {name: os.environ[name] for name in ("CLIENTELE_ALERT_WEBHOOK", "CLIENTELE_SMTP")}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nowhere = free.getsockname()[1]
+    monkeypatch.setenv("CLIENTELE_ALERT_WEBHOOK", f"http://127.0.0.1:{nowhere}/")
+    monkeypatch.setenv("CLIENTELE_SMTP", f"127.0.0.1:{nowhere}")
+    said = telemetry.end(tmp_path, GOOD | {"alarms": alarm_rows(drift="warn")})
+    assert len(said) == 2 and not webhook and not mailbox
+    for name, value in there.items():
+        monkeypatch.setenv(name, value)
+    assert telemetry.end(tmp_path, GOOD | {"alarms": alarm_rows(drift="warn")}) == []
+    assert [told["kind"] for told in webhook] == ["alarm"]
+    assert "Subject: clientele: drift is now: warn" in mailbox[0]
+
+
+def test_a_failure_is_told_once_and_again_when_it_is_another_one_or_mended(tmp_path, webhook):
+    for facts in ({"failed": ["events"]}, {"failed": ["events"]}, {"failed": ["users"]}, GOOD, GOOD):
+        telemetry.end(tmp_path, facts)
+    assert [told["kind"] for told in webhook] == ["failure", "failure", "mended"]

@@ -342,17 +342,21 @@ def one_percent(chance: np.random.Generator, n: int, days: int) -> Customers:
     return _customers(chance, _around(chance, groups), groups, days)
 
 
-def switching(chance: np.random.Generator, n: int, days: int) -> Customers:
-    """Draw four clear habits; three in ten take up another one, 75 days before the end or halfway."""
-    names = np.array(list(ARCHETYPES)[:4], dtype=object)
-    before = _planted(chance, n)
-    place = (before[:, None] == names).argmax(axis=1)
-    after = names[(place + chance.integers(1, 4, size=n)) % 4]
-    day = float(max(days - 75, days // 2))
-    switch_day = np.where(chance.random(n) < 0.3, day, np.inf)
-    groups = np.concatenate([before, after])
-    habits = _around(chance, groups)
-    return _customers(chance, habits, groups, days, switch_day=switch_day)
+def switching(days_back: int) -> Callable[[np.random.Generator, int, int], Customers]:
+    """Return clear habits of which three in ten become others, so many days before the end or halfway."""
+
+    def draw(chance: np.random.Generator, n: int, days: int) -> Customers:
+        names = np.array(list(ARCHETYPES)[:4], dtype=object)
+        before = _planted(chance, n)
+        place = (before[:, None] == names).argmax(axis=1)
+        after = names[(place + chance.integers(1, 4, size=n)) % 4]
+        day = float(max(days - days_back, days // 2))
+        switch_day = np.where(chance.random(n) < 0.3, day, np.inf)
+        groups = np.concatenate([before, after])
+        habits = _around(chance, groups)
+        return _customers(chance, habits, groups, days, switch_day=switch_day)
+
+    return draw
 
 
 def with_bots(chance: np.random.Generator, n: int, days: int) -> Customers:
@@ -511,9 +515,15 @@ SHOPS: dict[str, Shop] = {
     "long_history": Shop("Clear habits, four hundred days.", _AS_CLEAR, _CLEAR, days=400, users=3000),
     "switching": Shop(
         "Four clear habits; three in ten take up another one at a known day.",
-        "half of those who changed carry the new persona within 35 days.",
-        switching,
+        "most of those who changed carry the new persona after 75 days.",
+        switching(75),
         days=200,
+    ),
+    "switching_lately": Shop(
+        "Four clear habits; three in ten take up another one 35 days before the end.",
+        "half of those who changed carry the new persona or are told to change, few others are.",
+        switching(35),
+        users=3000,
     ),
     "orders_only": Shop(
         "Four clear habits of a wholesaler: orders of several lines, nothing else is logged.",

@@ -38,7 +38,7 @@
 
 {% macro duckdb__column(column, position, has_constant) -%}
     {#- The text of a column: a field, a constant of the whole file, or nothing for a column that the file does not have. -#}
-    {{ 'fields[' ~ position ~ ']' if position > 0
+    {{ 'fields[' ~ position ~ ']' if position is string or position > 0
         else "getvariable('clientele_reader').constant_" ~ column if has_constant else 'cast(null as varchar)' }}
     {{- ' as ' ~ column ~ ('_text' if column in ['event_time', 'product_id', 'price', 'user_id', 'quantity'] else '') }}
 {%- endmacro %}
@@ -46,20 +46,22 @@
 
 {% macro duckdb__csv_lines(file, is_group=false) %}
     {#- A line is one text, so that none can be lost to quoting or types, and is split here: at its delimiters, or as RFC 4180
-        says where it has a quote. is_group: several files that are read in the same way, one after the other. -#}
+        says where it has a quote. is_group: several files that are read in the same way, one after the other. Without a
+        file: lines of the table clientele_request, whose columns the variable clientele_columns tells (POST /score). -#}
     {%- set columns = clientele.lake_columns() -%}
-    {%- set positions = clientele._positions(file) -%}
+    {%- set positions = clientele._positions(file) if file else {} -%}
     {%- set delimiter = clientele.delimiter() -%}
     {%- set mark = {'comma': ',', 'semicolon': ';', 'tab': '\\t', 'pipe': '|'}[clientele.setting('delimiter')] -%}
     {%- set class = {'pipe': '[|]'}.get(clientele.setting('delimiter'), mark) -%}
+    {%- set is_of_blanks = "(len(fields) = 1 and trim(split_lines.line, ' ' || chr(9)) = '')" -%}
     {%- set field = '(?: *"(?:[^"]|"")*" *|[^"' ~ mark ~ ']*)' %}
     select
         {{ "getvariable('clientele_reader').file_ids[cast(split_lines.file_index as bigint) + 1]" if is_group else "getvariable('clientele_reader').file_id" }} as file_id,
         getvariable('clientele_reader').load_id as load_id,
         getvariable('clientele_reader').judged_at as judged_at,
-        case when split_lines.line is null then 'blank' else 'event' end as line_kind,
+        case when split_lines.line is null or {{ is_of_blanks }} then 'blank' else 'event' end as line_kind,
         case
-            when len(fields) = getvariable('clientele_reader').n_columns or split_lines.line is null then null
+            when len(fields) = getvariable('clientele_reader').n_columns or split_lines.line is null or {{ is_of_blanks }} then null
             when fields is null then 'bad_quoting'
             else 'wrong_number_of_fields'
         end as line_fault,
@@ -67,7 +69,9 @@
         strlen(split_lines.line) = length(split_lines.line) and not contains(split_lines.line, chr(9)) as is_plain,
         getvariable('clientele_reader').may_be_long as may_be_long,
         {% for column in columns -%}
-        {{ clientele.duckdb__column(column, positions[column], file['column_constants']) }},
+        {{ clientele.duckdb__column(
+            column, positions[column] if file else "getvariable('clientele_columns')." ~ column, file and file['column_constants']
+        ) }},
         {% endfor -%}
         split_lines.line as line_text
     from (
@@ -85,6 +89,9 @@
                         end
                     )
             end as fields
+        {% if not file -%}
+        from temp.main.clientele_request
+        {%- else -%}
         from read_csv(
             getvariable('clientele_reader').path,
             columns = {'line': 'VARCHAR'},
@@ -96,6 +103,7 @@
             quote = '', escape = '', header = false, strict_mode = false, auto_detect = false, hive_partitioning = false,
             store_rejects = true
         )
+        {%- endif %}
     ) as split_lines
 {% endmacro %}
 

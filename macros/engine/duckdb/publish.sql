@@ -1,6 +1,6 @@
 {#- Publishing to Parquet files in a folder, changed in one step (src/clientele/runtime/publishing.py). -#}
 
-{% macro duckdb__publish_marts(marts, tests) %}
+{% macro duckdb__publish_marts(marts, tests, statements) %}
     {%- set order = {'user_features': 'user_key', 'user_segments': 'user_key'} -%}
     {%- do run_query(
         "set variable clientele_publication = (select clientele_publication_start(cast(to_json(struct_pack("
@@ -25,6 +25,7 @@
             ) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- do clientele.duckdb__publish_scoring(statements) -%}
     {%- set pages = run_query(
         "select clientele_report(getvariable('clientele_publication'))"
     ).columns[0].values()[0] -%}

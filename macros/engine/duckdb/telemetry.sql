@@ -1,6 +1,6 @@
 {#- The end of a run in figures, handed to the plug point (src/clientele/runtime/telemetry.py). -#}
 
-{% macro duckdb__tell_telemetry(failed, n_run_lines) %}
+{% macro duckdb__tell_telemetry(failed, n_run_lines, built) %}
     {%- set held = run_query(
         "select table_schema || '.' || table_name from information_schema.tables where table_catalog = '" ~ target.database
         ~ "' and (table_schema, table_name) in (('monitor', 'reconciliation'), ('core', 'events'))"
@@ -18,6 +18,17 @@
     {%- if 'core.events' in held -%}
         {%- set newest = run_query('select epoch(max(event_at)) from ' ~ clientele.built('core', 'events')).columns[0].values()[0] -%}
         {%- do facts.update({'last_event': (newest or 0) | int}) -%}
+    {%- endif -%}
+    {%- if 'health_alarms' in built -%}
+        {%- set alarms = [] -%}
+        {%- for row in run_query(
+            'select alarm, alarm_state, owner_name, remedy from ' ~ clientele.built('monitor', 'health_alarms') ~ ' order by alarm'
+        ).rows -%}
+            {%- do alarms.append({
+                'alarm': row['alarm'], 'alarm_state': row['alarm_state'], 'owner_name': row['owner_name'], 'remedy': row['remedy']
+            }) -%}
+        {%- endfor -%}
+        {%- do facts.update({'alarms': alarms}) -%}
     {%- endif -%}
     {%- set problems = run_query(
         "select clientele_run_ended('" ~ tojson(facts) | replace("'", "''") ~ "')"

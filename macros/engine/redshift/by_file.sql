@@ -5,6 +5,7 @@
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set columns = clientele.line_columns() -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {%- do clientele.redshift__take_up_lines_again() -%}
     {%- set existing_relation = load_cached_relation(this) -%}
     {{ drop_relation_if_exists(existing_relation) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -35,6 +36,7 @@
         ) }}
     {%- endif -%}
 
+    {%- do run_query('drop table if exists ' ~ clientele.redshift__taken_up_lines()) -%}
     {%- do clientele.number_repeats(target_relation) -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}

@@ -1,11 +1,7 @@
 {#- The lake on Redshift: lake.event_lines, an external table with one text column, the whole line, over the files in S3
-    (deploy/redshift/lake.sql). A line is split here and not by Spectrum, so that no quote and no type can lose one.
+    (deploy/redshift/lake.sql), of which a run takes up some days (deliveries.sql). A line is split here and not by Spectrum, so
+    that no quote and no type can lose one.
     Spectrum reads files in pieces and tells no line's place: what DuckDB knows by order is found by content here. -#}
-
-{% macro redshift__lake_lines_table() -%}
-    lake.event_lines
-{%- endmacro %}
-
 
 {% macro redshift__clean_line(line) -%}
     {#- A line as it was written: Spectrum ends lines at LF and leaves the CR of a CRLF, and a byte order mark, in it. -#}
@@ -27,10 +23,10 @@
 {% macro redshift__lake_inventory(earlier) %}
     {#- A content is known by its lines, whatever their order: two sums of 60 bits each of every line's MD5, and the
         number of lines. A file of a known path and size is not read again; its bytes cannot be hashed by SQL. -#}
-    {%- set lines = clientele.redshift__lake_lines_table() -%}
+    {%- set lines = clientele.redshift__taken_up_lines() -%}
     {%- set facts = clientele.file_facts() %}
     with listed as (
-        select "$path" as file_path, max("$size") as file_bytes from {{ lines }} group by "$path"
+        select file_path, max(file_bytes) as file_bytes from {{ lines }} group by file_path
     ),
 
     known as (
@@ -55,7 +51,7 @@
             md5(coalesce(lines.line, '')) as line_md5,
             {{ clientele.redshift__header_text('lines.line') }} as header_text
         from {{ lines }} as lines
-        inner join new_files on lines."$path" = new_files.file_path
+        inner join new_files on lines.file_path = new_files.file_path
     ),
 
     marked_lines as (
@@ -159,15 +155,17 @@
     {%- set delimiter = clientele.delimiter() -%}
     {%- set mark = {'comma': ',', 'semicolon': ';', 'tab': '\t', 'pipe': '|'}[clientele.setting('delimiter')] -%}
     {%- set class = '[' ~ mark ~ ']' -%}
+    {%- set is_blank = "(btrim(line, ' ' || chr(9)) = '' and position(" ~ delimiter ~ " in line) = 0)" -%}
     {%- set field = '( *"([^"]|"")*" *|[^"' ~ mark ~ ']*)' %}
     (
         select
             file_id,
             load_id,
             judged_at,
-            case when length(line) = 0 then 'blank' else 'event' end as line_kind,
+            case when {{ is_blank }} then 'blank' else 'event' end as line_kind,
             case
-                when length(line) = 0 then null
+                when {{ is_blank }} then null
+                when is_cut then 'line_too_long'
                 when has_control_character then 'invalid_encoding'
                 when is_badly_quoted then 'bad_quoting'
                 when
@@ -186,7 +184,7 @@
                 {% if column == 'quantity' -%}
                 when split_part(column_positions, ',', {{ loop.index }}) = '' then null
                 {% endif -%}
-                when is_badly_quoted or {{ place }} < 1 then null
+                when is_cut or is_badly_quoted or {{ place }} < 1 then null
                 when not is_quoted then split_part(line, {{ delimiter }}, {{ place }})
                 when {{ quoted }} like '"%'
                     then replace(substring({{ quoted }}, 2, length({{ quoted }}) - 2), '""', '"')
@@ -206,10 +204,12 @@
                 lines.line like '%"%'
                 and regexp_count({{ clientele.redshift__clean_line('lines.line') }}, '^{{ field }}({{ class }}{{ field }})*$') = 0
                 as is_badly_quoted,
+                -- as wide as the column, but for a character of four bytes: Spectrum has cut it there, or may have
+                octet_length(coalesce(lines.line, '')) > 65531 as is_cut,
                 -- what Spectrum puts where a byte is no character (deploy/redshift/lake.sql)
                 position(chr(26) in coalesce(lines.line, '')) > 0 as has_control_character
-            from {{ clientele.redshift__lake_lines_table() }} as lines
-            inner join {{ ref('stg_lake__files') }} as files on lines."$path" = files.file_path
+            from {{ clientele.redshift__taken_up_lines() }} as lines
+            inner join {{ ref('stg_lake__files') }} as files on lines.file_path = files.file_path
         ) as cleaned
     )
 {% endmacro %}

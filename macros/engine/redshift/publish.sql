@@ -2,7 +2,7 @@
     own, and the file `current000`, written last, names that folder: readers never see a mixture. UNLOAD's TO is the
     beginning of names: to that of one file, without PARALLEL, it adds 000. -#}
 
-{% macro redshift__publish_marts(marts, tests) %}
+{% macro redshift__publish_marts(marts, tests, statements) %}
     {%- set place = clientele.setting('publish_to') -%}
     {%- if place == 'none' -%}
         {{ print('not published: the var publish_to names no place in S3') }}

@@ -15,7 +15,7 @@ final as (
         cast({{ clientele.prediction_fit_is_due('n_days') }} as boolean) as is_due,
         as_of_date,
         cast(n_days as integer) as n_days,
-        cast('{{ clientele.setting('prediction_heads') }}' as varchar(256)) as heads
+        cast('{{ clientele.asked_heads() }}' as varchar(256)) as heads
     from described
 )
 

@@ -10,6 +10,7 @@ def model(dbt, session):
         "request": dbt.ref("prediction_request").df(),
         "frame": dbt.ref("prediction_frame").df(),
         "categories": dbt.ref("category_frame").df(),
+        "rebuys": dbt.ref("rebuy_frame").df(),
     }
     earlier = session.sql(f"select * from {dbt.this}").df() if dbt.is_incremental else None
     return prediction_rows(frames, earlier)

@@ -15,6 +15,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
+from clientele.learning.distances import gower
 from clientele.learning.resampling import hash_sample
 from clientele.personas.pipeline import HabitSpace, fit_kmeans
 from clientele.personas.preparation import check_catalog, check_table, parts_of_histories
@@ -122,11 +123,7 @@ def _ruled(model, values: np.ndarray) -> tuple[np.ndarray, _Rule]:
 
 def _gower_tree(of_range: np.ndarray, k: int) -> np.ndarray:
     """Average linkage on Gower distances: Ward's criterion asks for Euclidean ones."""
-    distance = np.zeros((len(of_range), len(of_range)))
-    for column in of_range.T:
-        distance += np.abs(column[:, None] - column)
-    distance /= of_range.shape[1]
-    return fcluster(linkage(squareform(distance, checks=False), "average"), k, "maxclust") - 1
+    return fcluster(linkage(squareform(gower(of_range), checks=False), "average"), k, "maxclust") - 1
 
 
 def _judge(

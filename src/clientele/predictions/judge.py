@@ -140,6 +140,7 @@ def order_verdict(
     by_group: pd.DataFrame,
     tested: pd.DataFrame,
     heuristics: Sequence[str] = (CELLS, RECENCY),
+    others: Sequence[Criterion] = (),
 ) -> tuple[Verdict, str]:
     """Hold an order head against the better of its heuristics.
 
@@ -153,6 +154,8 @@ def order_verdict(
         As of `Backtest.tested`: calibration is judged over all origins together.
     heuristics : sequence of str
         The better of them is the rival.
+    others : sequence of Criterion
+        What is asked besides.
 
     Returns
     -------
@@ -197,7 +200,7 @@ def order_verdict(
         Criterion(name=f"auc of {row.group}", compared_with=rival, value=row.difference, bar=-WORSE)
         for row in by_group.itertuples()
     ]
-    return judge(criteria), rival
+    return judge([*criteria, *others]), rival
 
 
 def spend_verdict(rows: pd.DataFrame) -> tuple[Verdict, str]:

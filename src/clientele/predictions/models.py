@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
 
 from clientele.learning.cells import CellRates, QuantileCells
 from clientele.learning.pieces import PiecewiseLogistic, PiecewiseRidge
@@ -39,6 +40,23 @@ class OrderModel(PiecewiseLogistic):
     def _one(self, standardised: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
         self.inverse_penalty = self.penalty_of(len(target))
         return super()._one(standardised, target)
+
+
+class ManyRowsModel(OrderModel):
+    """The same for many more rows than terms: Newton's method needs a dozen steps for the same weights.
+
+    Parameters
+    ----------
+    features : sequence of str
+    """
+
+    def _one(self, standardised: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
+        if np.ptp(target) == 0 or not standardised.shape[1]:
+            return super()._one(standardised, target)
+        penalty = self.penalty_of(len(target))
+        model = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-8, max_iter=100)
+        model.fit(standardised, target)
+        return model.coef_[0], float(model.intercept_[0])
 
 
 def order_cells() -> CellRates:

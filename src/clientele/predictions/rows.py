@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clientele.learning.fields import to_fields
+from clientele.predictions.settings import CELL_BINS
 
 # The fields of each part, by their names in the rows of `clientele.predictions.fit`.
 PARTS = {
@@ -73,8 +74,8 @@ def prediction_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | 
     Parameters
     ----------
     frames : mapping of str to DataFrame
-        ``request``, ``frame`` and ``categories``: the dbt models prediction_request, prediction_frame and
-        category_frame.
+        ``request``, ``frame``, ``categories`` and ``rebuys``: the dbt models prediction_request,
+        prediction_frame, category_frame and rebuy_frame.
     earlier : DataFrame or None
         The rows of ``prediction_fit_fields`` so far; None when there is no table.
 
@@ -98,12 +99,15 @@ def prediction_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | 
     # scikit-learn takes a second; most builds fit nothing
     from clientele.predictions.category_fit import fit_categories
     from clientele.predictions.fit import fit_orders
+    from clientele.predictions.rebuys import fit_rebuys
 
     heads = str(request["heads"])
     asked, n_days = wanted(heads), int(request["n_days"])
     rows = fit_orders(frames["frame"], n_days, asked)
+    if "rebuy" in asked:
+        rows += fit_rebuys(frames["rebuys"], n_days)
     if "category" in asked:
-        has_cuts = any(row["row_kind"] == "cut" for row in rows)
+        has_cuts = any(row["row_kind"] == "cut" and row["item"] in CELL_BINS for row in rows)
         rows += fit_categories(frames["frame"], frames["categories"], n_days, with_cuts=not has_cuts)
     parts = parts_of(rows)
     parts["card"] = parts["card"].assign(heads=heads)
@@ -141,7 +145,7 @@ def wanted(heads: str) -> set[str]:
     >>> sorted(wanted("spend next_order")), wanted("none")
     (['next_order', 'spend'], set())
     """
-    every = {"next_order", "spend", "category", "recommendations", "forecast"}
+    every = {"next_order", "spend", "category", "rebuy", "sessions", "recommendations", "forecast"}
     return every if heads == "all" else set(heads.split()) & every
 
 

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -35,11 +36,14 @@ from clientele.intake import formats, lake, mending, side, times
 from clientele.privacy import keys, rights
 from clientele.runtime import (
     generations,
+    idle,
     locking,
+    lookup,
     memory,
     modes,
     publishing,
     rewriting,
+    scoring_bundle,
     stopping,
     telemetry,
     views,
@@ -67,6 +71,9 @@ class Plugin(BasePlugin):
                     f"CLIENTELE_HOME: the folder {home} cannot be made: {error.strerror}."
                 ) from None
             which = getattr(get_flags(), "WHICH", None)
+            asked = _invocation()
+            if asked is not None and _is_the_program():
+                _end_if_idle(home, asked)
             if which in ("build", "run", "retry"):
                 telemetry.begin(home, which)
                 atexit.register(
@@ -85,6 +92,12 @@ class Plugin(BasePlugin):
                 raise DbtRuntimeError(str(problem)) from None
             # Files that an erasure or a rotation has written anew take their place while nothing is open.
             rewriting.finish(home)
+            if which in ("build", "run", "retry"):
+                idle.forget(home)
+            if asked is not None:
+                idle.begin(home, asked)
+                if _is_the_program():  # another program may change the home again before it ends
+                    atexit.register(idle.settle, home)
             atexit.register(rewriting.finish, home)
             shutil.rmtree(home / "unpacked", ignore_errors=True)
             atexit.register(shutil.rmtree, home / "unpacked", ignore_errors=True)
@@ -136,6 +149,7 @@ class Plugin(BasePlugin):
         conn.create_function("clientele_next_user_key", _next_user_key(), [text], text)
         for name, function, arguments in (
             ("clientele_run_ended", self._run_ended, [text]),
+            ("clientele_note_build", self._note_build, [text]),
             ("clientele_version", lambda: __version__, []),
             ("clientele_key_problem", _key_problem, []),
             ("clientele_inventory", _inventory, [text, text]),
@@ -144,6 +158,7 @@ class Plugin(BasePlugin):
             ("clientele_side_lines", self._side_lines, [text, text]),
             ("clientele_publication_start", self._start_publication, [text]),
             ("clientele_publication_take_over", _take_over_publication, [text, text, text]),
+            ("clientele_scoring_program", _write_scoring_program, [text, text]),
             ("clientele_publication_finish", _finish_publication, [text]),
             ("clientele_new_ring", _new_ring, []),
             ("clientele_ring_opens", _ring_opens, [text]),
@@ -224,6 +239,10 @@ class Plugin(BasePlugin):
     def _run_ended(self, facts: str) -> str:
         return "\n".join(telemetry.end(self._home, json.loads(facts)))
 
+    def _note_build(self, facts: str) -> None:
+        said = json.loads(facts)
+        idle.note(self._home, idle.built(said["run_id"], said["files"], said["due"], said["due_days"]))
+
     def _start_republication(self) -> str:
         return json.dumps(rewriting.start_publications(self._home))
 
@@ -238,6 +257,46 @@ class Plugin(BasePlugin):
 
     def _start_publication(self, facts: str) -> str:
         return str(publishing.start(self._home, json.loads(facts)))
+
+
+# A whole build is asked for without these. With one it is not whole, or is to be done in any case.
+_SELECTIONS = (
+    *("SELECT", "EXCLUDE", "SELECTOR", "RESOURCE_TYPES", "FULL_REFRESH", "EMPTY", "SAMPLE", "STORE_FAILURES"),
+    *("EVENT_TIME_START", "EVENT_TIME_END", "DEFER", "STATE", "DEFER_STATE", "FAVOR_STATE"),
+)
+
+
+def _invocation() -> idle.Invocation | None:
+    """Return what a whole build is asked for; None for anything else that dbt does."""
+    flags = get_flags()
+    left_out = set(getattr(flags, "EXCLUDE_RESOURCE_TYPES", None) or ())
+    if getattr(flags, "WHICH", None) != "build" or left_out - {"unit_test"}:
+        return None
+    if any(getattr(flags, name, None) for name in _SELECTIONS):
+        return None
+    return idle.Invocation(
+        Path(flags.PROJECT_DIR),
+        Path(flags.PROFILES_DIR),
+        flags.VARS,
+        flags.TARGET,
+        flags.PROFILE,
+        with_unit_tests="unit_test" not in left_out,
+    )
+
+
+def _is_the_program() -> bool:
+    """Return whether this process is dbt, and not a program that calls it."""
+    return Path(sys.argv[0]).stem == "dbt"
+
+
+def _end_if_idle(home: Path, asked: idle.Invocation) -> None:
+    """End the process when nothing is to be done: dbt takes any other way to end here for an error."""
+    if idle.reason(home, asked) is None:
+        for line in idle.rest(home, f"{idle.FORCE}=1"):
+            print(line)
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _may_change_anything() -> bool:
@@ -281,8 +340,14 @@ def _take_over_publication(folder: str, name: str, contents: str) -> str:
     return "true" if publishing.take_over(Path(folder), name, contents) else "false"
 
 
+def _write_scoring_program(folder: str, facts: str) -> str:
+    project = Path(get_flags().PROJECT_DIR)  # dbt names the files of compiled models from there
+    return json.dumps(scoring_bundle.write_program(Path(folder), project, json.loads(facts)))
+
+
 def _finish_publication(folder: str) -> str:
     views.write(Path(folder))
+    lookup.take_over_or_write(Path(folder))
     return str(publishing.finish(Path(folder)))
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "check_place",
     "current",
     "finish",
+    "names",
     "publications",
     "put_pages",
     "rollback",
@@ -89,7 +90,7 @@ class Publication:
     def problem(self) -> str | None:
         """Return what differs between the files and the manifest in words, or None."""
         expected = self.manifest["files"]
-        held = _names(self.folder)
+        held = names(self.folder)
         for name in sorted(held ^ expected.keys()):
             return f"{name} is {'not in its manifest' if name in held else 'missing'}"
         for name, facts in sorted(expected.items()):
@@ -148,19 +149,16 @@ def take_over(folder: Path, name: str, contents: str) -> bool:
 
 def finish(folder: Path) -> Path:
     """Write the manifest of `folder`, publish it, and drop all but the last three; returns the link."""
-    import pyarrow.parquet as pq  # here: it takes a third of a second, and not every run of dbt publishes
-
     home = folder.parent.parent
     with _locked(home) as root:
         facts = json.loads((folder / _UNFINISHED).read_text())
         (folder / _UNFINISHED).unlink()
         contents = facts.pop("contents", {})
         files: dict[str, dict[str, object]] = {}
-        for name in sorted(_names(folder)):
+        for name in sorted(names(folder)):
             path = folder / name
             _sync(path)
-            rows = {"rows": pq.read_metadata(path).num_rows} if path.suffix == ".parquet" else {}
-            files[name] = rows | _facts(path)
+            files[name] = _rows(path) | _facts(path)
             if name in contents:
                 files[name]["contents"] = contents[name]
         for place in (path for path in folder.iterdir() if path.is_dir()):
@@ -189,7 +187,7 @@ def put_pages(home: Path, pages: Mapping[str, str | bytes]) -> Path:
             path = folder / name
             path.parent.mkdir(exist_ok=True)
             _put(path, content)
-            manifest["files"][name] = _facts(path)
+            manifest["files"][name] = _rows(path) | _facts(path)
         _put(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
         modes.open_to_readers(folder)
     return home / LINK
@@ -281,10 +279,18 @@ def _show_exports(home: Path, folder: Path) -> None:
         link.symlink_to(Path("..", "..", EXPORTS))
 
 
-def _names(folder: Path) -> set[str]:
+def names(folder: Path) -> set[str]:
     """Return the names of all files in a folder, by way of its folders, but for the manifest."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix() for path in files} - {MANIFEST}
+
+
+def _rows(path: Path) -> dict[str, object]:
+    if path.suffix != ".parquet":
+        return {}
+    import pyarrow.parquet as pq  # here: it takes a third of a second, and not every run of dbt publishes
+
+    return {"rows": pq.read_metadata(path).num_rows}
 
 
 def _facts(path: Path) -> dict[str, object]:

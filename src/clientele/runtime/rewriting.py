@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from clientele.runtime import locking, modes, publishing
+from clientele.runtime import locking, lookup, modes, publishing
 from clientele.runtime.publishing import MANIFEST
 
 __all__ = [
@@ -81,7 +81,7 @@ def start_publications(home: Path) -> list[dict[str, str]]:
                     same[pair["new"]] = first["new"]
             elif path.is_symlink():  # to exported audiences
                 (fresh / path.name).symlink_to(path.readlink())
-            elif path.is_dir():  # pages, which name nobody
+            elif path.is_dir():  # pages, which name nobody; the look-up store is made anew from the new files
                 shutil.copytree(path, fresh / path.name)
             else:
                 shutil.copyfile(path, fresh / path.name)
@@ -100,6 +100,8 @@ def finish_publications(home: Path, n_requests: int) -> None:
     for path, first in json.loads((home / _FOLDER / _SAME).read_text()).items():
         shutil.copyfile(first, path)
     for folder in publishing._folders(root):
+        if (folder / lookup.NAME).exists():
+            lookup.write(folder)
         manifest = json.loads((folder / MANIFEST).read_text())
         for name, facts in manifest["files"].items():
             path = folder / name

@@ -5,8 +5,10 @@ The figures stand in ``CLIENTELE_METRICS`` (``HOME/metrics`` if not set) as ``cl
 run that could not begin writes them when its process ends. Nothing in them is about a customer.
 
 A word goes to ``CLIENTELE_ALERT_WEBHOOK`` (JSON by POST) and ``CLIENTELE_ALERT_EMAIL`` (through
-``CLIENTELE_SMTP``) when a run fails, and when the newest event is older than
-``CLIENTELE_LATE_AFTER_HOURS``. That it could not be sent is said, and changes nothing about the run.
+``CLIENTELE_SMTP``) when the state of something has changed since the run before, for the worse or back: runs
+fail, or fail otherwise; the newest event is older than ``CLIENTELE_LATE_AFTER_HOURS``; an alarm of
+monitor.health_alarms. The states stand in ``clientele.json``. What somebody could not be told of is told
+again by the next run. That it could not be sent is said, and changes nothing about the run.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from clientele import __version__
+from clientele.runtime import alarms
 
 __all__ = ["begin", "end", "end_unended", "prometheus"]
 
@@ -39,6 +42,7 @@ _HELP = {
     "last_event_timestamp_seconds": "Time of the newest event that is held; 0 if there is none.",
     "lines": "Lines of all files by what became of them.",
     "quarantine_share": "Share of all lines that are in quarantine, from 0 to 1.",
+    "alarm": "State of an alarm of monitor.health_alarms: 0 ok, 1 warn, 2 error.",
 }
 
 
@@ -55,9 +59,10 @@ def end(home: Path, facts: Mapping[str, object]) -> list[str]:
     home : Path
         The folder of the databases.
     facts : mapping
-        `failed` (names of models and tests), `problem` (a sentence, when there is no end to tell of), and
-        where they are known `run_id`, `n_run_lines`, `n_lines`, `n_loaded`, `n_duplicates`, `n_quarantined`
-        and `last_event` (seconds since 1970).
+        `failed` (names of models and tests), `problem` (a sentence, when there is no end to tell of),
+        `alarms` (rows of monitor.health_alarms, when this run has built them), and where they are known
+        `run_id`, `n_run_lines`, `n_lines`, `n_loaded`, `n_duplicates`, `n_quarantined` and `last_event`
+        (seconds since 1970).
 
     Returns
     -------
@@ -96,7 +101,20 @@ def end(home: Path, facts: Mapping[str, object]) -> list[str]:
     late_after = os.environ.get("CLIENTELE_LATE_AFTER_HOURS")
     hours = (now - told["last_event_at"]) / 3600 if told["last_event_at"] else None
     told["late"] = bool(late_after and hours is not None and hours > float(late_after))
+    known = before.get("alarms") or {}
+    told["alarms"] = alarms.states(facts.get("alarms") or [], known)
     problems = []
+    told["untold"] = []
+    for kind, sentence in _news(told, before, hours):
+        unsent = _send(kind, sentence, told)
+        if unsent:
+            problems += unsent
+            told["untold"].append(kind)
+    for change in alarms.changes(known, told["alarms"]):
+        unsent = _send(change.kind, change.sentence, told | {"alarm": change._asdict()})
+        if unsent:
+            problems += unsent
+            told["alarms"][change.alarm]["state"] = change.was
     try:
         if not folder.exists():
             folder.mkdir(parents=True)
@@ -105,11 +123,6 @@ def end(home: Path, facts: Mapping[str, object]) -> list[str]:
         _put(folder / "clientele.prom", prometheus(told))
     except OSError as problem:
         problems.append(f"metrics could not be written to {folder}: {problem.strerror}")
-    if not is_good:
-        what = f"dbt {command} of clientele failed: {told['problem'] or ', '.join(failed[:5])}"
-        problems += _send("failure", what, told)
-    elif told["late"]:
-        problems += _send("late", f"clientele: the newest event is {hours:,.0f} hours old", told)
     return problems
 
 
@@ -118,6 +131,25 @@ def end_unended(home: Path, problem: str) -> None:
     if home.resolve() in _begun and home.is_dir():
         for sentence in end(home, {"problem": problem}):
             os.write(2, f"{sentence}\n".encode())
+
+
+def _news(told: Mapping, before: Mapping, hours: float | None) -> list[tuple[str, str]]:
+    """Return (kind, sentence) of what is otherwise than after the run before, or could not be told then."""
+    untold = before.get("untold") or []
+    news = []
+    if not told["success"]:
+        same = [before.get(name) for name in ("success", "failed", "problem")]
+        if "failure" in untold or same != [False, told["failed"], told["problem"]]:
+            what = told["problem"] or ", ".join(told["failed"][:5])
+            news.append(("failure", f"dbt {told['command']} of clientele failed: {what}"))
+        return news
+    if told["late"] and (not before.get("late") or "late" in untold):
+        news.append(("late", f"clientele: the newest event is {hours:,.0f} hours old"))
+    if before.get("success") is False or "mended" in untold:
+        news.append(("mended", "clientele: runs succeed again"))
+    elif before.get("late") and not told["late"]:
+        news.append(("mended", "clientele: the newest event is no longer late"))
+    return news
 
 
 def prometheus(told: Mapping) -> str:
@@ -132,6 +164,10 @@ def prometheus(told: Mapping) -> str:
         "last_event_timestamp_seconds": told["last_event_at"],
         "quarantine_share": told["quarantine_share"],
         **{f'lines{{fate="{name}"}}': told[name] for name in ("loaded", "duplicates", "quarantined")},
+        **{
+            f'alarm{{name="{name}"}}': alarms.LEVELS[alarm["state"]]
+            for name, alarm in sorted((told.get("alarms") or {}).items())
+        },
     }
     lines, seen = [], set()
     for key, value in values.items():

@@ -32,6 +32,16 @@ _CATALOGUE = re.compile(
     r"has_table_privilege|s(vv|tv|ys)_\w+)",
     re.IGNORECASE,
 )
+# External tables: how a partition is added, and what reads all files ("ALTER TABLE", "Pseudocolumns").
+_PARTITION = re.compile(
+    r"\s*alter table (\w+)\.\w+ add if not exists partition \(delivered = '([^']*)'\) "
+    r"location '([^']*)'\s*;?\s*",
+    re.IGNORECASE,
+)
+_QUERY_GROUP = re.compile(r"\s*(set query_group to '[^']*'|reset query_group)\s*;?\s*$", re.IGNORECASE)
+_LAKE = re.compile(r"\blake\.event_lines\b", re.IGNORECASE)
+_PSEUDO = re.compile(r'"\$(?:path|size)"', re.IGNORECASE)
+_DAYS = re.compile(r"\bdelivered\s+(?:in\s*\(\s*'|=\s*'|>=\s*'|between\s+')", re.IGNORECASE)
 
 
 class RefusedError(ValueError):
@@ -63,6 +73,18 @@ def translated(statement: str) -> str:
     # Rows of literals need nothing, and are long.
     if _BULK.match(statement):
         return statement
+    if _QUERY_GROUP.match(statement):
+        return "set extra_float_digits to default"  # a name for the query log, which is none here
+    if added := _PARTITION.fullmatch(statement):
+        return (
+            f"insert into {added[1]}.partitions select '{added[2]}', '{added[3]}' "
+            f"where not exists (select from {added[1]}.partitions where delivered = '{added[2]}')"
+        )
+    if _LAKE.search(statement) and _PSEUDO.search(statement) and not _DAYS.search(statement):
+        raise RefusedError(
+            "$path and $size of an external table are read from every file that no literal predicate on its "
+            "partitions leaves out: this statement would scan the whole lake"
+        )
     tokens = _Tokens(statement)
     note = ""
     if tokens.at(0) == "unload":

@@ -1,0 +1,24 @@
+{#- The mark of a build after which nothing is to be done, until something changes. -#}
+
+{% macro note_build(results) %}
+    {#- on-run-end, last. Only where all is green, nothing warned and everything was published; and not where a setting asks for
+        work in each build. -#}
+    {%- if execute and flags.WHICH == 'build' -%}
+        {%- set others = results | rejectattr('status', 'in', ['success', 'pass', 'no-op']) | list -%}
+        {%- set asks_for_work = clientele.setting('refit') or clientele.setting('rehash') or clientele.events_relation() -%}
+        {%- if not others and not asks_for_work and clientele.is_whole(results) -%}
+            {{ adapter.dispatch('note_build', 'clientele')() }}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro is_whole(results) %}
+    {#- Whether all models and tests of the project are part of this run. -#}
+    {%- set ran = results | map(attribute='node.unique_id') | list -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ['model', 'seed', 'test'] and node.config.enabled
+        and node.config.materialized != 'ephemeral' and node.unique_id not in ran -%}
+        {{ return(false) }}
+    {%- endfor -%}
+    {{ return(true) }}
+{% endmacro %}

@@ -1,0 +1,55 @@
+{#- Grain: one whole month, series and bin of what the models say, as core.drift_counts has them of what comes: personas
+    and who kept one; whether personas and states still tell who orders and who has which habits; how many orders came
+    for each that was expected, with what the registry says of the fit as the month before it. Late data: built whole
+    from months that are kept, scored by the champion. -#}
+
+with
+
+{{ clientele.drift_persona_ctes() }},
+
+{{ clientele.drift_expected_ctes() }},
+
+counted as (
+    select
+        month_date as period_date,
+        'personas' as series,
+        segment_id as bin,
+        count(*) as n,
+        0 as n_chosen,
+        0 as value_sum,
+        0 as value_squares
+    from months
+    group by month_date, segment_id
+    union all
+    select
+        now.month_date,
+        'persona_stays',
+        0,
+        count(*),
+        sum(case when now.segment_id = before.segment_id then 1 else 0 end),
+        0,
+        0
+    from months as now
+    inner join months as before
+        on now.user_sk = before.user_sk and before.month_date = {{ dbt.dateadd('month', -1, 'now.month_date') }}
+    group by now.month_date
+    union all
+    select period_date, 'persona_auc', 0, n, 0, auc, variance from separated
+    union all
+    select period_date, 'persona_habits', 0, n, 0, explained, variance from explained_habits
+    union all
+    select period_date, series, 0, n, 0, figure, variance from expected_figures
+),
+
+final as (
+    select
+        cast('month' as varchar(8)) as period_grain,
+        {% for column, type in clientele.drift_counts_columns().items() if column != 'period_grain' -%}
+        cast(counted.{{ column }} as {{ type }}) as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from counted
+    cross join {{ ref('as_of') }} as as_of
+    where {{ dbt.dateadd('month', 1, 'counted.period_date') }} <= as_of.last_date or counted.series in ('margin', 'confidence')
+)
+
+select * from final

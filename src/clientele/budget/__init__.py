@@ -1,0 +1,1 @@
+"""What spending by segment and channel comes to, and how it may be moved."""
