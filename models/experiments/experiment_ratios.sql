@@ -61,7 +61,7 @@ compared as (
         arms.arm,
         coalesce(counted.n_customers, 0) as n_customers,
         coalesce(counted.n_crossed, 0) as n_crossed,
-        arms.share / sum(arms.share) over (partition by arms.experiment, bases.basis) as share,
+        arms.share / sum(arms.share) over (partition by arms.experiment, bases.basis) as part,
         sum(coalesce(counted.n_customers, 0)) over (partition by arms.experiment, bases.basis) as n_all,
         count(*) over (partition by arms.experiment, bases.basis) as n_arms
     from {{ ref('experiment_arms') }} as arms
@@ -76,9 +76,9 @@ measured as (
     select
         compared.*,
         compared.n_customers / {{ clientele.double('compared.n_all') }} as observed_share,
-        sum(power(compared.n_customers - compared.n_all * compared.share, 2) / (compared.n_all * compared.share))
+        sum(power(compared.n_customers - compared.n_all * compared.part, 2) / (compared.n_all * compared.part))
             over (partition by compared.experiment, compared.basis) as chi2,
-        max(abs(compared.n_customers / {{ clientele.double('compared.n_all') }} - compared.share))
+        max(abs(compared.n_customers / {{ clientele.double('compared.n_all') }} - compared.part))
             over (partition by compared.experiment, compared.basis) as largest_deviation
     from compared
 ),
@@ -88,7 +88,7 @@ final as (
         experiment,
         cast(basis as varchar(16)) as basis,
         arm,
-        share as expected_share,
+        part as expected_share,
         cast(n_customers as bigint) as n_customers,
         cast(n_crossed as bigint) as n_crossed,
         observed_share,

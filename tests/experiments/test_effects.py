@@ -24,7 +24,7 @@ from clientele.learning.fields import part_of
 PAPERS = False
 N_RUNS, N_USERS = (2000, 2000) if IS_LONG else (160, 1500)
 REAL = Path(os.environ.get("CLIENTELE_REAL_DATA", "")) / "uci"
-MODELS = ["experiment_assignments", "experiment_sums", "experiment_ratios", "experiment_power"]
+MODELS = [f"experiment_{name}" for name in ("assignments", "sums", "ratios", "power", "past")]
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +154,35 @@ def test_as_many_customers_are_asked_for_as_statsmodels_says(sql, arms):
     assert 0 <= found["days_needed"] - 28 * found["n_needed"] / 1000 < 1
     # an effect of the size that is said to be seen is seen four times in five
     assert found["detectable_effect"] == pytest.approx(0.1 * np.sqrt(found["n_needed"] / 1000), rel=0.001)
+
+
+def test_customers_who_are_away_are_judged_by_those_who_were_away(sql):
+    """Of an audience that has not come for a month the last month says nothing: it is zero by definition."""
+    world, today = World(sql), pd.Timestamp("2020-03-31")
+    world.define(["one"], measure="orders")
+    one = pd.DataFrame(
+        {"experiment": ["one"], "measure": "orders", "as_of_date": today.date(), "horizon_days": 28}
+    )
+    world.put("experiment_designs", one)
+    days = {
+        1: [("2020-01-10", 1), ("2020-02-10", 1)],  # away today, and in another cell a horizon ago
+        2: [("2020-01-20", 1), ("2020-03-10", 2), ("2020-03-11", 1)],  # was away (43 days), and came back
+        3: [("2020-01-21", 1)],  # was away, and stayed away
+        4: [("2020-03-20", 1)],  # not known then
+    }
+    sessions = pd.DataFrame(
+        [(user, pd.Timestamp(day), n, 10.0, False) for user, held in days.items() for day, n in held],
+        columns=["user_sk", "started_at", "n_purchases", "revenue", "is_bot"],
+    )
+    world.put("user_sessions", sessions)
+    world.put("profiling_objections", pd.DataFrame({"user_sk": pd.Series([], dtype="int64")}))
+    world.put("experiment_candidates", pd.DataFrame({"experiment": "one", "cell": [21, 21, 22]}))
+    found = world.build("experiment_past").set_index("cell").sort_index()
+    assert found.loc[21, ["n_today", "n_then", "sum_y", "sum_yy"]].tolist() == [2, 2, 2, 4]
+    assert found.loc[21, ["sum_x", "sum_xx", "sum_xy"]].tolist() == [0, 0, 0], (
+        "nobody ordered in the month before"
+    )
+    assert found.loc[22, ["n_today", "n_then"]].tolist() == [1, 0], "nobody was like that"
 
 
 def test_strata_and_the_time_before_are_taken_out_as_a_regression_does():
