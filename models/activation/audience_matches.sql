@@ -18,7 +18,9 @@ final as (
         user_sk,
         user_key
     from facts
-    where {{ audience.sql }} and {{ clientele.consent_condition(audience, ref('consents_in_force'), ref('side_books')) }}
+    where
+        {{ audience.sql }}
+        and {{ clientele.consent_condition(audience, ref('consents_in_force'), ref('side_books')) }}
     {{ 'union all' if not loop.last }}
     {% else -%}
     select

@@ -37,7 +37,8 @@ definitions as (
     {% for audience in audiences -%}
     {%- set texts = [
         audience.name, audience.label, audience.label_fr, audience.description, audience.owner, audience.purpose,
-        audience.file, audience.get('destinations', clientele.destination_names()) | join(' '), audience.get('consent', '')
+        audience.file, audience.get('destinations', clientele.destination_names()) | join(' '),
+        audience.get('consent', '')
     ] -%}
     select
         {% for column in text_columns -%}

@@ -1,6 +1,6 @@
-{#- Grain: one experiment whose arms are drawn, and customer who takes part: what the customer did in the days after the
-    drawing (y_…), up to the horizon, and in as many days before it (x_…). Whoever was drawn counts, whether reached or
-    not. Late data: built whole in each run. -#}
+{#- Grain: one experiment whose arms are drawn, and customer who takes part: what the customer did in the days
+    after the drawing (y_…), up to the horizon, and in as many days before it (x_…). Whoever was drawn counts,
+    whether reached or not. Late data: built whole in each run. -#}
 {%- set measures = clientele.experiment_measures() %}
 
 with

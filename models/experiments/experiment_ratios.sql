@@ -1,52 +1,99 @@
-{#- Grain: one experiment and arm: are there as many customers as its share says? An alarm needs a deviation that chance
-    makes once in a thousand and that is half a point or more; in a large experiment the former alone says nothing. Who
-    left since the drawing (erased, objecting) is missing: more of them in one arm is what the check is for. Late data:
+{#- Grain: one experiment, basis and arm: are there as many customers as its share says? Basis `assigned`: everybody
+    who was drawn and is still there; more who left one arm (erased, objecting) are what the check is for. Basis
+    `exposed`: those whom the side input experiment_exposures says were reached, among the arms that reach anybody.
+    An alarm needs a deviation that chance makes once in a thousand and that is half a point or more. Late data:
     built whole in each run. -#}
 
 with
 
+assigned as (
+    select
+        outcomes.experiment,
+        outcomes.user_sk,
+        outcomes.arm
+    from {{ ref('experiment_outcomes') }} as outcomes
+),
+
+exposed as (
+    select
+        assigned.experiment,
+        assigned.arm,
+        sum(case when exposures.arm = assigned.arm then 1 else 0 end) as n_customers,
+        sum(case when exposures.arm != assigned.arm then 1 else 0 end) as n_crossed
+    from assigned
+    inner join {{ ref('experiment_exposures') }} as exposures
+        on assigned.experiment = exposures.experiment and assigned.user_sk = exposures.user_sk
+    inner join {{ ref('experiment_standings') }} as standings on assigned.experiment = standings.experiment
+    where
+        cast(exposures.exposed_at as date) >= standings.assigned_date
+        and cast(exposures.exposed_at as date) <= standings.ends_date
+    group by assigned.experiment, assigned.arm
+),
+
 counted as (
     select
+        assigned.experiment,
+        'assigned' as basis,
+        assigned.arm,
+        count(*) as n_customers,
+        coalesce(max(exposed.n_crossed), 0) as n_crossed
+    from assigned
+    left join exposed on assigned.experiment = exposed.experiment and assigned.arm = exposed.arm
+    group by assigned.experiment, assigned.arm
+    union all
+    select
         experiment,
+        'exposed' as basis,
         arm,
-        count(*) as n_customers
-    from {{ ref('experiment_outcomes') }}
-    group by experiment, arm
+        n_customers,
+        0 as n_crossed
+    from exposed
+),
+
+bases as (
+    select distinct experiment, basis from counted
 ),
 
 compared as (
     select
         arms.experiment,
+        bases.basis,
         arms.arm,
-        arms.share,
         coalesce(counted.n_customers, 0) as n_customers,
-        sum(coalesce(counted.n_customers, 0)) over (partition by arms.experiment) as n_all,
-        count(*) over (partition by arms.experiment) as n_arms
+        coalesce(counted.n_crossed, 0) as n_crossed,
+        arms.share / sum(arms.share) over (partition by arms.experiment, bases.basis) as part,
+        sum(coalesce(counted.n_customers, 0)) over (partition by arms.experiment, bases.basis) as n_all,
+        count(*) over (partition by arms.experiment, bases.basis) as n_arms
     from {{ ref('experiment_arms') }} as arms
-    left join counted on arms.experiment = counted.experiment and arms.arm = counted.arm
-    where arms.experiment in (select experiment from counted)
+    inner join bases on arms.experiment = bases.experiment
+    left join counted
+        on arms.experiment = counted.experiment and arms.arm = counted.arm and bases.basis = counted.basis
+    -- an arm that reaches nobody has nobody to count: most are holdouts
+    where bases.basis = 'assigned' or counted.n_customers > 0
 ),
 
 measured as (
     select
         compared.*,
         compared.n_customers / {{ clientele.double('compared.n_all') }} as observed_share,
-        sum(power(compared.n_customers - compared.n_all * compared.share, 2) / (compared.n_all * compared.share))
-            over (partition by compared.experiment) as chi2,
-        max(abs(compared.n_customers / {{ clientele.double('compared.n_all') }} - compared.share))
-            over (partition by compared.experiment) as largest_deviation
+        sum(power(compared.n_customers - compared.n_all * compared.part, 2) / (compared.n_all * compared.part))
+            over (partition by compared.experiment, compared.basis) as chi2,
+        max(abs(compared.n_customers / {{ clientele.double('compared.n_all') }} - compared.part))
+            over (partition by compared.experiment, compared.basis) as largest_deviation
     from compared
 ),
 
 final as (
     select
         experiment,
+        cast(basis as varchar(16)) as basis,
         arm,
-        share as expected_share,
+        part as expected_share,
         cast(n_customers as bigint) as n_customers,
+        cast(n_crossed as bigint) as n_crossed,
         observed_share,
         chi2,
-        chi2 > {{ clientele.ratio_alarm_chi2('n_arms') }} and largest_deviation >= 0.005 as has_alarm
+        n_arms > 1 and chi2 > {{ clientele.ratio_alarm_chi2('n_arms') }} and largest_deviation >= 0.005 as has_alarm
     from measured
 )
 

@@ -29,12 +29,12 @@ placed as (
     select
         customers.*,
         count(*) over (partition by customers.experiment, customers.measure) as n_users,
-        {% for value in ['y', 'x'] -%}
         row_number() over (
-            partition by customers.experiment, customers.measure
-            order by customers.{{ value }} desc nulls last, customers.user_sk
-        ) as place_{{ value }}{% if not loop.last %},{% endif %}
-        {% endfor %}
+            partition by customers.experiment, customers.measure order by customers.y desc nulls last, customers.user_sk
+        ) as place_y,
+        row_number() over (
+            partition by customers.experiment, customers.measure order by customers.x desc nulls last, customers.user_sk
+        ) as place_x
     from customers
 ),
 

@@ -3,6 +3,32 @@
 
 with
 
+marked as (
+    select
+        ratios.experiment,
+        ratios.basis,
+        ratios.n_customers,
+        ratios.n_crossed,
+        max(case when ratios.basis = 'exposed' and ratios.n_customers > 0 then 1 else 0 end)
+            over (partition by ratios.experiment, ratios.arm) = 1 as has_exposed
+    from {{ ref('experiment_ratios') }} as ratios
+),
+
+reached as (
+    select
+        experiment,
+        sum(case when basis = 'exposed' then n_customers end)
+        / nullif({{ clientele.double("sum(case when basis = 'assigned' and has_exposed then n_customers end)") }}, 0)
+            as reached_share,
+        case
+            when max(case when basis = 'exposed' or n_crossed > 0 then 1 else 0 end) = 1
+                then sum(n_crossed)
+                    / nullif({{ clientele.double("sum(case when basis = 'assigned' then n_customers end)") }}, 0)
+        end as crossed_share
+    from marked
+    group by experiment
+),
+
 final as (
     select
         designs.experiment,
@@ -35,10 +61,13 @@ final as (
             'case when standings.assigned_date is null then judged.n_needed end', clientele.cell_step()
         ) }} as bigint) as n_needed,
         case when standings.assigned_date is null then judged.days_needed end as days_needed,
+        {{ clientele.double('round(reached.reached_share, 2)') }} as reached_share,
+        {{ clientele.double('round(reached.crossed_share, 2)') }} as crossed_share,
         standings.reason
     from {{ ref('experiment_designs') }} as designs
     inner join {{ ref('experiment_standings') }} as standings on designs.experiment = standings.experiment
     inner join {{ ref('experiment_power') }} as judged on designs.experiment = judged.experiment
+    left join reached on designs.experiment = reached.experiment
 )
 
 select * from final

@@ -565,6 +565,7 @@ def list_experiments(home: Path) -> None:
 @click.option("--chance-from", type=float, help="With this chance of an order in 30 days, or a higher one.")
 @click.option("--state", "states", multiple=True, help="Of these lifecycle states; may be repeated.")
 @click.option("--audience", help="Who are in this audience, too.")
+@click.option("--consent", help="The purpose that they have to consent to, as newsletter.")
 @click.option("--holdout", type=float, default=0.5, show_default=True, help="Part that is held back.")
 @click.option("--horizon", type=int, default=28, show_default=True, help="Days that are measured.")
 @click.option("--measure", default="orders", show_default=True, help="revenue, orders, buyers or visits.")

@@ -24,7 +24,7 @@ from clientele.learning.fields import part_of
 PAPERS = False
 N_RUNS, N_USERS = (2000, 2000) if IS_LONG else (160, 1500)
 REAL = Path(os.environ.get("CLIENTELE_REAL_DATA", "")) / "uci"
-MODELS = ["experiment_assignments", "experiment_sums", "experiment_ratios", "experiment_power"]
+MODELS = [f"experiment_{name}" for name in ("assignments", "sums", "ratios", "power", "past")]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def results(world: World, people: pd.DataFrame) -> pd.DataFrame:
     for name, own in sums.groupby("experiment"):
         is_control = own["is_control"].astype(bool)
         effect = effect_of(own[is_control], own[~is_control])
-        found.append({"experiment": name, "error": effect.standard_error} | vars(effect))
+        found.append({"experiment": name} | vars(effect))
     return pd.DataFrame(found)
 
 
@@ -95,7 +95,7 @@ def test_what_was_planted_is_recovered_with_the_coverage_that_is_promised(runs):
     assert low <= covered <= high, covered
     error = found["effect"].std() / np.sqrt(len(found))
     assert abs(found["effect"].mean() - planted) < 3 * error + 0.02 * planted
-    assert abs(found["error"].mean() / found["effect"].std() - 1) < (0.05 if IS_LONG else 0.15)
+    assert abs(found["standard_error"].mean() / found["effect"].std() - 1) < (0.05 if IS_LONG else 0.15)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,19 @@ def test_the_ratio_alarms_for_what_is_large_enough_to_matter(sql, n_users, missi
     world = World(sql)
     world.define(["one"])
     world.connection.execute(
-        "create table warehouse.core.experiment_outcomes as select 'one' as experiment, "
+        "create table warehouse.core.experiment_outcomes as select 'one' as experiment, range as user_sk, "
         f"case when range % 2 = 0 then 'holdout' else 'mail' end as arm from range({n_users}) "
         f"where range % 2 = 0 or range >= {missing} * {n_users}"
     )
     ratios = world.build("experiment_ratios")
     assert ratios["has_alarm"].tolist() == [has_alarm] * 2, ratios
+    # the same among those who were reached: everybody is still there, and one arm reaches fewer
+    world.connection.execute(
+        "insert into warehouse.core.experiment_exposures select 'one', user_sk, arm, timestamp '2020-02-03' "
+        "from warehouse.core.experiment_outcomes"
+    )
+    reached = world.build("experiment_ratios").set_index(["basis", "arm"])["has_alarm"]
+    assert reached["exposed"].tolist() == [has_alarm] * 2
 
 
 @pytest.mark.parametrize("arms", [{"holdout": 0.5, "mail": 0.5}, {"holdout": 0.2, "mail": 0.5, "call": 0.3}])
@@ -147,6 +154,35 @@ def test_as_many_customers_are_asked_for_as_statsmodels_says(sql, arms):
     assert 0 <= found["days_needed"] - 28 * found["n_needed"] / 1000 < 1
     # an effect of the size that is said to be seen is seen four times in five
     assert found["detectable_effect"] == pytest.approx(0.1 * np.sqrt(found["n_needed"] / 1000), rel=0.001)
+
+
+def test_customers_who_are_away_are_judged_by_those_who_were_away(sql):
+    """Of an audience that has not come for a month the last month says nothing: it is zero by definition."""
+    world, today = World(sql), pd.Timestamp("2020-03-31")
+    world.define(["one"], measure="orders")
+    one = pd.DataFrame(
+        {"experiment": ["one"], "measure": "orders", "as_of_date": today.date(), "horizon_days": 28}
+    )
+    world.put("experiment_designs", one)
+    days = {
+        1: [("2020-01-10", 1), ("2020-02-10", 1)],  # away today, and in another cell a horizon ago
+        2: [("2020-01-20", 1), ("2020-03-10", 2), ("2020-03-11", 1)],  # was away (43 days), and came back
+        3: [("2020-01-21", 1)],  # was away, and stayed away
+        4: [("2020-03-20", 1)],  # not known then
+    }
+    sessions = pd.DataFrame(
+        [(user, pd.Timestamp(day), n, 10.0, False) for user, held in days.items() for day, n in held],
+        columns=["user_sk", "started_at", "n_purchases", "revenue", "is_bot"],
+    )
+    world.put("user_sessions", sessions)
+    world.put("profiling_objections", pd.DataFrame({"user_sk": pd.Series([], dtype="int64")}))
+    world.put("experiment_candidates", pd.DataFrame({"experiment": "one", "cell": [21, 21, 22]}))
+    found = world.build("experiment_past").set_index("cell").sort_index()
+    assert found.loc[21, ["n_today", "n_then", "sum_y", "sum_yy"]].tolist() == [2, 2, 2, 4]
+    assert found.loc[21, ["sum_x", "sum_xx", "sum_xy"]].tolist() == [0, 0, 0], (
+        "nobody ordered in the month before"
+    )
+    assert found.loc[22, ["n_today", "n_then"]].tolist() == [1, 0], "nobody was like that"
 
 
 def test_strata_and_the_time_before_are_taken_out_as_a_regression_does():
@@ -214,19 +250,21 @@ def test_personas_are_judged_together_and_drawn_towards_each_other(runs):
         assert of_personas["shrunken_effect"].idxmax() == "3"
 
 
-def test_shrunken_effects_are_nearer_to_the_truth_and_their_intervals_hold_it():
+@pytest.mark.parametrize("between", [0.0, 0.5, 1.5])
+def test_shrunken_effects_are_nearer_to_the_truth_and_their_intervals_hold_it(between):
     chance = np.random.default_rng(2)
-    nearer, held, runs = [], [], 400
-    for _ in range(runs):
-        truth = chance.normal(1.0, 0.5, 8)
+    nearer, held = [], []
+    for _ in range(400):
+        truth = chance.normal(1.0, between, 8)
         errors = chance.uniform(0.3, 1.2, 8)
         effects = chance.normal(truth, errors)
         means, deviations = shrunken(effects, errors)
-        nearer.append(((means - truth) ** 2).mean() < ((effects - truth) ** 2).mean())
+        nearer.append(((means - truth) ** 2).sum() / ((effects - truth) ** 2).sum())
         held.append((np.abs(means - truth) < 1.96 * deviations).mean())
-    assert np.mean(nearer) > 0.85 and 0.87 < np.mean(held) < 0.98, (np.mean(nearer), np.mean(held))
-    alone = shrunken(np.array([2.0]), np.array([1.0]))
-    assert [float(part[0]) for part in alone] == [2.0, 1.0]
+    assert np.median(nearer) < {0.0: 0.3, 0.5: 0.5, 1.5: 0.9}[between]
+    assert np.mean(held) > 0.94
+    alone = shrunken(np.array([2.0, 5.0]), np.array([1.0, 0.5]))
+    assert [part.tolist() for part in alone] == [[2.0, 5.0], [1.0, 0.5]], "too few to say how they differ"
 
 
 def test_effects_are_added_when_the_sums_have_changed(runs):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -45,7 +47,12 @@ class World:
             "experiment_designs",
             designs.assign(measure=measure, guardrails="visits", as_of_date=day.date(), horizon_days=28),
         )
-        self.put("experiment_standings", designs.assign(status="over", as_of_date=day.date()))
+        dates = {"assigned_date": date(2020, 1, 31), "ends_date": date(2020, 2, 28)}
+        self.put("experiment_standings", designs.assign(status="over", as_of_date=day.date(), **dates))
+        self.connection.execute(
+            "create or replace table warehouse.core.experiment_exposures "
+            "(experiment varchar, user_sk bigint, arm varchar, exposed_at timestamp)"
+        )
         self.put("experiment_power", designs.assign(detectable_effect=0.1))
         ends = np.cumsum(list(arms.values()))
         arm_rows = pd.DataFrame(

@@ -1,6 +1,6 @@
 {#- Grain: one audience that may be used, and customer who is in it today. While an experiment runs, whoever it
-    holds back is left out of its audience; each other arm is an audience of its own. Late data: built whole in each
-    run. -#}
+    holds back is left out of its audience; each other arm is an audience of its own, without who has withdrawn
+    consent since. Late data: built whole in each run. -#}
 
 with
 
@@ -10,12 +10,16 @@ running as (
         assignments.user_sk,
         assignments.user_key,
         arms.arm_audience,
-        arms.is_held_back
+        arms.is_held_back,
+        bases.consent_status != 'checked' or consents.user_sk is not null as has_consent
     from {{ ref('experiment_assignments') }} as assignments
     inner join {{ ref('experiment_designs') }} as designs on assignments.experiment = designs.experiment
     inner join {{ ref('experiment_standings') }} as standings on assignments.experiment = standings.experiment
     inner join {{ ref('experiment_arms') }} as arms
         on assignments.experiment = arms.experiment and assignments.arm = arms.arm
+    inner join {{ ref('audience_standings') }} as bases on designs.audience = bases.audience
+    left join {{ ref('consents_in_force') }} as consents
+        on assignments.user_sk = consents.user_sk and bases.consent_purpose = consents.purpose
     where standings.status = 'running'
 ),
 
@@ -35,7 +39,7 @@ wanted as (
         running.arm_audience as audience,
         running.user_key
     from running
-    where not running.is_held_back
+    where not running.is_held_back and running.has_consent
 ),
 
 final as (

@@ -13,10 +13,13 @@ arms as (
         arms.label_fr as arm_label_fr,
         standings.status as experiment_status,
         standings.ends_date,
-        standings.reason as experiment_reason
+        standings.reason as experiment_reason,
+        bases.consent_purpose,
+        bases.consent_status
     from {{ ref('experiment_designs') }} as designs
     inner join {{ ref('experiment_arms') }} as arms on designs.experiment = arms.experiment
     inner join {{ ref('experiment_standings') }} as standings on designs.experiment = standings.experiment
+    inner join {{ ref('audience_standings') }} as bases on designs.audience = bases.audience
     where arms.arm_audience is not null
 ),
 
@@ -54,6 +57,8 @@ final as (
         purpose,
         file_name,
         destinations,
+        consent_purpose,
+        consent_status,
         cast(coalesce(ends_date, starts_date) as date) as expires_date,
         cast({{ clientele.setting('min_cell_users') }} as integer) as min_users,
         {{ clientele.double(clientele.setting('max_leaving_share')) }} as max_leaving_share,

@@ -31,9 +31,9 @@ definitions as (
         experiment,
         cast(null as varchar(32)) as arm,
         0 as arm_position,
-        cast(null as varchar(256)) as label,
+        cast(null as varchar(256)) as label,  -- noqa: RF04
         cast(null as varchar(256)) as label_fr,
-        {{ clientele.double(0) }} as share,
+        {{ clientele.double(0) }} as share,  -- noqa: RF04
         {{ clientele.double(0) }} as from_place,
         {{ clientele.double(0) }} as to_place,
         false as is_control,
@@ -48,7 +48,7 @@ final as (
         cast(definitions.experiment as varchar(64)) as experiment,
         cast(definitions.arm as varchar(32)) as arm,
         cast(definitions.arm_position as integer) as arm_position,
-        cast(definitions.label as varchar(256)) as label,
+        cast(definitions.label as varchar(256)) as label,  -- noqa: RF04
         cast(definitions.label_fr as varchar(256)) as label_fr,
         definitions.share,
         definitions.from_place,

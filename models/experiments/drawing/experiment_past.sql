@@ -93,22 +93,22 @@ placed as (
     select
         weighted.*,
         sum(weighted.weight) over (partition by weighted.experiment) as total_weight,
-        {% for value in ['y', 'x'] -%}
         sum(weighted.weight) over (
-            partition by weighted.experiment order by weighted.{{ value }} desc nulls last, weighted.user_sk
+            partition by weighted.experiment order by weighted.y desc nulls last, weighted.user_sk
             rows between unbounded preceding and current row
-        ) as weight_from_{{ value }}{% if not loop.last %},{% endif %}
-        {% endfor %}
+        ) as weight_from_y,
+        sum(weighted.weight) over (
+            partition by weighted.experiment order by weighted.x desc nulls last, weighted.user_sk
+            rows between unbounded preceding and current row
+        ) as weight_from_x
     from weighted
 ),
 
 caps as (
     select
         experiment,
-        {% for value in ['y', 'x'] -%}
-        {{ clientele.winsor_cap(value, 'weight_from_' ~ value, 'total_weight') }}
-            as cap_{{ value }}{% if not loop.last %},{% endif %}
-        {% endfor %}
+        {{ clientele.winsor_cap('y', 'weight_from_y', 'total_weight') }} as cap_y,
+        {{ clientele.winsor_cap('x', 'weight_from_x', 'total_weight') }} as cap_x
     from placed
     group by experiment
 ),

@@ -24,9 +24,8 @@ moments as (
     select
         experiment,
         sum(n_today) as n_judged,
-        {% for name in ['sum_y', 'sum_yy', 'sum_x', 'sum_xx', 'sum_xy'] -%}
-        sum({{ name }} * n_today / n_then) / sum(n_today)
-            as {{ name | replace('sum', 'mean') }}{% if not loop.last %},{% endif %}
+        {% for part in ['y', 'yy', 'x', 'xx', 'xy'] -%}
+        sum(sum_{{ part }} * n_today / n_then) / sum(n_today) as mean_{{ part }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from {{ ref('experiment_past') }}
     where n_then > 0

@@ -41,6 +41,8 @@ class Campaign:
         refuse or warn.
     personas, tier_from, chance_from, states, audience
         Conditions, all of which have to hold; those that are not said do not count.
+    consent : str, optional
+        The purpose that customers have to consent to, where the shop delivers consents.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Campaign:
     chance_from: float | None = None
     states: tuple[str, ...] = ()
     audience: str | None = None
+    consent: str | None = None
 
     def conditions(self) -> list[dict[str, object]]:
         """Return the conditions of its audience, as files of audiences have them."""
@@ -90,6 +93,7 @@ class Campaign:
                     "audience": {
                         "label_fr": self.label_fr,
                         "purpose": self.purpose,
+                        **({"consent": self.consent} if self.consent else {}),
                         "expires": f"{ends}",
                         "destinations": [],
                         "where": {"all": self.conditions()},

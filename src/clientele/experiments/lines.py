@@ -33,7 +33,7 @@ def told(warehouse: Any) -> Iterator[str]:
         "select experiment, status, label, n_customers, ends_date, detectable_effect, reason "
         "from marts.experiments order by experiment"
     ):
-        said = f"{name}: {status}. {label}"
+        said = f"{name}: {status}. {label if label[-1:] in '?!.' else f'{label}.'}"
         if status != "too_small":  # then the reason has the figures
             said += f" About {n_customers:,} customers." if n_customers else ""
             said += f" Sees a change of {detectable:.0%} or more." if detectable is not None else ""

@@ -76,7 +76,8 @@ def effects_of(sums: pd.DataFrame, smallest_cell: int) -> Iterator[pd.DataFrame]
     DataFrame
         A row per persona (`EVERYBODY` first) and arm, with the fields of
         :class:`~clientele.experiments.effects.Effect`, `confidence`, `p_adjusted` (Benjamini and Hochberg,
-        over the personas and arms of a measure) and `shrunken_effect`, `shrunken_low`, `shrunken_high`.
+        over the arms of a measure, and over its personas and arms) and `shrunken_effect`, `shrunken_low`,
+        `shrunken_high`.
     """
     from scipy.stats import false_discovery_control, norm
 
@@ -98,15 +99,12 @@ def effects_of(sums: pd.DataFrame, smallest_cell: int) -> Iterator[pd.DataFrame]
                 effect = effect_of(control, treated, confidence)
                 if effect is not None:
                     named = {"experiment": experiment, "measure": measure, "persona": persona, "arm": arm}
-                    error = effect.standard_error
-                    rows.append(named | asdict(effect) | {"confidence": confidence, "standard_error": error})
+                    rows.append(named | asdict(effect) | {"confidence": confidence})
         if not rows:
             continue
         found = pd.DataFrame(rows)
         is_persona = found["persona"] != EVERYBODY
-        found["p_adjusted"] = found["p_value"]
-        if is_persona.any():
-            found.loc[is_persona, "p_adjusted"] = false_discovery_control(found.loc[is_persona, "p_value"])
+        found["p_adjusted"] = found.groupby(is_persona)["p_value"].transform(false_discovery_control)
         found["shrunken_effect"] = np.nan
         found["shrunken_low"] = np.nan
         found["shrunken_high"] = np.nan
