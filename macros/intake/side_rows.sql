@@ -113,7 +113,9 @@
         user_keys.user_key,
         {% endif -%}
         {% for column in (side['columns'] if side else []) -%}
-        cast(judged_rows.{{ side['field'][column['name']] }} as {{ column['type'] }}) as {{ column['name'] }}{{ ',' if not loop.last }}
+        {%- set field = 'judged_rows.' ~ side['field'][column['name']] -%}
+        {{ field ~ " = 'true'" if column['type'] == 'boolean' else 'cast(' ~ field ~ ' as ' ~ column['type'] ~ ')' }} as {{ column['name'] }}
+        {{- ',' if not loop.last }}
         {% endfor %}
         {{ '1 as nothing' if not side }}
     from {{ ref('side_judged') }} as judged_rows

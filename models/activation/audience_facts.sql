@@ -20,7 +20,7 @@ standing as (
 {{ clientele.human_event_ctes() }},
 
 own_brands as (
-    select distinct lower(brand) as own_brand from {{ ref('own_brands') }}
+    select brand as own_brand from {{ ref('shop_brands') }}
 ),
 
 families as (

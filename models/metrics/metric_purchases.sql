@@ -1,11 +1,11 @@
 {#- Grain: purchases of one customer, day, family and kind of brand (own or not), bots' sessions left out: what metrics
-    by family are made of. Own brands are those of seeds/own_brands.csv. -#}
+    by family are made of. Own brands are those of core.shop_brands. -#}
 {{ config(materialized='view') }}
 
 with
 
 own_brands as (
-    select distinct lower(brand) as brand from {{ ref('own_brands') }}
+    select brand from {{ ref('shop_brands') }}
 ),
 
 {{ clientele.human_event_ctes() }},

@@ -1,5 +1,6 @@
 {#- Grain: one customer with a session that is not a bot's, who does not object to profiling, kind of list (again,
-    new) and rank from 1 to 3. Built whole: what is popular moves with as_of. Nobody is without a list. -#}
+    new) and rank from 1 to 3. Built whole: what is popular moves with as_of, and what a shop
+    suppresses is in no list. Nobody is without a list. -#}
 
 with
 
@@ -17,9 +18,13 @@ gate as (
     select new_source from {{ ref('recommendation_gate') }}
 ),
 
+suppressed as (
+    select product_id from {{ ref('suppressed_products') }}
+),
+
 visits as (
     select * from {{ ref('product_visits') }}
-    where days_back = 0
+    where days_back = 0 and product_id not in (select product_id from suppressed)
 ),
 
 -- nobody is asked where the popular products make the list
@@ -27,11 +32,14 @@ neighbours as (
     select product_neighbours.*
     from {{ ref('product_neighbours') }} as product_neighbours
     inner join gate on gate.new_source = 'neighbours'
-    where product_neighbours.days_back = 0
+    where
+        product_neighbours.days_back = 0
+        and product_neighbours.neighbour_id not in (select product_id from suppressed)
 ),
 
 bought as (
     select * from {{ ref('customer_purchases') }}
+    where product_id not in (select product_id from suppressed)
 ),
 
 asked as (
@@ -54,6 +62,7 @@ final as (
         cast(substring(listed.kind, 1, case when listed.kind = 'again' then 5 else 3 end) as varchar(8)) as kind,
         cast(listed.list_place as integer) as list_rank,
         listed.product_id,
+        cast(catalogue.product_name as varchar(256)) as product_name,
         cast(product_taxonomy.category_family as varchar(256)) as category_family,
         cast(product_taxonomy.brand as varchar(256)) as brand,
         {{ clientele.round_to_step('listed.score', '0.01') }} as score,
@@ -65,6 +74,7 @@ final as (
     cross join request
     inner join customers on listed.user_sk = customers.user_sk
     left join {{ ref('product_taxonomy') }} as product_taxonomy on listed.product_id = product_taxonomy.product_id
+    left join {{ ref('catalogue') }} as catalogue on listed.product_id = catalogue.product_id
 )
 
 select * from final

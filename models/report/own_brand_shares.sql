@@ -1,14 +1,14 @@
 {#- Grain: one group of buyers, by persona, value tier, family bought or month: what they spend on the shop's own brands
-    (seeds/own_brands.csv) and on the others, and how often they buy below a product's usual price. Without own brands
+    (core.shop_brands) and on the others, and how often they buy below a product's usual price. Without own brands
     there is no row. Late data: built whole in each run. -#}
 
 with
 
 own_brands as (
-    select distinct lower(brand) as brand from {{ ref('own_brands') }}
+    select brand from {{ ref('shop_brands') }}
 ),
 
-{{ clientele.purchase_ctes(['brand'], condition='(select count(*) from ' ~ ref('own_brands') ~ ') > 0') }},
+{{ clientele.purchase_ctes(['brand'], condition='(select count(*) from ' ~ ref('shop_brands') ~ ') > 0') }},
 
 branded as (
     select

@@ -8,8 +8,8 @@ import pytest
 from pair import Pair
 from redshift_lint import refusals
 from standin import Proxy
-from support import HEADER, House
-from warehouse import Warehouse
+from support import HEADER, WITHOUT_TESTS, House
+from warehouse import USER, Warehouse
 
 READ_ALL = {"quarantine_refuse_share": 1, "repeated_purchase_lines": "keep"}
 UP_TO_HEALTH = ("--select", "+feed_health", "--exclude-resource-type", "test", "unit_test")
@@ -102,7 +102,7 @@ def pair(tmp_path_factory, postgres, proxy):
         changed = [
             LINE.format(**PLAIN | {"product": str(2000 + n)} | change) for n, change in enumerate(CHANGES)
         ]
-        pair.deliver("kinds.csv", "\n".join([HEADER, *changed, "", HEADER, changed[0]]).encode())
+        pair.deliver("kinds.csv", "\n".join([HEADER, *changed, "", " \t", HEADER, changed[0]]).encode())
         short = "user_id,event_time,price,event_type,product_id,device,quantity\n"
         pair.deliver("columns.csv", f"{short}41,2019-10-01 12:00:00 UTC,5,purchase,9,tv,3\n".encode())
         pair.deliver("days.csv", "\n".join([HEADER, *days()]).encode())
@@ -175,3 +175,74 @@ def test_nothing_was_refused(pair):
 def test_small_macros_give_the_known_answers(pair):
     done = pair.warehouse.run("test", "--select", "macros_give_known_answers")
     assert done.succeeded, done.said[-3000:]
+
+
+SIDE = ("side_files", "side_lines", "side_judged", "side_books")
+SIDE_INPUTS = {
+    "consents": (
+        "user_id,purpose,state,changed_at",
+        [
+            ("700", "Mail", "given", "2019-11-01 10:00:00"),
+            ("0700.0", "mail", "GIVEN", "2019-11-01T10:00:00Z"),
+            (" 701 ", "mail", "given", "2019-11-01"),
+            ("701", "mail", "withdrawn", "2019-11-01"),
+            ("702", "mail", "perhaps", "2019-11-01"),
+            ("7,02", "mail", "given", "2019-11-01"),
+            ("999", "mail", "given", "2091-01-01"),
+            ("0", "mail", "given", "2019-11-01"),
+            (None, "mail", "given", "2019-11-01"),
+        ],
+    ),
+    "experiment_exposures": (
+        "experiment,user_id,arm,exposed_at",
+        [("red", "700", "a", "2019-11-02"), *(("red", "701", arm, "2019-11-02") for arm in "ab")],
+    ),
+    "catalogue": (
+        "product_id,product_name,unit_cost,is_own_brand,brand",
+        [
+            ("3000", "Kettle, 1 l", "5.10", "yes", "ACME"),
+            ("3001", None, "cheap", None, None),
+            ("3002", None, None, None, None),
+        ],
+    ),
+    "stock": ("product_id,stock_date,units", [("3000", "2019-11-01", "3"), ("3000", "2019-11-01", "3")]),
+}  # fmt: skip
+
+
+def test_side_inputs_are_the_same(pair):
+    def tell(*statements: str) -> None:
+        with pair.house.connection(read_only=False) as connection:
+            for statement in statements:
+                connection.execute(statement)
+                pair.warehouse.postgres.admin(statement)
+
+    tell("create schema shop_side")
+    for name, (columns, rows) in SIDE_INPUTS.items():
+        texts = [
+            "(" + ", ".join("null" if cell is None else f"'{cell}'" for cell in row) + ")" for row in rows
+        ]
+        definitions = ", ".join(f"{column} varchar(256)" for column in columns.split(","))
+        tell(
+            f"create table shop_side.{name} ({definitions})",
+            f"insert into shop_side.{name} values {', '.join(texts)}",
+        )
+    pair.warehouse.postgres.admin(f"grant usage on schema shop_side to {USER}")
+    pair.warehouse.postgres.admin(f"grant select on all tables in schema shop_side to {USER}")
+    variables = {"clock": "2020-02-01 00:00:00", "side_schema": "shop_side"}
+    select = ("--select", "profiling_objections", *SIDE, *SIDE_INPUTS, "consents_in_force")
+    pair.build(*select, on_redshift=WITHOUT_TESTS, variables=variables)
+    fields = "field_1, field_2, field_3, field_4"
+    judged = f"select side_input, line_kind, reason, user_id, {fields} from vault.side_judged"
+    ours, theirs = both(pair, judged)
+    assert ours == theirs and len(ours) == 17
+    reasons, _ = both(pair, "select reason, count(*) from vault.side_judged group by reason")
+    assert len(reasons) == 7, reasons
+    assert not pair.differences(*(f"core.{name}" for name in [*SIDE_INPUTS, "consents_in_force"]))
+    in_force, _ = both(pair, "select user_key, purpose from core.consents_in_force")
+    assert len(in_force) == 1
+    books = (
+        "select side_input, n_lines, n_rows, n_duplicates, n_quarantined, n_of_unknown, n_unaccounted "
+        "from monitor.side_books"
+    )
+    ours, theirs = both(pair, books)
+    assert ours == theirs and len(ours) == len(SIDE_INPUTS)

@@ -33,7 +33,7 @@ def shop(built_shop: House, tmp_path_factory):
     house = built_shop.copy(tmp_path_factory.mktemp("metrics"))
     with house.connection(read_only=False) as connection:
         connection.execute(
-            "insert into core.own_brands (brand) select any_value(taxonomy.brand) from core.events "
+            "insert into core.shop_brands (brand) select any_value(taxonomy.brand) from core.events "
             "inner join core.product_taxonomy as taxonomy using (product_id) "
             "where event_type = 'purchase' and taxonomy.brand is not null "
             "group by taxonomy.brand order by count(*) desc, taxonomy.brand limit 1"
@@ -155,7 +155,7 @@ def test_own_brands_are_what_pandas_counts(asked, shop):
             "select category_family as family, taxonomy.brand, price from core.events "
             "inner join core.product_taxonomy as taxonomy using (product_id) where event_type = 'purchase'"
         ).df()
-        ((own,),) = connection.sql("select brand from core.own_brands").fetchall()
+        ((own,),) = connection.sql("select brand from core.shop_brands").fetchall()
     lines["price"] = lines.price.astype(float)
     spent = lines.groupby("family").price.sum()
     share = lines[lines.brand == own].groupby("family").price.sum().reindex(spent.index, fill_value=0) / spent

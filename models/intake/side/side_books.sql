@@ -10,9 +10,10 @@ files as (
 lines as (
     select
         file_id,
-        {% for column, kind in {'n_headers': 'header', 'n_blank': 'blank', 'n_erased': 'erased', 'n_expired': 'expired'}.items() -%}
-        cast(sum(case when line_kind = '{{ kind }}' then 1 else 0 end) as bigint) as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        cast(sum(case when line_kind = 'header' then 1 else 0 end) as bigint) as n_headers,
+        cast(sum(case when line_kind = 'blank' then 1 else 0 end) as bigint) as n_blank,
+        cast(sum(case when line_kind = 'erased' then 1 else 0 end) as bigint) as n_erased,
+        cast(sum(case when line_kind = 'expired' then 1 else 0 end) as bigint) as n_expired
     from {{ ref('side_lines') }}
     group by file_id
 ),
