@@ -23,6 +23,7 @@ points as (
         'forecast': 'double precision',
         'lo_80': 'double precision',
         'hi_80': 'double precision',
+        'stock_95': 'double precision',
         'season_seen': 'integer',
     }) }}
 ),
@@ -48,6 +49,7 @@ final as (
         points.forecast,
         points.lo_80,
         points.hi_80,
+        points.stock_95,
         points.season_seen = 1 as season_seen,
         series.forecast_source,
         series.n_buyers,

@@ -38,6 +38,7 @@ cells as (
         points.forecast,
         points.lo_80,
         points.hi_80,
+        points.stock_95,
         -- a forecast rests on eight days of its weekday or more, a median may be one of them
         points.largest / case when points.forecast_source = 'model' then 8 else 1 end as largest_forecast,
         cast(sales.n_orders as bigint) as n_buyers_of_day,

@@ -814,6 +814,25 @@ def dossier(home: Path) -> None:
         click.echo("No PDF: that needs a Chromium. Print the page from a browser; it has styles for A4.")
 
 
+@main.command("forecast-file")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--day", default="day", show_default=True, help="Column with the day.")
+@click.option("--value", default="value", show_default=True, help="Column with what was sold.")
+@click.option("--series", default=None, help="Column that names a series, as a store.")
+@click.option("--known", multiple=True, help="Column of 0 and 1 that is known ahead, as a promotion.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="CSV to write.")
+def forecast_file(
+    path: Path, day: str, value: str, series: str | None, known: tuple[str, ...], output: Path
+) -> None:
+    """Forecast daily sales of a file (CSV or Parquet): its days without a value."""
+    from clientele.forecast.files import daily_table, forecast_days, read_daily_sales
+
+    found = forecast_days(daily_table(read_daily_sales(path), day, value, series, known), known)
+    found.to_csv(output, index=False)
+    n_series, n_refused = found["series"].nunique(), int((found["forecast_source"] == "refused").sum())
+    click.echo(f"{n_series} series, {n_refused} of them refused, written to {output}")
+
+
 @main.command()
 @_HOME
 @click.option("--users", default=10_000, show_default=True, help="Users who are clustered, at most.")

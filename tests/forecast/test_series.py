@@ -19,7 +19,7 @@ def make_sales(n_days: int, promo: float = 1.0, noise: float = 0.1, seed: int = 
     is_promo = (np.arange(n_days) // 14) % 2
     chance = np.random.default_rng(seed).normal(0, noise, n_days)
     value = 300 * np.where(day.day_of_week < 5, 1, 1 / 3) * (1 + promo * is_promo) * np.exp(chance)
-    return pd.DataFrame({"day": day, "value": value, "is_promo": is_promo, "is_gift": 0})
+    return pd.DataFrame({"day": day, "value": value, "is_promo": is_promo, "is_gift": 0, "is_action": 0})
 
 
 def split(sales: pd.DataFrame, n_days: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -35,6 +35,36 @@ def test_the_model_forecasts_where_it_knows_more_than_the_weekday():
     assert np.abs(found["forecast"] - came).sum() / came.sum() < 0.15
     assert np.mean((came >= found["lo_80"]) & (came <= found["hi_80"])) > 0.6
     assert 0.5 <= judged["coverage_80"] <= 1
+
+
+def test_a_stock_line_lies_above_the_interval_and_most_days_below_it():
+    sales = make_sales(400)
+    found, _ = forecast_series(*split(sales, 360), ["is_promo"])
+    assert (found["stock_95"] >= found["hi_80"]).all() and (found["stock_95"] > found["forecast"]).all()
+    assert np.mean(sales["value"][360 : 360 + DAYS].to_numpy() <= found["stock_95"]) >= 0.8
+
+
+def test_a_declared_action_is_learnt_and_forecast():
+    """Every third week an action doubles what is sold; the next one is planned."""
+    sales = make_sales(260, promo=0.0)
+    sales["is_action"] = (np.arange(260) // 7 % 3 == 0).astype(int)
+    sales["value"] *= 1 + sales["is_action"]
+    past, future = split(sales, 210)
+    with_it, _ = forecast_series(past, future, ["is_action"])
+    came = sales["value"][210 : 210 + DAYS].to_numpy()
+    assert np.abs(with_it["forecast"] - came).sum() / came.sum() < 0.15
+    without, _ = forecast_series(past, future.assign(is_action=0), ["is_action"])
+    on_action = (future["is_action"] == 1).to_numpy()
+    assert (with_it["forecast"] > 1.6 * without["forecast"])[on_action].all()
+
+
+def test_a_rule_that_tells_promotions_apart_is_harder_to_beat():
+    past, future = split(make_sales(250), 210)
+    _, plain = forecast_series(past, future, ["is_promo"])
+    found, told_apart = forecast_series(past, future, ["is_promo"], by_regressors=True)
+    assert told_apart["wape_rule"] < 0.5 * plain["wape_rule"]
+    assert told_apart["forecast_source"] == RULE and "not proven better" in told_apart["reason"]
+    assert found["forecast"].notna().all()
 
 
 def test_the_rule_forecasts_where_there_is_nothing_else_to_know():

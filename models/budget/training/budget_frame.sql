@@ -1,5 +1,5 @@
-{#- Grain: one segment, channel and week of the declared spend, up to the day of the build, of the last two years. No
-    side input declares spend yet: the table is empty. -#}
+{#- Grain: one segment, channel and week of the declared spend, up to the day of the build, of the last two years. Empty
+    where none is declared. -#}
 
 with
 
@@ -8,12 +8,7 @@ request as (
 ),
 
 declared as (
-    select
-        cast(null as varchar(256)) as segment,
-        cast(null as varchar(256)) as channel,
-        cast(null as date) as week,
-        cast(null as decimal(14, 4)) as spend,
-        cast(null as decimal(14, 4)) as outcome
+    select * from {{ ref('channel_spend') }}
 ),
 
 final as (
@@ -21,13 +16,12 @@ final as (
         declared.segment,
         declared.channel,
         declared.week,
-        declared.spend,
-        declared.outcome
+        {{ clientele.double('declared.spend') }} as spend,
+        {{ clientele.double('declared.outcome') }} as outcome
     from declared
     cross join request
     where
-        declared.week is not null
-        and declared.week <= request.as_of_date
+        declared.week <= request.as_of_date
         and declared.week > {{ dbt.dateadd('day', -728, 'request.as_of_date') }}
 )
 

@@ -28,6 +28,27 @@ series as (
     group by sales.category_family
 ),
 
+-- planned promotions and prices: known ahead, also of days to come
+actions as (
+    select
+        starts_on,
+        coalesce(ends_on, starts_on) as ends_on,
+        split_part(category_code, '.', 1) as category_family
+    from {{ ref('marketing_actions') }}
+    where kind in ('promotion', 'price')
+),
+
+action_days as (
+    select distinct
+        series.category_family,
+        calendar.calendar_date
+    from series
+    inner join actions
+        on actions.category_family is null or actions.category_family in ('', series.category_family)
+    inner join {{ ref('calendar') }} as calendar
+        on actions.starts_on <= calendar.calendar_date and actions.ends_on >= calendar.calendar_date
+),
+
 buyers as (
     select
         customer_orders.category_family,
@@ -44,6 +65,7 @@ final as (
         calendar.calendar_date <= series.as_of_date as is_past,
         cast(calendar.is_promo as integer) as is_promo,
         cast(calendar.is_gift as integer) as is_gift,
+        case when action_days.calendar_date is null then 0 else 1 end as is_action,
         {% for measure in clientele.forecast_measures() %}
         case
             when calendar.calendar_date <= series.as_of_date
@@ -58,6 +80,8 @@ final as (
             series.first_date <= calendar.calendar_date
             and calendar.calendar_date <= {{ dbt.dateadd('day', clientele.forecast_days(), 'series.as_of_date') }}
     left join buyers on series.category_family = buyers.category_family
+    left join action_days
+        on series.category_family = action_days.category_family and calendar.calendar_date = action_days.calendar_date
     left join sales
         on series.category_family = sales.category_family and calendar.calendar_date = sales.sales_date
 )

@@ -10,7 +10,7 @@ import pandas as pd
 from clientele.learning.fields import to_fields
 
 MEASURES = ("n_orders", "n_units", "revenue")
-REGRESSORS = ("is_promo", "is_gift")
+REGRESSORS = ("is_promo", "is_gift", "is_action")
 MIN_ORDERS = 5
 
 

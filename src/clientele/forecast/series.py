@@ -53,21 +53,30 @@ def closed_weekdays(past: pd.DataFrame) -> set[int]:
     return set(share.index[share <= 0.25])
 
 
-def said_at(past: pd.DataFrame, days: pd.DataFrame, regressors: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return what model and rule say of `days`, having seen `past`.
+def said_at(
+    past: pd.DataFrame, days: pd.DataFrame, regressors: Sequence[str], by_regressors: bool = False
+) -> dict[str, np.ndarray]:
+    """Return what model and rule say of `days`, having seen `past`; the rule tells regressors apart if asked.
 
     A day on which the shop was closed tells the model nothing of days on which it is open.
     """
     known = past[past["is_open"]]
-    model = DailyRidge(told(known, regressors)).fit(known).predict(days)
+    names = told(known, regressors)
+    model = DailyRidge(names).fit(known).predict(days)
     is_closed = pd.DatetimeIndex(days["day"]).day_of_week.isin(list(closed_weekdays(past)))
+    # Of four weeks a weekday with a promotion is one day or two: the rule that tells them apart reads all.
+    tells = by_regressors and bool(names)
+    rule = WeekdayMedian(names, None).fit(known) if tells else WeekdayMedian((), RULE_DAYS).fit(past)
+    said = rule.predict(days)
     return {
         MODEL: np.where(is_closed, 0.0, model),
-        RULE: WeekdayMedian((), RULE_DAYS).fit(past).predict(days),
+        RULE: np.where(is_closed, 0.0, said) if tells else said,
     }
 
 
-def tried(past: pd.DataFrame, length: int, regressors: Sequence[str]) -> list[pd.DataFrame]:
+def tried(
+    past: pd.DataFrame, length: int, regressors: Sequence[str], by_regressors: bool = False
+) -> list[pd.DataFrame]:
     """Forecast from earlier days, as many days apart as a forecast is long, the newest first.
 
     Returns
@@ -83,7 +92,7 @@ def tried(past: pd.DataFrame, length: int, regressors: Sequence[str]) -> list[pd
         if refusal((origin - days.min()).days + 1):
             break
         own = came[["value", "is_open"]].reset_index(drop=True)
-        found.append(own.assign(**said_at(known, came, regressors)))
+        found.append(own.assign(**said_at(known, came, regressors, by_regressors)))
     return found
 
 
@@ -144,7 +153,7 @@ def coverage(trials: Sequence[pd.DataFrame], source: str) -> float:
 
 
 def forecast_series(
-    past: pd.DataFrame, future: pd.DataFrame, regressors: Sequence[str] = ()
+    past: pd.DataFrame, future: pd.DataFrame, regressors: Sequence[str] = (), by_regressors: bool = False
 ) -> tuple[pd.DataFrame, dict[str, object]]:
     """Forecast one series, by the model where earlier days prove it better than the rule.
 
@@ -155,20 +164,23 @@ def forecast_series(
     future : DataFrame
         ``day`` and the regressors of the days to come.
     regressors : sequence of str
+    by_regressors : bool
+        Whether the rule to beat is the median of weekday and regressors, not that of the weekday.
 
     Returns
     -------
     tuple of DataFrame and dict
-        Rows with ``day``, ``forecast``, ``lo_80``, ``hi_80`` (missing with fewer than three earlier origins)
-        and ``season_seen``, none where the series is refused; and ``forecast_source``, ``reason``,
-        ``n_origins``, ``wape``, ``wape_rule``, ``gain_lo`` and ``coverage_80``.
+        Rows with ``day``, ``forecast``, ``lo_80``, ``hi_80``, ``stock_95`` (which 95 % of days stay below;
+        all three missing with fewer than three earlier origins) and ``season_seen``, none where the series
+        is refused; and ``forecast_source``, ``reason``, ``n_origins``, ``wape``, ``wape_rule``, ``gain_lo``
+        and ``coverage_80``.
     """
     past = past.sort_values("day", ignore_index=True)
     if "is_open" not in past:
         past["is_open"] = True
     if reason := refusal(len(past)):
         return pd.DataFrame(), {"forecast_source": REFUSED, "reason": reason, "n_origins": 0}
-    trials = tried(past, len(future), regressors)
+    trials = tried(past, len(future), regressors, by_regressors)
     wape, wape_rule, better, gain_lo = gain(trials) if trials else (np.nan,) * 4
     if len(trials) < TESTED_ORIGINS:
         source = RULE
@@ -181,15 +193,24 @@ def forecast_series(
             f"The model is not proven better than the rule: its WAPE is {wape:.3f}, the rule's "
             f"{wape_rule:.3f}, the gain {better:+.3f} (lower bound {gain_lo:+.3f})."
         )
-    said = said_at(past, future, regressors)[source]
+    said = said_at(past, future, regressors, by_regressors)[source]
     days = pd.DatetimeIndex(future["day"])
     seen = days - pd.Timedelta(days=_YEAR) >= past["day"].iloc[0]
     found = pd.DataFrame(
-        {"day": days, "forecast": said, "lo_80": np.nan, "hi_80": np.nan, "season_seen": seen}
+        {
+            "day": days,
+            "forecast": said,
+            "lo_80": np.nan,
+            "hi_80": np.nan,
+            "stock_95": np.nan,
+            "season_seen": seen,
+        }
     )
     errors = [own for own in log_errors(trials, source) if len(own)]
     if factors := conformal_factors(errors):
         found["lo_80"], found["hi_80"] = bounds(said, factors)
+        # A line for stock is one-sided: of an interval of 90 % the upper end.
+        found["stock_95"] = bounds(said, conformal_factors(errors, 0.9))[1]
     judged = {
         "forecast_source": source,
         "reason": reason,

@@ -223,7 +223,7 @@ def _families_of(attribute: str, company: pd.DataFrame) -> dict[str, pd.DataFram
     if reason := coviews.refusal(len(known), known.nunique(), called):
         return {"head": pd.DataFrame([{"subject": subject, "scored_by": REFUSED, "reason": reason}])}
     table = coviews.Coviews(company, known)
-    trial = coviews.masked_trial(table)
+    trial = coviews.masked_trial(table, n_repeats=3)
     evaluations = [_figure(subject, "company", len(table.names), metric, trial[metric]) for metric in trial]
     right, guess = trial["right_share"], trial["right_share_largest"]
     if not (right >= MIN_RIGHT and right > guess):

@@ -47,7 +47,7 @@ def calendar_columns(
         columns[f"weekday_{weekday}"] = (days.day_of_week == weekday).astype(float)
     waves = [("month", days.day.to_numpy() / 30.5, 2)]
     if known_days >= _FULL_YEAR:
-        waves.append(("year", days.dayofyear.to_numpy() / 365.25, 4))
+        waves.append(("year", days.day_of_year.to_numpy() / 365.25, 4))
     for name, turn, n_waves in waves:
         for number in range(1, n_waves + 1):
             columns[f"{name}_sin_{number}"] = np.sin(2 * np.pi * number * turn)
@@ -131,7 +131,7 @@ class DailyRidge:
         left = logs - self.model_.predict((values - self.mean_) / self.scale_)
         # The last weeks' level, as far as it is more than chance.
         late = left[-_LATE_DAYS:]
-        self.level_ = float(late.sum() / (len(late) + _LATE_DAYS))
+        self.level_ = float(late.sum() / (len(late) + _days_of_chance(left)))
         fitted = np.exp(logs - left)
         self.smearing_ = float((weight * np.exp(logs)).sum() / (weight * fitted).sum())
         return self
@@ -150,6 +150,21 @@ class DailyRidge:
             regressor = frame[[name]].to_numpy(dtype=float)
             parts += [regressor, regressor * weekdays]
         return np.hstack(parts)
+
+
+def _days_of_chance(left: np.ndarray) -> float:
+    """Return how many days at no other level stand against the last ones (empirical Bayes).
+
+    The variance of a day over that of levels: where four weeks seldom lay together above the fit or below,
+    the last four say little. As many days as they are where fewer than three such spans are known.
+    """
+    n_spans = len(left) // _LATE_DAYS
+    if n_spans < 3:
+        return float(_LATE_DAYS)
+    levels = left[-n_spans * _LATE_DAYS :].reshape(n_spans, _LATE_DAYS).mean(axis=1)
+    of_days = float(left.var())
+    of_levels = max(float((levels**2).mean()) - of_days / _LATE_DAYS, 1e-6 * of_days)
+    return of_days / of_levels if of_levels > 0 else float(_LATE_DAYS)
 
 
 class WeekdayMedian:
@@ -175,13 +190,15 @@ class WeekdayMedian:
         if self.n_days is not None:
             known = known[known["day"] > known["day"].max() - pd.Timedelta(days=self.n_days)]
         self.medians_ = known.groupby(self._keys(known))["value"].median()
+        self.of_weekday_ = known.groupby(known["day"].dt.day_of_week)["value"].median()
         self.overall_ = float(known["value"].median())
         return self
 
     def predict(self, days: pd.DataFrame) -> np.ndarray:
-        """Return the median of each day's kind, or that of all days where the kind was not seen."""
+        """Return the median of each day's kind; where it was not seen, of its weekday, or of all days."""
         found = pd.Series(self._keys(days)).map(self.medians_)
-        return found.fillna(self.overall_).to_numpy(dtype=float)
+        weekday = pd.Series(pd.DatetimeIndex(days["day"]).day_of_week).map(self.of_weekday_)
+        return found.fillna(weekday).fillna(self.overall_).to_numpy(dtype=float)
 
     def _keys(self, frame: pd.DataFrame) -> np.ndarray:
         keys = pd.Series(pd.DatetimeIndex(frame["day"]).day_of_week.astype(str).to_numpy())
