@@ -21,6 +21,7 @@ import shutil
 import subprocess
 from collections import Counter
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def pair(tmp_path_factory, postgres, proxy):
     assert synthesize([*SHOP, str(folder / "shop")]) in (0, None)
     files = sorted((folder / "shop/events").iterdir())
     # The lint refuses on the way to the server: nothing that dbt, the adapter or a macro sends is left out.
-    proxy = Proxy(postgres.port, lint=lambda sql: [finding.message for finding in refusals(sql)])
+    proxy = Proxy(postgres.port, lint=cache(lambda sql: [finding.message for finding in refusals(sql)]))
     proxy.start()
     try:
         pair = Pair(House(folder / "duckdb"), Warehouse(folder / "redshift", postgres, proxy, reader))

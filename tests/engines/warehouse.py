@@ -108,6 +108,7 @@ class Warehouse:
                 "DBT_PROFILES_DIR": str(ROOT / "profiles"),
                 "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
                 "DBT_USE_COLORS": "false",
+                "LOKY_MAX_CPU_COUNT": "1",  # pytest has a process for each processor
             }
         )
 

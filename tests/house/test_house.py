@@ -167,14 +167,14 @@ def executable(path: Path, text: str) -> None:
 
 @pytest.fixture
 def copy_of_house(tmp_path):
-    """Copy the Makefile beside an environment that counts as built, whose dbt says what it was given."""
+    """Copy the Makefile beside a built environment, whose clientele says what it was given."""
     house = tmp_path / "a house"
     shutil.copytree(REQUIREMENTS, house / "requirements", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy2(ROOT / name, house / name)
     executable(
-        house / ".venv/bin/dbt",
-        'printf "dbt %s|events=%s|home=%s\\n" "$*" "$CLIENTELE_EVENTS" "${CLIENTELE_HOME-}"',
+        house / ".venv/bin/clientele",
+        'printf "clientele %s|events=%s|home=%s\\n" "$*" "$CLIENTELE_EVENTS" "${CLIENTELE_HOME-}"',
     )
     (house / ".venv/run.stamp").touch()
     return house
@@ -205,7 +205,9 @@ def test_build_hands_paths_over_unchanged(copy_of_house, path):
     by_environment = make(
         copy_of_house, "build", CLIENTELE_EVENTS=path, CLIENTELE_HOME=path, CLIENTELE_PSEUDONYM_KEY=KEY
     )
-    assert by_argument.stdout == by_environment.stdout == f"dbt build|events={path}|home={path}\n"
+    assert by_argument.stdout == by_environment.stdout == f"clientele build|events={path}|home={path}\n"
+    forced = make(copy_of_house, "build", "EVENTS=x.csv", "FORCE=1", CLIENTELE_PSEUDONYM_KEY=KEY)
+    assert forced.stdout == "clientele build --force|events=x.csv|home=\n" and not forced.stderr
 
 
 @pytest.mark.parametrize(

@@ -276,7 +276,7 @@ def little_events(house: House, *, purchases: bool) -> None:
 
 def test_a_shop_where_nobody_buys_has_states_and_no_personas(house):
     little_events(house, purchases=False)
-    house.build(*WITHOUT_TESTS)
+    house.build(*WITHOUT_TESTS, variables={"prediction_heads": "none"})
     status, reason, decision = house.rows("select status, reason, decision from core.segment_models")[0]
     assert (status, decision) == ("none", "no_model")
     assert reason.startswith("No customer with enough events has bought anything")

@@ -33,6 +33,7 @@ from clientele.privacy import keys
 PAPERS = False  # no test here reads what dbt writes about its runs
 # What a refit of personas does without.
 OTHER_FITS = ("path:models/predictions", "path:python_models/predictions", "path:models/recommendations")
+NO_HEADS = {"prediction_heads": "none"}
 REAL = ROOT.parent / "shared" / "data"
 
 
@@ -401,7 +402,7 @@ def test_customers_who_are_all_alike_have_no_persona(house, little_events):
         for day in range(1, 22)
     ]
     house.deliver("2019-Oct.csv", alike)
-    house.build(*WITHOUT_TESTS)
+    house.build(*WITHOUT_TESTS, variables=NO_HEADS)
     assert house.value("select model_status from core.segment_models") == "none"
     assert house.rows("select distinct status, lifecycle_state from marts.user_segments") == [
         ("no_model", "new_visitor")
@@ -420,7 +421,8 @@ def little_events():
 
 @pytest.mark.skipif(not (REAL / "store").exists(), reason="the real shop's files are not here")
 def test_a_real_shop_of_two_months(house):
-    built = house.build(*WITHOUT_UNIT_TESTS, CLIENTELE_EVENTS=str(REAL / "store" / "*.csv.gz"))
+    events = str(REAL / "store" / "*.csv.gz")
+    built = house.build(*WITHOUT_UNIT_TESTS, variables=NO_HEADS, CLIENTELE_EVENTS=events)
     books = house.rows(
         "select n_lines, n_headers, n_loaded, n_duplicates, n_unaccounted from monitor.reconciliation"
     )

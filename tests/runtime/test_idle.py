@@ -251,6 +251,14 @@ def test_a_file_that_is_named_in_another_way_is_another_file(small, surroundings
     assert "named in another way" in (small.reason() or "nothing to do")
 
 
+def test_of_tests_only_what_dbt_reads_wakes_a_build(small):
+    (small.project / "tests").mkdir()
+    (small.project / "tests/test_mine.py").write_text("pass")
+    assert small.reason() is None
+    (small.project / "tests/rule.sql").write_text("select 1 where false")
+    assert "tests/rule.sql" in small.reason()
+
+
 def test_an_installed_package_wakes_a_build(small, surroundings):
     place = small.folder / "site-packages"
     (place / "duckdb-9.9.9.dist-info").mkdir(parents=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import (
@@ -370,8 +370,11 @@ class _Study:
 def in_parallel(n_workers: int, task: Callable, arguments: list[tuple]) -> list:
     """Call a task with each tuple of arguments, in so many processes; the results do not depend on how many.
 
-    Sums over threads are added in the order in which threads end: each process has one thread.
+    There are no more processes than processors for us: joblib knows those of a container, and
+    LOKY_MAX_CPU_COUNT. Sums over threads are added in the order in which threads end, so each process has one
+    thread.
     """
+    n_workers = min(n_workers, cpu_count())
     if n_workers <= 1 or len(arguments) < 2:
         return [_alone(task, own) for own in arguments]
     return Parallel(n_jobs=n_workers)(delayed(_alone)(task, own) for own in arguments)

@@ -64,6 +64,7 @@ _FOLDERS = {
     "function-paths": ["functions"],
     "packages-install-path": ["dbt_packages"],
 }
+_OF_TESTS = {".sql", ".yml", ".yaml", ".csv", ".md"}  # what dbt reads there: the rest is not its own
 _PROJECT = "dbt_project.yml"
 _FILES = (_PROJECT, "packages.yml", "dependencies.yml", "package-lock.yml", "selectors.yml", ".dbtignore")
 # So near to each other two changes of a file may have the same time: here, and where others' files lie.
@@ -322,7 +323,11 @@ def _project(invocation: Invocation) -> tuple[dict[str, str], set[str]]:
     for kind, usual in _FOLDERS.items():
         folders = said.get(kind, usual)
         for folder in [folders] if isinstance(folders, str) else folders:
-            found |= {f"{folder}/{name}": path for name, path in _below(root / folder)}
+            found |= {
+                f"{folder}/{name}": path
+                for name, path in _below(root / folder)
+                if kind != "test-paths" or path.suffix in _OF_TESTS
+            }
     found |= {f"src/{name}": path for name, path in _below(Path(clientele.__file__).parent)}
     found["profiles.yml"] = invocation.profiles / "profiles.yml"
     hashes, names = {}, set()
