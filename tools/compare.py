@@ -29,16 +29,23 @@ PROVENANCE = {
     "fingerprint",
     "since_date",  # of an audience's members: the build in which they came
 }
+# What a shop's counts say of drift: with what was plausible of each file, and what each build's models said.
+DRIFT = {
+    *("drift_counts", "drift_snapshots", "drift_model_counts", "drift_fits", "drift_periods"),
+    *("drift_windows", "drift_levels", "drift_shares", "drift_figures", "drift_alarms", "drift_seasons"),
+    *("drift", "refit_requests"),
+}
 # How the files came, table by table.
 BOOKKEEPING = {
     *("load_marks", "key_epoch", "touched_days", "duplicate_events", "released_duplicates"),
     "shop_books",  # counts the headers of files
     *("feed_health", "described_days"),  # say of each file what it brought
+    *DRIFT,
     # build by build: who came to an audience and who left
     *("audience_changes", "audience_sizes", "activation_log", "destination_ledger", "exports"),
 }
 # When a run was and how long it took; a ring of keys that each warehouse draws for itself.
-OF_ONE_RUN = {"run_log", "runs", "builds", "key_ring", "generation"}
+OF_ONE_RUN = {"run_log", "runs", "builds", "key_ring", "generation", "health", "health_alarms"}
 
 DATABASES = ("warehouse", "vault")
 

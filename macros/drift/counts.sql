@@ -3,6 +3,7 @@
 {% macro drift_period_ctes(only_touched) %}
     {#- CTEs that end in `periods`: period_grain, period_date, ends_before, previous_date, n_days, n_events, n_bad_days, n_held_days, is_counted.
         With `only_touched` those from the first touched day on, and the one before them, which is_counted leaves out. -#}
+{%- set held = clientele.feed_alarm_names('feed_holds') | reject('equalto', 'stale') | list %}
 touched as (
     select min(event_date) as since_date
     from {{ ref('touched_days') }}
@@ -14,8 +15,7 @@ touched as (
 bad_days as (
     select
         event_date,
-        max(case when {{ clientele.feed_flags(clientele.feed_alarm_names('feed_holds') | reject('equalto', 'stale') | list) }} then 1 else 0 end)
-            as is_held
+        max(case when {{ clientele.feed_flags(held) }} then 1 else 0 end) as is_held
     from {{ ref('feed_health') }}
     where is_kind_missing or are_prices_off or is_volume_low or is_day_cut or follows_missing_days or is_much_left_out
     group by event_date
@@ -69,6 +69,17 @@ periods as (
         'event_kinds': 'case when is_buyer = 1 then 4 when n_removes > 0 then 3 when n_carts > 0 then 2 else 1 end',
     }) }}
 {% endmacro %}
+
+
+{% macro drift_price_bin() -%}
+    case
+        when price_z < -1 then 1
+        when price_z < -0.3 then 2
+        when price_z < 0.3 then 3
+        when price_z < 1 then 4
+        else 5
+    end
+{%- endmacro %}
 
 
 {% macro drift_customer_ctes() %}
@@ -220,15 +231,15 @@ price_changes as (
     select
         periods.period_grain,
         periods.period_date,
-        now.ln_price - before.ln_price as price_change
+        now.ln_price - earlier.ln_price as price_change
     from periods
     inner join product_prices as now
         on periods.period_grain = now.period_grain and periods.period_date = now.period_date
-    inner join product_prices as before
+    inner join product_prices as earlier
         on
-            periods.period_grain = before.period_grain
-            and periods.previous_date = before.period_date
-            and now.product_id = before.product_id
+            periods.period_grain = earlier.period_grain
+            and periods.previous_date = earlier.period_date
+            and now.product_id = earlier.product_id
 ),
 
 looked_sums as (

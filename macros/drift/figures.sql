@@ -71,6 +71,6 @@ bars_{{ loop.index }} as (
 {% macro drift_figure_columns() %}
     {{ return([
         'period_grain', 'series', 'drift_kind', 'period_date', 'period_number', 'comparison', 'n_now', 'n_before', 'figure', 'figure_lo',
-        'noise', 'is_enough', 'is_early', 'direction', 'shift', 'warn_bar', 'error_bar',
+        'noise', 'is_enough', 'is_early', 'direction', 'shift_kind', 'warn_bar', 'error_bar',
     ]) }}
 {% endmacro %}

@@ -43,14 +43,14 @@ rated as (
         now.period_date,
         now.n,
         now.n_buyers,
-        round((coalesce(before.n_buyers, 0) + 10 * rates.rate) / (coalesce(before.n, 0) + 10), 9) as score
+        round((coalesce(earlier.n_buyers, 0) + 10 * rates.rate) / (coalesce(earlier.n, 0) + 10), 9) as score
     from cells as now
     inner join shop_rates as rates on rates.period_date = {{ dbt.dateadd('month', -1, 'now.period_date') }}
-    left join cells as before
+    left join cells as earlier
         on
-            before.period_date = {{ dbt.dateadd('month', -1, 'now.period_date') }}
-            and now.segment_id = before.segment_id
-            and now.lifecycle_state = before.lifecycle_state
+            earlier.period_date = {{ dbt.dateadd('month', -1, 'now.period_date') }}
+            and now.segment_id = earlier.segment_id
+            and now.lifecycle_state = earlier.lifecycle_state
 ),
 
 score_steps as (
@@ -91,13 +91,19 @@ separated as (
     where auc is not null
 ),
 
+{{ clientele.drift_habit_ctes() }}
+{% endmacro %}
+
+
+{% macro drift_habit_ctes() %}
+    {#- CTEs that end in `explained_habits`. -#}
 next_habits as (
     select
         months.user_sk,
         months.segment_id,
         cast({{ dbt.dateadd('month', 1, 'months.month_date') }} as date) as period_date,
-        {{ clientele.double('sum(case when extract(hour from ' ~ clientele.local_time('user_sessions.started_at') ~ ') between 18 and 22 then 1 else 0 end)') }}
-        / count(*) as evening_share,
+        {{ clientele.double('sum(case when extract(hour from ' ~ clientele.local_time('user_sessions.started_at')
+            ~ ') between 18 and 22 then 1 else 0 end)') }} / count(*) as evening_share,
         ln({{ clientele.double('sum(user_sessions.n_events)') }} / count(*)) as visit_size
     from months
     inner join {{ ref('user_sessions') }} as user_sessions
@@ -199,6 +205,12 @@ newest_after_fit as (
     from after_fit
 ),
 
+{{ clientele.drift_at_fit_ctes() }}
+{% endmacro %}
+
+
+{% macro drift_at_fit_ctes() %}
+    {#- CTEs that end in `expected_figures`. -#}
 at_fit as (
     select
         champion_fits.series,

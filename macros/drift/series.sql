@@ -51,15 +51,6 @@
 {% endmacro %}
 
 
-{% macro drift_counts_columns() %}
-    {#- The columns of tables of counts, with their types. -#}
-    {{ return({
-        'period_grain': 'varchar(8)', 'period_date': 'date', 'series': 'varchar(32)', 'bin': 'integer', 'n': 'bigint',
-        'n_chosen': 'bigint', 'value_sum': 'double precision', 'value_squares': 'double precision',
-    }) }}
-{% endmacro %}
-
-
 {% macro drift_settings_table() %}
     {#- A select: one row per series, as drift_series has them. -#}
     {% for name, series in clientele.drift_series().items() %}

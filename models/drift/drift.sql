@@ -30,38 +30,6 @@ spanned as (
     group by levels.period_grain, levels.series, levels.period_date
 ),
 
--- as great, in the same direction, about one and about two years before; whether or not it is usual by now
-seasons as (
-    select
-        now.period_grain,
-        now.series,
-        now.period_date,
-        now.comparison,
-        count(distinct years.cycles) as n_cycles
-    from alarms as now
-    inner join (
-        {% for grain, cycle in limits['cycle'].items() %}{% for cycles in [1, 2] %}
-        select
-            '{{ grain }}' as period_grain,
-            {{ cycles }} as cycles,
-            {{ cycle * cycles }} as n_periods,
-            {{ limits['around'][grain] }} as around
-        {{ 'union all' if not loop.last }}
-        {% endfor %}{{ 'union all' if not loop.last }}{% endfor %}
-    ) as years on now.period_grain = years.period_grain
-    inner join alarms as earlier
-        on
-            now.period_grain = earlier.period_grain
-            and now.series = earlier.series
-            and now.comparison = earlier.comparison
-            and now.direction = earlier.direction
-            and earlier.figure_lo > earlier.warn_bar
-            and earlier.period_number between now.period_number - years.n_periods - years.around
-            and now.period_number - years.n_periods + years.around
-    where now.figure_lo > now.warn_bar and now.is_enough = 1 and now.direction != 0
-    group by now.period_grain, now.series, now.period_date, now.comparison
-),
-
 worded as (
     select
         alarms.*,
@@ -78,7 +46,7 @@ worded as (
             and alarms.series = spanned.series
             and alarms.period_date = spanned.period_date
             and alarms.comparison = 'level'
-    left join seasons
+    left join {{ ref('drift_seasons') }} as seasons
         on
             alarms.period_grain = seasons.period_grain
             and alarms.series = seasons.series
@@ -90,11 +58,11 @@ ranked as (
     select
         worded.*,
         row_number() over (
-            partition by period_grain, series, period_date
+            partition by worded.period_grain, worded.series, worded.period_date
             order by
-                case severity when 'error' then 0 when 'warn' then 1 else 2 end,
-                case when is_season then 0 else 1 end,
-                case comparison when 'step' then 0 else 1 end
+                case worded.severity when 'error' then 0 when 'warn' then 1 else 2 end,
+                case when worded.is_season then 0 else 1 end,
+                case worded.comparison when 'step' then 0 else 1 end
         ) as place
     from worded
 ),
@@ -114,7 +82,7 @@ drifted as (
             else 'none'
         end as verdict,
         severity,
-        case when is_alarm = 1 then shift end as shift,
+        case when is_alarm = 1 then shift_kind end as shift_kind,
         case when is_alarm = 1 then coalesce(since_date, period_date) end as since_date,
         comparison,
         n_now,
@@ -135,7 +103,7 @@ faulty as (
         series,
         case when n_chosen > 0 then 'data_error' else 'none' end as verdict,
         case when value_sum > 0 then 'error' when n_chosen > 0 then 'warn' else 'none' end as severity,
-        cast(null as varchar(16)) as shift,
+        cast(null as varchar(16)) as shift_kind,
         case when n_chosen > 0 then period_date end as since_date,
         'days' as comparison,
         n as n_now,
@@ -155,7 +123,7 @@ select
     series,
     cast(verdict as varchar(16)) as verdict,
     cast(severity as varchar(8)) as severity,
-    shift,
+    shift_kind,
     since_date,
     cast(comparison as varchar(8)) as comparison,
     n_now,

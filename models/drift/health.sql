@@ -3,6 +3,7 @@
     Late data: a row says what was known then. How fresh data is, only the clock can say (macros/engine/portable.sql,
     utc_now). -#}
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='run_id', full_refresh=false) }}
+{% set age_days = dbt.datediff('fits.fitted_date', 'moment.last_date', 'day') %}
 
 with
 
@@ -68,14 +69,11 @@ gates as (
 
 ages as (
     select
-        {% for kind in ['personas', 'value', 'heads'] -%}
-        max(
-            case when fits.model_kind = '{{ kind }}'
-                then {{ dbt.datediff('fits.fitted_date', 'moment.last_date', 'day') }} end
-        ) as {{ kind }}_age_days{{ ',' if not loop.last }}
-        {% endfor %}
+        max(case when fits.model_kind = 'personas' then {{ age_days }} end) as personas_age_days,
+        max(case when fits.model_kind = 'value' then {{ age_days }} end) as value_age_days,
+        max(case when fits.model_kind = 'heads' then {{ age_days }} end) as heads_age_days
     from moment
-    left join {{ ref('drift_fits') }} as fits on fits.fitted_date <= moment.last_date
+    left join {{ ref('drift_fits') }} as fits on moment.last_date >= fits.fitted_date
 ),
 
 successes as (

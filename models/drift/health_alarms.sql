@@ -1,11 +1,13 @@
-{#- Grain: one alarm: its state in the newest row of monitor.health (ok, warn or error), the figure and what is promised,
-    who answers for it and what is to be done. The end of a run tells of an alarm when its state is not that of the
+{#- Grain: one alarm: its state in the newest row of monitor.health (ok, warn or error), the figure and what is
+    promised, who answers for it and what is to be done. The end of a run tells of an alarm when its state is not that of the
     run before (src/clientele/runtime/alarms.py). Late data: built whole. -#}
 
 with
 
 placed as (
-    select health.*, row_number() over (order by built_at desc nulls last, run_id desc nulls last) as place
+    select
+        health.*,
+        row_number() over (order by health.built_at desc nulls last, health.run_id desc nulls last) as place
     from {{ ref('health') }} as health
 ),
 

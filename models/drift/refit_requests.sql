@@ -38,8 +38,11 @@ reasons as (
         drifted.period_date,
         row_number() over (
             partition by fits.model_kind
-            order by drifted.period_date desc nulls last, case when drifted.drift_kind = 'data' then 1 else 0 end,
-            drifted.series asc, drifted.period_grain asc
+            order by
+                drifted.period_date desc nulls last,
+                case when drifted.drift_kind = 'data' then 1 else 0 end,
+                drifted.series asc,
+                drifted.period_grain asc
         ) as place
     from drifted
     left join own_series on drifted.series = own_series.series

@@ -18,7 +18,16 @@ from aggregates import COLUMNS, ORDERS, START, Shop, daily
 from support import IS_LONG, House
 
 PAPERS = False
-MODELS = ["drift_periods", "drift_windows", "drift_levels", "drift_shares", "drift_alarms", "drift"]
+MODELS = [
+    "drift_periods",
+    "drift_windows",
+    "drift_levels",
+    "drift_shares",
+    "drift_figures",
+    "drift_alarms",
+    "drift_seasons",
+    "drift",
+]
 N_DRAWS = 100 if IS_LONG else 10
 SIZES = [10_000, 1_000_000] if IS_LONG else [10_000]
 WEEKS_QUIET = 87  # twenty months
@@ -163,7 +172,7 @@ def test_what_changed_is_named_by_its_kind(watch, kind, size):
         named.append(
             len(in_time) > 0
             and in_time.verdict.iloc[0] == word
-            and (shift is None or in_time["shift"].iloc[0] == shift)
+            and (shift is None or in_time["shift_kind"].iloc[0] == shift)
         )
     assert sum(named) >= 0.9 * N_DRAWS, (kind, named, found)
 
@@ -176,7 +185,7 @@ def test_more_orders_of_the_same_customers_are_a_shift_of_the_prior(watch):
     ]
     found = watch.drift([shop.counts(45, ("week",)) for shop in shops])
     of_orders = found[(found.series == "orders") & (found.week == start) & (found.severity != "none")]
-    assert (of_orders["shift"] == "prior").sum() >= 0.9 * N_DRAWS, of_orders
+    assert (of_orders["shift_kind"] == "prior").sum() >= 0.9 * N_DRAWS, of_orders
 
 
 def test_a_lost_day_is_a_data_error_and_no_drift(watch, compiled):

@@ -1,22 +1,17 @@
-{#- Series with an alarm in the newest whole week or month. A warning: a shop changes, and people should hear of it. It holds
-    nothing back. What is broken holds the publication in feed_is_plausible; what lasts asks for a fit in
+{#- Series with an alarm in the newest whole week or month. A warning: a shop changes, and people should hear of it. It
+    holds nothing back. What is broken holds the publication in feed_is_plausible; what lasts asks for a fit in
     monitor.refit_requests. -#}
 {% test nothing_drifts(model) %}
-select drift.period_grain, drift.series
+select
+    drift.period_grain,
+    drift.series
 from {{ model }} as drift
-where
-    drift.severity != 'none'
-    and drift.period_date = (
-        select max(newest.period_date) from {{ model }} as newest where newest.period_grain = 'week'
-    )
-    and drift.period_grain = 'week'
-union all
-select drift.period_grain, drift.series
-from {{ model }} as drift
-where
-    drift.severity != 'none'
-    and drift.period_date = (
-        select max(newest.period_date) from {{ model }} as newest where newest.period_grain = 'month'
-    )
-    and drift.period_grain = 'month'
+inner join (
+    select
+        period_grain,
+        max(period_date) as period_date
+    from {{ model }}
+    group by period_grain
+) as newest on drift.period_grain = newest.period_grain and drift.period_date = newest.period_date
+where drift.severity != 'none'
 {% endtest %}

@@ -49,8 +49,7 @@ counted as (
         period_grain,
         period_date,
         'price_level' as series,
-        case when price_z < -1 then 1 when price_z < -0.3 then 2 when price_z < 0.3 then 3 when price_z < 1 then 4 else 5 end
-            as bin,
+        {{ clientele.drift_price_bin() }} as bin,
         count(*) as n,
         sum(is_buyer) as n_chosen,
         0 as value_sum,
@@ -59,16 +58,21 @@ counted as (
     group by
         period_grain,
         period_date,
-        case when price_z < -1 then 1 when price_z < -0.3 then 2 when price_z < 0.3 then 3 when price_z < 1 then 4 else 5 end
+        {{ clientele.drift_price_bin() }}
     union all
     select * from scalar_counts
 ),
 
 final as (
     select
-        {% for column, type in clientele.drift_counts_columns().items() -%}
-        cast(counted.{{ column }} as {{ type }}) as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        cast(counted.period_grain as varchar(8)) as period_grain,
+        cast(counted.period_date as date) as period_date,
+        cast(counted.series as varchar(32)) as series,
+        cast(counted.bin as integer) as bin,
+        cast(counted.n as bigint) as n,
+        cast(counted.n_chosen as bigint) as n_chosen,
+        cast(counted.value_sum as double precision) as value_sum,
+        cast(counted.value_squares as double precision) as value_squares
     from counted
     inner join periods
         on counted.period_grain = periods.period_grain and counted.period_date = periods.period_date

@@ -23,13 +23,12 @@ chained as (
         figures.period_date,
         figures.n,
         figures.variance,
-        case
-            when figures.form = 'chain' then sum(figures.figure) over (
-                partition by figures.period_grain, figures.series
-                order by figures.period_date rows between unbounded preceding and current row
-            )
-            else figures.figure
-        end as figure
+        figures.form,
+        figures.figure as own_figure,
+        sum(figures.figure) over (
+            partition by figures.period_grain, figures.series
+            order by figures.period_date rows between unbounded preceding and current row
+        ) as figure_so_far
     from figures
 ),
 
@@ -42,7 +41,7 @@ sides as (
         windows.comparison,
         windows.is_now,
         sum(chained.n) as n,
-        avg(chained.figure) as figure,
+        avg(case when chained.form = 'chain' then chained.figure_so_far else chained.own_figure end) as figure,
         sum(chained.variance) / (count(*) * count(*)) as variance
     from {{ ref('drift_windows') }} as windows
     inner join chained
@@ -67,21 +66,21 @@ final as (
         now.period_number,
         now.comparison,
         cast(now.n as bigint) as n_now,
-        cast(before.n as bigint) as n_before,
+        cast(earlier.n as bigint) as n_before,
         now.figure as figure_now,
-        before.figure as figure_before,
-        now.figure - before.figure as difference,
-        sqrt(now.variance + before.variance) as standard_error,
+        earlier.figure as figure_before,
+        now.figure - earlier.figure as difference,
+        sqrt(now.variance + earlier.variance) as standard_error,
         -- what it would be without a change: a share that has grown has a wider range, which is no lack of customers
-        sqrt(before.variance * (1 + {{ clientele.double('before.n') }} / now.n)) as noise
+        sqrt(earlier.variance * (1 + {{ clientele.double('earlier.n') }} / now.n)) as noise
     from sides as now
-    inner join sides as before
+    inner join sides as earlier
         on
-            now.period_grain = before.period_grain
-            and now.series = before.series
-            and now.period_date = before.period_date
-            and now.comparison = before.comparison
-            and not before.is_now
+            now.period_grain = earlier.period_grain
+            and now.series = earlier.series
+            and now.period_date = earlier.period_date
+            and now.comparison = earlier.comparison
+            and not earlier.is_now
     where now.is_now
 )
 

@@ -26,12 +26,12 @@ counted as (
         'persona_stays',
         0,
         count(*),
-        sum(case when now.segment_id = before.segment_id then 1 else 0 end),
+        sum(case when now.segment_id = earlier.segment_id then 1 else 0 end),
         0,
         0
     from months as now
-    inner join months as before
-        on now.user_sk = before.user_sk and before.month_date = {{ dbt.dateadd('month', -1, 'now.month_date') }}
+    inner join months as earlier
+        on now.user_sk = earlier.user_sk and earlier.month_date = {{ dbt.dateadd('month', -1, 'now.month_date') }}
     group by now.month_date
     union all
     select period_date, 'persona_auc', 0, n, 0, auc, variance from separated
@@ -44,12 +44,18 @@ counted as (
 final as (
     select
         cast('month' as varchar(8)) as period_grain,
-        {% for column, type in clientele.drift_counts_columns().items() if column != 'period_grain' -%}
-        cast(counted.{{ column }} as {{ type }}) as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        cast(counted.period_date as date) as period_date,
+        cast(counted.series as varchar(32)) as series,
+        cast(counted.bin as integer) as bin,
+        cast(counted.n as bigint) as n,
+        cast(counted.n_chosen as bigint) as n_chosen,
+        cast(counted.value_sum as double precision) as value_sum,
+        cast(counted.value_squares as double precision) as value_squares
     from counted
     cross join {{ ref('as_of') }} as as_of
-    where {{ dbt.dateadd('month', 1, 'counted.period_date') }} <= as_of.last_date or counted.series in ('margin', 'confidence')
+    where
+        {{ dbt.dateadd('month', 1, 'counted.period_date') }} <= as_of.last_date
+        or counted.series in ('margin', 'confidence')
 )
 
 select * from final

@@ -22,7 +22,9 @@ present as (
     inner join {{ ref('users') }} as customers on segments.user_key = customers.user_key
     inner join {{ ref('user_feature_values') }} as feature_values on customers.user_sk = feature_values.user_sk
     cross join moment
-    where feature_values.last_event_at >= {{ dbt.dateadd('day', -30, 'moment.as_of_date') }} and segments.margin is not null
+    where
+        feature_values.last_event_at >= {{ dbt.dateadd('day', -30, 'moment.as_of_date') }}
+        and segments.margin is not null
 ),
 
 said as (

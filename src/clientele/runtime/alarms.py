@@ -40,8 +40,8 @@ def states(rows: Iterable[Mapping], before: Mapping[str, Mapping]) -> dict[str, 
     Parameters
     ----------
     rows : iterable of mapping
-        Rows of monitor.health_alarms as this run built it: `alarm`, `alarm_state`, `owner_name`, `remedy`. None
-        of it, when the run did not come so far: then everything is as it was.
+        Rows of monitor.health_alarms as this run built it: `alarm`, `alarm_state`, `owner_name`, `remedy`.
+        Empty when the run did not come so far: then everything is as it was.
     before : mapping
         What this function returned for the run before.
 

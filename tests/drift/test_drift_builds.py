@@ -1,0 +1,150 @@
+"""Drift and health in whole builds: what is counted, what is kept, and what follows from it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+from pathlib import Path
+
+import pytest
+import shop_simulator
+from support import IS_LONG, House
+
+PAPERS = False
+UP_TO_COUNTS = ("--select", "+drift_counts", "--exclude-resource-types", "unit_test", "test")
+OF_EVENTS = "select * from core.drift_counts where series != 'feed' order by all"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("shop")
+    shop_simulator.generate(folder, users=250, months=3, seed=3)
+    return {path.name: path.read_bytes() for path in sorted((folder / "events").iterdir())}
+
+
+def test_a_month_that_comes_late_gives_the_same_counts_and_the_counts_outlive_the_events(
+    new_house, files, tmp_path
+):
+    first, late, last = files
+    house, other = new_house(), House(tmp_path / "other", papers=False)
+    for name in (first, last):
+        house.deliver(name, files[name])
+    house.build(*UP_TO_COUNTS)
+    n_before = house.value("select count(*) from core.drift_counts")
+    house.deliver(late, files[late])
+    house.build(*UP_TO_COUNTS)
+    for name in files:
+        other.deliver(name, files[name])
+    other.build(*UP_TO_COUNTS)
+    counted = house.rows(OF_EVENTS)
+    assert len(counted) > n_before > 300
+    assert counted == other.rows(OF_EVENTS)
+    weeks = house.rows(
+        "select period_date, sum(n) from core.drift_counts "
+        "where period_grain = 'week' and series = 'visits' group by all"
+    )
+    assert all(day.isoweekday() == 1 for day, _ in weeks) and len(weeks) == 12
+    # counted by hand: who came in the week of the 4th of November
+    by_hand = house.value(
+        "select count(distinct user_sk) from core.user_sessions where not is_bot "
+        "and started_at >= '2019-11-04' and started_at < '2019-11-11'"
+    )
+    assert dict(weeks)[date(2019, 11, 4)] == by_hand
+
+    # events of before the last month expire; their counts stay, through a full refresh as well
+    expired = {"events_retention_months": 1}
+    house.build(*UP_TO_COUNTS, variables=expired)
+    assert house.value("select min(event_at) from core.events").month == 11
+    assert house.value("select min(period_date) from core.drift_counts") == date(2019, 10, 1)
+    kept = "select * from core.drift_counts where period_date < '2019-11-01' order by all"
+    assert house.rows(kept) == other.rows(kept)
+
+
+def test_each_build_has_a_row_of_health_and_one_of_each_alarm(built_shop):
+    (row,) = built_shop.rows(
+        "select n_lines, n_unaccounted, n_data_errors, model_status, personas_age_days from monitor.health"
+    )
+    assert row[0] == built_shop.value("select sum(n_lines) from monitor.reconciliation") > 0
+    assert row[1:3] == (0, 0) and row[3] != "none" and row[4] == 0
+    alarms = dict(built_shop.rows("select alarm, alarm_state from monitor.health_alarms"))
+    assert alarms["books"] == alarms["events"] == alarms["model_age"] == alarms["refit"] == "ok"
+    assert len(alarms) == 8
+
+
+def test_a_shop_of_the_simulator_does_not_drift(built_shop):
+    words = dict(built_shop.rows("select verdict, count(*) from monitor.drift group by all"))
+    assert words["none"] > 50 and set(words) <= {"none", "too_early", "not_enough"}, words
+
+
+@pytest.fixture(scope="module")
+def watched(built_shop, tmp_path_factory) -> House:
+    return built_shop.copy(tmp_path_factory.mktemp("watched") / "house")
+
+
+def test_a_promise_that_is_broken_is_an_alarm(watched):
+    settings = {"promised_event_hours": 24, "clock": "2020-02-03 00:00:00"}
+    watched.build("--select", "health", "health_alarms", variables=settings)
+    assert watched.rows(
+        "select alarm, alarm_state, figure from monitor.health_alarms where alarm_state = 'error'"
+    ) == [("events", "error", 48.0)]
+    assert watched.value("select count(*) from monitor.health") == 2
+
+
+def test_a_request_makes_a_fit_due_once(watched):
+    due = "select is_due from core.fit_request"
+    watched.build("--select", "fit_request")
+    assert watched.value(due) is False
+    with watched.connection(read_only=False) as connection:
+        connection.execute(
+            "insert into monitor.refit_requests select 'personas', model_version, 'model', 'personas', "
+            "'month', date '2020-01-01' from core.segment_models where is_champion"
+        )
+    watched.build("--select", "fit_request")
+    assert watched.value(due) is True
+    # a fit came of it, and the gate did not let it pass: nobody asks again for the same model
+    with watched.connection(read_only=False) as connection:
+        connection.execute(
+            "insert into core.persona_fit_fields "
+            "(fit_number, model_version, part, row_position, field, number_value) "
+            "select max(fit_number) + 1, '20200131-later', 'weight', 1, 'weight', 0 "
+            "from core.persona_fit_fields"
+        )
+    watched.build("--select", "fit_request")
+    assert watched.value(due) is False
+
+
+def dearer(text: str) -> str:
+    header, *lines = csv.reader(io.StringIO(text))
+    out = io.StringIO()
+    written = csv.writer(out, lineterminator="\n")
+    written.writerow(header)
+    written.writerows(
+        [*line[:6], f"{float(line[6]) * 1.3:.2f}", *line[7:]] for line in lines if len(line) == 9
+    )
+    return out.getvalue()
+
+
+def without_a_day(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("2020-02-12"))
+
+
+@pytest.mark.skipif(not IS_LONG, reason="CLIENTELE_LONG=1: a whole month more, twice")
+@pytest.mark.parametrize(
+    ("change", "series", "word"), [(dearer, "prices", "sudden"), (without_a_day, "feed", "data_error")]
+)
+def test_what_is_done_to_a_month_is_named_by_a_build(built_shop, tmp_path, change, series, word):
+    house = built_shop.copy(tmp_path / "house")
+    later: Path = next((built_shop.folder / "later").iterdir())
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    for path in built_shop.lake.iterdir():
+        (lake / path.name).symlink_to(path)
+    house.lake = lake
+    house.deliver(later.name, change(later.read_text()).encode())
+    house.build("--select", "+drift", "--exclude-resource-type", "unit_test")
+    told = house.rows(
+        "select series, verdict from monitor.drift where period_grain = 'week' and severity != 'none' "
+        "and period_date between '2020-02-01' and '2020-02-10'"
+    )
+    assert (series, word) in told, told
