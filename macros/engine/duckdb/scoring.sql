@@ -27,10 +27,11 @@
             database=nodes['stg_lake__lines'].database, schema=nodes['stg_lake__lines'].schema, identifier='stg_lake__lines'
         )) or '', 'delimiter': clientele.setting('delimiter'), 'reasons': clientele.quarantine_reasons(),
     } -%}
-    {%- set tables = fromjson(run_query(
+    {%- set written = fromjson(run_query(
         "select clientele_scoring_program(getvariable('clientele_publication'), '" ~ tojson(facts) | replace("'", "''") ~ "')"
     ).columns[0].values()[0]) -%}
-    {%- for table in tables -%}
+    {%- if written['problem'] -%}{{ print('not published for scoring: ' ~ written['problem']) }}{%- endif -%}
+    {%- for table in written['tables'] -%}
         {%- do run_query(
             'copy (select * from ' ~ table['relation'] ~ ('' if table['has_rows'] else ' limit 0') ~ (
                 ' order by all' if table['has_rows']) ~ ") to (getvariable('clientele_publication') || '/" ~ table['file'] ~ "') ("

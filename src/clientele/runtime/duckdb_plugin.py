@@ -341,8 +341,13 @@ def _take_over_publication(folder: str, name: str, contents: str) -> str:
 
 
 def _write_scoring_program(folder: str, facts: str) -> str:
-    project = Path(get_flags().PROJECT_DIR)  # dbt names the files of compiled models from there
-    return json.dumps(scoring_bundle.write_program(Path(folder), project, json.loads(facts)))
+    """Return the tables to write, as JSON; none, and the `problem`, when there is no program to write."""
+    project = Path(get_flags().PROJECT_DIR or ".")  # dbt names the files of compiled models from there
+    try:
+        tables = scoring_bundle.write_program(Path(folder), project, json.loads(facts))
+    except OSError as problem:  # no reason to hold back the marts
+        return json.dumps({"tables": [], "problem": f"{problem.filename}: {problem.strerror}"})
+    return json.dumps({"tables": tables, "problem": None})
 
 
 def _finish_publication(folder: str) -> str:
