@@ -225,7 +225,7 @@ def test_a_refused_kind_of_item_has_rows_that_say_so(built_shop):
     assert set(verdicts) == {"rebuy_product", "rebuy_brand", "rebuy_family"}
     for head, outcome in verdicts.items():
         rows = built_shop.rows(
-            f"select distinct status from marts.customer_rebuys where item_level = '{head[7:]}'"
+            f"select distinct status from marts.customer_rebuys where item_level = '{head[6:]}'"
         )
         assert rows == [("refused" if outcome == "refused" else "predicted",)]
 
