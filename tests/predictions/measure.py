@@ -104,7 +104,7 @@ def lists(home: Path) -> None:
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         for table in ("recommendation_hits", "recommendation_gate"):
             print(
-                connection.sql(f"from monitor.{table} order by all").df().round(4).to_string(index=False),
+                connection.sql(f"from monitor.{table} order by all").df().to_string(index=False),
                 "\n",
             )
         visits = connection.sql(
