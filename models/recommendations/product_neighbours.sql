@@ -25,15 +25,15 @@ pairs as (
     select
         looks.days_back,
         looks.product_id,
-        others.product_id as neighbour_id,
-        count(*) as n_both
+        other_looks.product_id as neighbour_id,
+        count(*) as n_shared
     from looks
-    inner join looks as others
+    inner join looks as other_looks
         on
-            looks.days_back = others.days_back
-            and looks.user_sk = others.user_sk
-            and looks.product_id != others.product_id
-    group by looks.days_back, looks.product_id, others.product_id
+            looks.days_back = other_looks.days_back
+            and looks.user_sk = other_looks.user_sk
+            and looks.product_id != other_looks.product_id
+    group by looks.days_back, looks.product_id, other_looks.product_id
     -- one customer alone makes no neighbours
     having count(*) >= 2
 ),
@@ -43,7 +43,7 @@ near as (
         pairs.days_back,
         pairs.product_id,
         pairs.neighbour_id,
-        {{ clientele.double('pairs.n_both') }}
+        {{ clientele.double('pairs.n_shared') }}
         / sqrt({{ clientele.double('lookers.n_lookers') }} * {{ clientele.double('other_lookers.n_lookers') }}) as similarity
     from pairs
     inner join lookers on pairs.days_back = lookers.days_back and pairs.product_id = lookers.product_id
@@ -55,7 +55,8 @@ placed as (
     select
         near.*,
         row_number() over (
-            partition by days_back, product_id order by round(similarity, 9) desc nulls last, neighbour_id asc
+            partition by near.days_back, near.product_id
+            order by round(near.similarity, 9) desc nulls last, near.neighbour_id asc
         ) as place
     from near
 ),

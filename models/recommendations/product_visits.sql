@@ -51,7 +51,8 @@ placed as (
     select
         known.*,
         row_number() over (
-            partition by days_back, user_sk order by days_ago asc, n_events desc nulls last, product_id asc
+            partition by known.days_back, known.user_sk
+            order by known.days_ago asc, known.n_events desc nulls last, known.product_id asc
         ) as place
     from known
 ),

@@ -52,8 +52,10 @@ def test_hits_are_counted_at_each_origin(built_shop):
         "select origin_date, kind, list_source, n_users, hit_rate from monitor.recommendation_hits"
     )
     assert {(kind, source) for _, kind, source, _, _ in rows} == {
+        ("again", "own_history"),
         ("again", "published"),
         ("again", "popular"),
-        ("new", "published"),
+        ("new", "popular"),
+        ("new", "neighbours"),
     }
     assert len({day for day, *_ in rows}) == 3 and all(0 <= rate <= 1 for *_, rate in rows)

@@ -32,15 +32,15 @@ sessions as (
 history as (
     select user_sessions.*
     from {{ ref('user_sessions') }} as user_sessions
-    where user_sessions.user_sk in (select user_sk from sessions)
+    where user_sessions.user_sk in (select sessions.user_sk from sessions)
 ),
 
 session_lines as (
     select events.*
     from {{ ref('events') }} as events
     where
-        events.event_at >= (select min(started_at) from sessions)
-        and events.user_sk in (select user_sk from sessions)
+        events.event_at >= (select min(sessions.started_at) from sessions)
+        and events.user_sk in (select sessions.user_sk from sessions)
 ),
 
 {{ clientele.prefix_ctes('session_lines', 'sessions', 'history') }},
