@@ -24,7 +24,10 @@ INPUTS = (
 )
 SIDE = ("side_files", "side_lines", "side_judged", "side_books")
 UP_TO_SIDE = ("--select", *SIDE, "catalogue", "consents", "experiment_exposures", *WITHOUT_TESTS)
-TESTED = ("--select", *SIDE, *INPUTS, "--exclude-resource-type", "unit_test")
+TESTED = (
+    *("--select", *SIDE, *INPUTS, "--indirect-selection", "cautious"),
+    *("--exclude-resource-type", "unit_test"),
+)
 BOOKS = (
     "select file_name, n_lines, n_headers, n_blank, n_rows, n_duplicates, n_quarantined, n_erased, "
     "n_expired, n_unaccounted from monitor.side_books order by file_name"
