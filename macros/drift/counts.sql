@@ -255,7 +255,9 @@ looked_sums as (
 ),
 
 customer_sums as (
-    select period_grain, period_date, count(*) as n, sum(is_buyer) as n_buyers from customers group by period_grain, period_date
+    select period_grain, period_date, count(*) as n, sum(is_buyer) as n_buyers
+    from customers
+    group by period_grain, period_date
 ),
 
 scalar_counts as (

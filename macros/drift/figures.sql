@@ -1,9 +1,8 @@
 {#- Arithmetic of drift. -#}
 
-{% macro drift_divergence(part, whole, other_part, other_whole) -%}
+{% macro drift_divergence(share, other_share) -%}
     {#- One bin's part of the symmetric divergence of two distributions: (p - q) ln(p / q). -#}
-    (({{ part }}) / ({{ whole }}) - ({{ other_part }}) / ({{ other_whole }}))
-    * ln((({{ part }}) / ({{ whole }})) / (({{ other_part }}) / ({{ other_whole }})))
+    (({{ share }}) - ({{ other_share }})) * ln(({{ share }}) / ({{ other_share }}))
 {%- endmacro %}
 
 
@@ -61,7 +60,10 @@ bars_{{ loop.index }} as (
 {{ 'alarmed' if loop.last else 'alarms_' ~ loop.index }} as (
     select
         bars_{{ loop.index }}.*,
-        case when is_enough = 1 and is_early = 0 and figure_lo > greatest(coalesce(own_bar, 0), 0) + warn_bar then 1 else 0 end as is_alarm
+        case
+            when is_enough = 1 and is_early = 0 and figure_lo > greatest(coalesce(own_bar, 0), 0) + warn_bar then 1
+            else 0
+        end as is_alarm
     from bars_{{ loop.index }}
 ){{ ',' if not loop.last }}
 {% endfor %}

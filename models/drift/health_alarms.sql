@@ -1,6 +1,6 @@
 {#- Grain: one alarm: its state in the newest row of monitor.health (ok, warn or error), the figure and what is
-    promised, who answers for it and what is to be done. The end of a run tells of an alarm when its state is not that of the
-    run before (src/clientele/runtime/alarms.py). Late data: built whole. -#}
+    promised, who answers for it and what is to be done. The end of a run tells of an alarm when its state is not that
+    of the run before (src/clientele/runtime/alarms.py). Late data: built whole. -#}
 
 with
 

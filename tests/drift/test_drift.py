@@ -22,6 +22,7 @@ MODELS = [
     "drift_periods",
     "drift_windows",
     "drift_levels",
+    "drift_bins",
     "drift_shares",
     "drift_figures",
     "drift_alarms",

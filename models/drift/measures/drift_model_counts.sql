@@ -22,23 +22,33 @@ counted as (
     group by month_date, segment_id
     union all
     select
-        now.month_date,
-        'persona_stays',
-        0,
-        count(*),
-        sum(case when now.segment_id = earlier.segment_id then 1 else 0 end),
-        0,
-        0
+        now.month_date as period_date,
+        'persona_stays' as series,
+        0 as bin,
+        count(*) as n,
+        sum(case when now.segment_id = earlier.segment_id then 1 else 0 end) as n_chosen,
+        0 as value_sum,
+        0 as value_squares
     from months as now
     inner join months as earlier
         on now.user_sk = earlier.user_sk and earlier.month_date = {{ dbt.dateadd('month', -1, 'now.month_date') }}
     group by now.month_date
+    {% for source, series, figure in [
+        ('separated', "'persona_auc'", 'auc'),
+        ('explained_habits', "'persona_habits'", 'explained'),
+        ('expected_figures', 'series', 'figure'),
+    ] %}
     union all
-    select period_date, 'persona_auc', 0, n, 0, auc, variance from separated
-    union all
-    select period_date, 'persona_habits', 0, n, 0, explained, variance from explained_habits
-    union all
-    select period_date, series, 0, n, 0, figure, variance from expected_figures
+    select
+        period_date,
+        {{ series }} as series,
+        0 as bin,
+        n,
+        0 as n_chosen,
+        {{ figure }} as value_sum,
+        variance as value_squares
+    from {{ source }}
+    {% endfor %}
 ),
 
 final as (

@@ -6,81 +6,26 @@
 
 with
 
-counts as (
-    select * from {{ ref('drift_counts') }}
-    union all
-    select * from {{ ref('drift_model_counts') }}
-),
-
-pooled as (
-    select
-        windows.period_grain,
-        windows.series,
-        windows.period_date,
-        windows.period_number,
-        windows.comparison,
-        counts.bin,
-        {% for side, condition in {'now': 'windows.is_now', 'before': 'not windows.is_now'}.items() -%}
-        {{ clientele.double('sum(case when ' ~ condition ~ ' then counts.n else 0 end)') }} as n_{{ side }},
-        {{ clientele.double('sum(case when ' ~ condition ~ ' then counts.n_chosen else 0 end)') }} as chosen_{{ side }}
-        {{- ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('drift_windows') }} as windows
-    inner join {{ ref('drift_periods') }} as periods
-        on
-            windows.period_grain = periods.period_grain
-            and windows.series = periods.series
-            and windows.period_date = periods.period_date
-            and periods.form = 'shares'
-    inner join counts
-        on
-            windows.period_grain = counts.period_grain
-            and windows.series = counts.series
-            and windows.other_date = counts.period_date
-    group by
-        windows.period_grain,
-        windows.series,
-        windows.period_date,
-        windows.period_number,
-        windows.comparison,
-        counts.bin
-),
-
 compared as (
-    select
-        pooled.*,
-        {% for column in ['n_now', 'n_before', 'chosen_now', 'chosen_before'] -%}
-        sum(pooled.{{ column }}) over (
-            partition by pooled.period_grain, pooled.series, pooled.period_date, pooled.comparison
-        ) as all_{{ column }},
-        {% endfor -%}
-        {{ clientele.double(
-            'count(*) over (partition by pooled.period_grain, pooled.series, pooled.period_date, pooled.comparison)'
-        ) }} as n_bins
-    from pooled
+    select * from {{ ref('drift_bins') }}
 ),
 
--- half a customer more in each cell: an empty one is far, and not infinitely far
 parts as (
     select
         compared.*,
-        {{ clientele.drift_divergence('n_now + 0.5', 'all_n_now + 0.5 * n_bins', 'n_before + 0.5',
-            'all_n_before + 0.5 * n_bins') }} as of_inputs,
-        {{ clientele.drift_divergence('chosen_now + 0.25', 'all_n_now + 0.5 * n_bins', 'chosen_before + 0.25',
-            'all_n_before + 0.5 * n_bins') }}
-        + {{ clientele.drift_divergence('n_now - chosen_now + 0.25', 'all_n_now + 0.5 * n_bins',
-            'n_before - chosen_before + 0.25', 'all_n_before + 0.5 * n_bins') }} as of_both,
-        (n_now + 0.5) / (all_n_now + 0.5 * n_bins) - (n_before + 0.5) / (all_n_before + 0.5 * n_bins) as moved
-    from compared
-),
-
-placed as (
-    select
-        parts.*,
+        {{ clientele.drift_divergence('compared.share_now', 'compared.share_before') }} as of_inputs,
+        {{ clientele.drift_divergence('compared.ordering_now', 'compared.ordering_before') }}
+        + {{ clientele.drift_divergence(
+            'compared.share_now - compared.ordering_now', 'compared.share_before - compared.ordering_before'
+        ) }} as of_both,
+        {{ clientele.drift_divergence('compared.all_ordering_now', 'compared.all_ordering_before') }}
+        + {{ clientele.drift_divergence('1 - compared.all_ordering_now', '1 - compared.all_ordering_before') }}
+            as of_orders,
         row_number() over (
-            partition by period_grain, series, period_date, comparison order by abs(moved) desc nulls last, bin asc
+            partition by compared.period_grain, compared.series, compared.period_date, compared.comparison
+            order by abs(compared.share_now - compared.share_before) desc nulls last, compared.bin asc
         ) as place
-    from parts
+    from compared
 ),
 
 summed as (
@@ -96,20 +41,26 @@ summed as (
         1 / max(all_n_now) + 1 / max(all_n_before) as noise,
         sum(of_inputs) as of_inputs,
         sum(of_both) as of_both,
-        max({{ clientele.drift_divergence('all_chosen_now + 0.25 * n_bins', 'all_n_now + 0.5 * n_bins',
-            'all_chosen_before + 0.25 * n_bins', 'all_n_before + 0.5 * n_bins') }}
-            + {{ clientele.drift_divergence('all_n_now - all_chosen_now + 0.25 * n_bins', 'all_n_now + 0.5 * n_bins',
-                'all_n_before - all_chosen_before + 0.25 * n_bins', 'all_n_before + 0.5 * n_bins') }}) as of_orders,
+        max(of_orders) as of_orders,
         max(case when place = 1 then bin end) as moved_bin,
-        max(case when place = 1 then moved end) as moved_share
-    from placed
-    where all_n_now > 0 and all_n_before > 0
+        max(case when place = 1 then share_now - share_before end) as moved_share
+    from parts
     group by period_grain, series, period_date, period_number, comparison
 ),
 
 debiased as (
     select
-        summed.*,
+        period_grain,
+        series,
+        period_date,
+        period_number,
+        comparison,
+        n_bins,
+        n_now,
+        n_before,
+        noise,
+        moved_bin,
+        moved_share,
         of_inputs - (n_bins - 1) * noise as psi,
         of_both - (2 * n_bins - 1) * noise as divergence,
         greatest(of_both - of_inputs - n_bins * noise, 0) as left_given_inputs,

@@ -21,15 +21,15 @@ paired as (
         periods.period_date,
         periods.period_number,
         periods.drift_kind,
-        others.period_date as other_date,
-        periods.period_number - others.period_number as distance,
+        taking_part.period_date as other_date,
+        periods.period_number - taking_part.period_number as distance,
         fits.fitted_date
     from periods
-    inner join periods as others
+    inner join periods as taking_part
         on
-            periods.period_grain = others.period_grain
-            and periods.series = others.series
-            and periods.period_number >= others.period_number
+            periods.period_grain = taking_part.period_grain
+            and periods.series = taking_part.series
+            and periods.period_number >= taking_part.period_number
     left join fits on periods.series = fits.series
 ),
 
