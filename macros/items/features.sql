@@ -60,6 +60,12 @@ largest as (
     where period = 'all'
 ),
 
+{{ clientele._main_word_ctes(item_days) }}
+{% endmacro %}
+
+
+{% macro _main_word_ctes(item_days) %}
+    {#- CTEs that end in `main_words`. -#}
 family_events as (
     select item_kind, item, category_family, sum(n_events) as n_events
     from {{ item_days }}

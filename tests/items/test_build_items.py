@@ -41,7 +41,8 @@ def company_of(connection: duckdb.DuckDBPyConnection, names: list[str]) -> pd.Da
 def check_imputations(connection: duckdb.DuckDBPyConnection) -> int:
     """Hold every value and chance of core.item_imputations against clientele.items.coviews; how many?"""
     rows = part_of(connection.sql("select * from core.item_fit_fields").df(), "family_draw")
-    rows = rows[rows["attribute"] == "category_family"]
+    newest = rows["fit_number"] == rows["fit_number"].max()
+    rows = rows[newest & (rows["attribute"] == "category_family")]
     names = sorted(rows["output"].unique())
     counts = company_of(connection, names)
     imputed = connection.sql("select * from core.item_imputations where lack_kind = 'category_family'").df()

@@ -21,6 +21,7 @@ chosen as (
 
 visits as (
     select
+        seen.user_sk,
         seen.product_id,
         dense_rank() over (order by seen.user_sk, seen.session_sk, seen.local_date) as visit
     from seen
@@ -29,6 +30,7 @@ visits as (
 
 final as (
     select
+        visits.user_sk,
         cast(visits.visit as bigint) as visit,
         visits.product_id,
         {% for attribute, known in clientele.imputed_attributes().items() %}
