@@ -227,7 +227,7 @@ def test_a_micro_batch_tells_of_a_session_that_has_just_begun(built_shop, tmp_pa
         rows.append(f"{at} UTC,{kind},{product},,,,9.90,987650001,a-session-of-today")
     house.deliver("running-day.csv", ("\n".join(rows) + "\n").encode())
     n_marts = house.value("select count(*) from marts.customer_facts")
-    ran = house.run(*MICRO_BATCH, *WITHOUT_TESTS, command=("run",))
+    ran = house.run(*MICRO_BATCH, command=("run",))
     assert ran.succeeded, ran.said[-2000:]
     told = house.rows("select status, n_in_cart, p_purchase, risk_band, as_of from marts.open_sessions")
     assert len(told) == 1 and told[0][:2] == ("predicted", 1) and 0 < told[0][2] < 1
