@@ -82,6 +82,7 @@ def test_only_what_a_build_needs_goes_into_the_image():
         if line.startswith("!"):
             assert any(ROOT.glob(line[1:])), line
     allowed = {line[1:].split("/")[0] for line in lines if line.startswith("!")}
+    assert ".dbtignore" in allowed, "without it dbt takes models of tests/consumer for tests of ours"
     assert not allowed & {".git", "warehouse", "demo", ".venv", "target", "logs", ".env"}
     assert {
         "dbt_project.yml",

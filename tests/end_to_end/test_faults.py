@@ -247,7 +247,9 @@ def test_the_disk_is_full_from_one_moment_on(breaker, interrupted, request, smal
     assert filler.stat().st_size > 1000, "the moment never came"
     if not outcome.build.succeeded:
         starved(outcome)
-    assert "Traceback" not in outcome.said, outcome.said[-3000:]
+    # dbt-duckdb puts a stack trace before the sentence of a Python model that failed: its own, and no other
+    said = outcome.said.replace("Python model failed:\n  Traceback", "")
+    assert "Traceback" not in said, said[-3000:]
     filler.unlink()
     built(breaker.build(house, *selected, **place))
     if selected == UP_TO_FEATURES:

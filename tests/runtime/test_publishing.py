@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -92,6 +94,50 @@ def test_a_damaged_publication_is_not_published_again(home, fault):
     with pytest.raises(PublicationError, match="publication 3 is damaged, nothing was changed"):
         rollback(home)
     assert read(home / "published") == {4}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of two megabytes, where this user may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    call = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]
+    if subprocess.run(call, capture_output=True).returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)  # a failed write may hold a file open
+
+
+@pytest.mark.parametrize("moment", ["the folder", "a file", "the manifest"])
+def test_on_a_full_disk_the_old_publication_stays_and_the_next_one_comes(small_disk, moment):
+    publish(small_disk, 1)
+    filler = small_disk / "filler"
+
+    def fill() -> None:
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(b"0" * 4096):
+                pass
+
+    # the manifest may find room: the note of the draft that it replaces has gone by then
+    fails = pytest.raises(OSError, match="No space left")
+    with suppress(OSError) if moment == "the manifest" else fails:
+        if moment == "the folder":
+            fill()
+        folder = publishing.start(small_disk, {"run_id": "run 2"})
+        for name in MARTS:
+            if moment == "a file":
+                fill()
+            pq.write_table(pa.table({"version": [2] * 3}), folder / f"{name}.parquet")
+        fill()
+        publishing.finish(folder)
+    shown = read(small_disk / "published")
+    assert shown == {1} or (shown == {2} and moment == "the manifest")
+    assert all(one.problem() is None for one in publications(small_disk))
+    filler.unlink()
+    publish(small_disk, 3)
+    assert read(small_disk / "published") == {3}
+    whole = {one.folder.name for one in publications(small_disk)}
+    assert {path.name for path in (small_disk / "publications").iterdir()} - {".lock"} == whole
 
 
 def begin_taking_over(home: Path, contents: str) -> tuple[Path, bool]:

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from support import IS_LONG, UP_TO_EVENTS, little_shop
+from support import IS_LONG, UP_TO_EVENTS, assert_same, little_shop
 
 PAPERS = False
 SHOP = little_shop(seed=11, n_users=6, n_days=10)
@@ -39,3 +39,13 @@ def test_a_signal_ends_a_build_with_a_sentence(house, number, moment):
     assert status == 128 + number
     assert f"Stopped by {number.name}." in said and "the next dbt build goes on from here" in said
     assert "Traceback" not in said and "Exception" not in said
+
+
+def test_the_next_build_ends_where_one_that_was_never_stopped_would(house, new_house):
+    """The builds above were stopped one after another in one house; this one goes on from there."""
+    house.build(*UP_TO_EVENTS)
+    other = new_house()
+    other.deliver("a.csv", SHOP)
+    other.build(*UP_TO_EVENTS)
+    assert_same(house.contents(), other.contents())
+    assert house.value("select count(*) from core.events") > 0
