@@ -1,7 +1,7 @@
 {#- Grain: one thing that products may lack, figure (events or revenue), persona (0: the whole shop) and value: its
-    share where products that lack it are left out, and where they have what was drawn for them, with an interval of 95 %
-    over the draws (Rubin 1987, without a variance within: the figure is one of the shop as it was). Of the last 365
-    days. -#}
+    share where products that lack it are left out, and where they have what was drawn for them, with an interval of
+    95 % over the draws (Rubin 1987, without a variance within: the figure is one of the shop as it was). Of the last
+    365 days. -#}
 {% set attributes = clientele.imputed_attributes() %}
 {% set cell_columns = ['lack_kind', 'segment_id', 'figure', 'imputed_value'] %}
 

@@ -1,5 +1,5 @@
-{#- Grain: one customer who may be profiled and item (product, brand or family) of the last order up to the day of the build:
-    what the model of buying again reads. Built whole: recency moves with as_of. -#}
+{#- Grain: one customer who may be profiled and item (product, brand or family) of the last order up to the day of the
+    build: what the model of buying again reads. Built whole: recency moves with as_of. -#}
 
 with
 

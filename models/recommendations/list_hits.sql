@@ -1,5 +1,6 @@
-{#- Grain: one origin (30, 60 or 90 days before the day after the build's), customer of the sample who ordered within thirty
-    days, and list: whether the next order held one of the three products. Late data: built whole in each run. -#}
+{#- Grain: one origin (30, 60 or 90 days before the day after the build's), customer of the sample who ordered within
+    thirty days, and list: whether the next order held one of the three products. Late data: built whole in each run.
+    -#}
 
 with
 

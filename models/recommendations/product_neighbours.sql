@@ -1,5 +1,6 @@
-{#- Grain: one origin, product and neighbour of the twenty nearest: products that the same customers looked at, as of the
-    origin, by the cosine of who looked at them. From a sample of customers. Late data: built whole in each run. -#}
+{#- Grain: one origin, product and neighbour of the twenty nearest: products that the same customers looked at, as of
+    the origin, by the cosine of who looked at them. From a sample of customers. Late data: built whole in each run.
+    -#}
 
 with
 
@@ -44,7 +45,8 @@ near as (
         pairs.product_id,
         pairs.neighbour_id,
         {{ clientele.double('pairs.n_shared') }}
-        / sqrt({{ clientele.double('lookers.n_lookers') }} * {{ clientele.double('other_lookers.n_lookers') }}) as similarity
+        / sqrt({{ clientele.double('lookers.n_lookers') }} * {{ clientele.double('other_lookers.n_lookers') }})
+            as similarity
     from pairs
     inner join lookers on pairs.days_back = lookers.days_back and pairs.product_id = lookers.product_id
     inner join lookers as other_lookers

@@ -8,7 +8,8 @@ pairs as (
     select
         user_sk,
         days_back,
-        max(case when kind = 'new_neighbours' then is_hit end) - max(case when kind = 'new_popular' then is_hit end) as gain
+        max(case when kind = 'new_neighbours' then is_hit end)
+        - max(case when kind = 'new_popular' then is_hit end) as gain
     from {{ ref('list_hits') }}
     where kind in ('new_neighbours', 'new_popular')
     group by user_sk, days_back
@@ -36,7 +37,8 @@ spread as (
         max(totals.n_users) as n_users,
         max(totals.gain) as gain,
         -- a ratio of sums over customers, linearised
-        sqrt(sum(power(customers.gain - totals.gain * customers.n_lists, 2))) / nullif(sum(customers.n_lists), 0) as gain_se
+        sqrt(sum(power(customers.gain - totals.gain * customers.n_lists, 2))) / nullif(sum(customers.n_lists), 0)
+            as gain_se
     from customers
     cross join totals
 ),

@@ -1,4 +1,5 @@
-{#- Grain: the build, one row: whether a budget is asked for, and the day that it describes, in the shop's local time. -#}
+{#- Grain: the build, one row: whether a budget is asked for, and the day that it describes, in the shop's local
+    time. -#}
 
 with
 

@@ -24,7 +24,8 @@ final as (
             else 'predicted'
         end as varchar(16)) as status,
         cast(scores.in_cart as integer) as n_in_cart,
-        case when not scores.has_bought then {{ clientele.round_to_step('scores.p_purchase', '0.001') }} end as p_purchase,
+        case when not scores.has_bought then {{ clientele.round_to_step('scores.p_purchase', '0.001') }} end
+            as p_purchase,
         case
             when not scores.has_bought and scores.in_cart > 0
                 then {{ clientele.round_to_step('(1 - scores.p_purchase)', '0.001') }}

@@ -1,5 +1,5 @@
-{#- Grain: one criterion of the model of sessions of one fit; the criterion `verdict` says what scores, and why. A head that is
-    refused has the verdict alone. -#}
+{#- Grain: one criterion of the model of sessions of one fit; the criterion `verdict` says what scores, and why. A
+    head that is refused has the verdict alone. -#}
 
 with
 

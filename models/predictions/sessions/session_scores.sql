@@ -49,7 +49,8 @@ from_the_end as (
     select
         prefixes.*,
         row_number() over (
-            partition by prefixes.user_sk, prefixes.session_sk, prefixes.session_part order by prefixes.n_events desc nulls last
+            partition by prefixes.user_sk, prefixes.session_sk, prefixes.session_part
+            order by prefixes.n_events desc nulls last
         ) as place_from_end
     from prefixes
 ),
@@ -70,7 +71,9 @@ weights as (
 
 {{ clientele.linear_score_ctes('last_moments', 'weights', features, ['session'], key=session, pieces=4) }},
 
-{{ clientele.heuristic_ctes('last_moments', 'fitted', ['session'], ['in_cart', 'prefix_events_ln', 'past_orders_ln'], session) }},
+{{ clientele.heuristic_ctes(
+    'last_moments', 'fitted', ['session'], ['in_cart', 'prefix_events_ln', 'past_orders_ln'], session
+) }},
 
 bands as (
     select

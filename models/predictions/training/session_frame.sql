@@ -1,6 +1,6 @@
-{#- Grain: one moment (after the first, second, third, fifth, eighth, … event) of a session that has ended, of a customer
-    of the sample in the 45 days before: what was known then, and whether a purchase came after it. Empty unless a
-    fit is due. -#}
+{#- Grain: one moment (after the first, second, third, fifth, eighth, … event) of a session that has ended, of a
+    customer of the sample in the 45 days before: what was known then, and whether a purchase came after it. Empty
+    unless a fit is due. -#}
 
 with
 

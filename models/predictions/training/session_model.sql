@@ -1,6 +1,6 @@
-{#- Grain: the fit of the model of sessions that scores, one row or none: what scores (the model, a heuristic, or nothing:
-    refused), and why. Each fit leaves the scores to its heuristic where it has not passed its gate, so the newest one
-    is the champion unless a person has pinned or rejected one (macros/registry/standing.sql). -#}
+{#- Grain: the fit of the model of sessions that scores, one row or none: what scores (the model, a heuristic, or
+    nothing: refused), and why. Each fit leaves the scores to its heuristic where it has not passed its gate, so the
+    newest one is the champion unless a person has pinned or rejected one (macros/registry/standing.sql). -#}
 
 with
 

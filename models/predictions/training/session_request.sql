@@ -18,7 +18,8 @@ final as (
         cast(n_days as integer) as n_days,
         cast({{ dbt.dateadd('day', -44, 'as_of_date') }} as date) as first_date,
         -- a session that was under way at the end may still go on
-        cast({{ dbt.dateadd('minute', '-' ~ clientele.setting('session_gap_minutes'), 'as_of_at') }} as timestamp) as ended_before_at
+        cast({{ dbt.dateadd('minute', '-' ~ clientele.setting('session_gap_minutes'), 'as_of_at') }} as timestamp)
+            as ended_before_at
     from described
 )
 
