@@ -12,7 +12,7 @@ results as (
         results.effect_high as gain_high,
         row_number() over (
             partition by experiments.playbook_measure
-            order by experiments.ends_date desc nulls last, results.experiment
+            order by experiments.ends_date desc nulls last, results.experiment asc
         ) as place
     from {{ ref('experiment_results') }} as results
     inner join {{ ref('experiments') }} as experiments on results.experiment = experiments.experiment

@@ -30,10 +30,12 @@ placed as (
         customers.*,
         count(*) over (partition by customers.experiment, customers.measure) as n_users,
         row_number() over (
-            partition by customers.experiment, customers.measure order by customers.y desc nulls last, customers.user_sk
+            partition by customers.experiment, customers.measure
+            order by customers.y desc nulls last, customers.user_sk asc
         ) as place_y,
         row_number() over (
-            partition by customers.experiment, customers.measure order by customers.x desc nulls last, customers.user_sk
+            partition by customers.experiment, customers.measure
+            order by customers.x desc nulls last, customers.user_sk asc
         ) as place_x
     from customers
 ),

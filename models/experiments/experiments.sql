@@ -10,7 +10,7 @@ marked as (
         ratios.n_customers,
         ratios.n_crossed,
         max(case when ratios.basis = 'exposed' and ratios.n_customers > 0 then 1 else 0 end)
-            over (partition by ratios.experiment, ratios.arm) = 1 as has_exposed
+            over (partition by ratios.experiment, ratios.arm) as reaches
     from {{ ref('experiment_ratios') }} as ratios
 ),
 
@@ -18,7 +18,7 @@ reached as (
     select
         experiment,
         sum(case when basis = 'exposed' then n_customers end)
-        / nullif({{ clientele.double("sum(case when basis = 'assigned' and has_exposed then n_customers end)") }}, 0)
+        / nullif({{ clientele.double("sum(case when basis = 'assigned' and reaches = 1 then n_customers end)") }}, 0)
             as reached_share,
         case
             when max(case when basis = 'exposed' or n_crossed > 0 then 1 else 0 end) = 1

@@ -94,11 +94,11 @@ placed as (
         weighted.*,
         sum(weighted.weight) over (partition by weighted.experiment) as total_weight,
         sum(weighted.weight) over (
-            partition by weighted.experiment order by weighted.y desc nulls last, weighted.user_sk
+            partition by weighted.experiment order by weighted.y desc nulls last, weighted.user_sk asc
             rows between unbounded preceding and current row
         ) as weight_from_y,
         sum(weighted.weight) over (
-            partition by weighted.experiment order by weighted.x desc nulls last, weighted.user_sk
+            partition by weighted.experiment order by weighted.x desc nulls last, weighted.user_sk asc
             rows between unbounded preceding and current row
         ) as weight_from_x
     from weighted
