@@ -12,25 +12,25 @@ periods as (
 
 of_shares as (
     select
-        shares.*,
+        compared.*,
         periods.drift_kind,
         periods.warn_bar,
         periods.error_bar,
         periods.relation_warn_bar,
         periods.relation_error_bar,
-        shares.moved_bin * sign(shares.moved_share) as direction,
+        compared.moved_bin * sign(compared.moved_share) as direction,
         case
             when periods.relation_warn_bar is null then null
-            when shares.left_given_inputs <= {{ alone }} * shares.divergence then 'covariate'
-            when shares.left_given_orders <= {{ alone }} * shares.divergence then 'prior'
+            when compared.left_given_inputs <= {{ alone }} * compared.divergence then 'covariate'
+            when compared.left_given_orders <= {{ alone }} * compared.divergence then 'prior'
             else 'relation'
         end as shift_kind
-    from {{ ref('drift_shares') }} as shares
+    from {{ ref('drift_shares') }} as compared
     inner join periods
         on
-            shares.period_grain = periods.period_grain
-            and shares.series = periods.series
-            and shares.period_date = periods.period_date
+            compared.period_grain = periods.period_grain
+            and compared.series = periods.series
+            and compared.period_date = periods.period_date
 ),
 
 of_levels as (
