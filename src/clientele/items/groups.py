@@ -55,9 +55,9 @@ class ItemGroups:
 
     Examples
     --------
-    >>> numbers = pd.DataFrame({"price": [1.0, 1.1, 0.9, 9.0, 9.1, 8.9]})
+    >>> numbers = pd.DataFrame({"price": [1.0, 1.1, 0.9, 1.2, 9.1, 8.9]})
     >>> ItemGroups(2).fit(numbers, pd.DataFrame(index=numbers.index)).labels_.tolist()
-    [0, 0, 0, 1, 1, 1]
+    [0, 0, 0, 0, 1, 1]
     """
 
     def __init__(self, n_groups: int) -> None:
