@@ -36,7 +36,7 @@ def test_a_file_is_forecast_as_events_are():
     found = forecast_days(table, ["promo"])
     assert len(found) == 28 and set(found["forecast_source"]) <= {"model", "weekday"}
     for name, own in table.groupby("series"):
-        expected, _ = forecast_series(own[own["is_past"]], own[~own["is_past"]], ["promo"], True)
+        expected, _ = forecast_series(own[own["is_past"]], own[~own["is_past"]], ["promo"])
         said = found[found["series"] == name]
         np.testing.assert_array_equal(said["forecast"], expected["forecast"])
         is_sunday = said["day"].dt.day_of_week == 6

@@ -100,7 +100,7 @@ def forecast_days(table: pd.DataFrame, regressors: Sequence[str] = ()) -> pd.Dat
             reason = "There is no day without a value: add the days that are to be forecast."
             rows.append(pd.DataFrame([{"series": name, "forecast_source": "refused", "reason": reason}]))
             continue
-        found, judged = forecast_series(past, future, regressors, by_regressors=True)
+        found, judged = forecast_series(past, future, regressors)
         said = {"series": name, "forecast_source": judged["forecast_source"], "reason": judged["reason"]}
         rows.append(found.assign(**said) if len(found) else pd.DataFrame([said]))
     return pd.concat(rows, ignore_index=True)
