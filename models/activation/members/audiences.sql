@@ -50,7 +50,7 @@ final as (
     union all
     select
         arm_audience as audience,
-        cast(label || ': ' || arm_label as varchar(256)) as label,
+        cast(label || ': ' || arm_label as varchar(256)) as label,  -- noqa: RF04
         cast(label_fr || ' : ' || arm_label_fr as varchar(512)) as label_fr,
         description,
         owner_name,
@@ -65,14 +65,14 @@ final as (
         false as uses_personas,
         as_of_date,
         cast(status as varchar(24)) as status,
-        cast(case status
-            when 'expired' then 'Its experiment is over.'
-            when 'not_drawn'
-                then coalesce(
-                    left(experiment_reason, 256), 'Its experiment has not begun: arms are drawn from starts on.'
-                )
-            when 'too_small' then 'Its arm has fewer customers than may be exported.'
-        end as varchar(256)) as reason
+        cast(
+            case
+                when status = 'expired' then 'Its experiment is over.'
+                when status = 'not_drawn' and experiment_reason is not null then left(experiment_reason, 256)
+                when status = 'not_drawn' then 'Its experiment has not begun: arms are drawn from starts on.'
+                when status = 'too_small' then 'Its arm has fewer customers than may be exported.'
+            end as varchar(256)
+        ) as reason
     from judged
 )
 
