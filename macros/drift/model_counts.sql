@@ -251,7 +251,7 @@ expected_figures as (
     union all
     select
         series,
-        cast({{ dbt.dateadd('month', -1, dbt.date_trunc('month', 'fitted_date')) }} as date) as period_date,
+        cast({{ dbt.dateadd('month', -1, 'cast(' ~ dbt.date_trunc('month', 'fitted_date') ~ ' as date)') }} as date) as period_date,
         n,
         ln(n_came / n_expected) as figure,
         1 / n_came as variance
