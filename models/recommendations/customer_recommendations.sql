@@ -23,8 +23,11 @@ suppressed as (
 ),
 
 visits as (
-    select * from {{ ref('product_visits') }}
-    where days_back = 0 and product_id not in (select product_id from suppressed)
+    select product_visits.*
+    from {{ ref('product_visits') }} as product_visits
+    where
+        product_visits.days_back = 0
+        and product_visits.product_id not in (select suppressed.product_id from suppressed)
 ),
 
 -- nobody is asked where the popular products make the list
@@ -34,12 +37,13 @@ neighbours as (
     inner join gate on gate.new_source = 'neighbours'
     where
         product_neighbours.days_back = 0
-        and product_neighbours.neighbour_id not in (select product_id from suppressed)
+        and product_neighbours.neighbour_id not in (select suppressed.product_id from suppressed)
 ),
 
 bought as (
-    select * from {{ ref('customer_purchases') }}
-    where product_id not in (select product_id from suppressed)
+    select customer_purchases.*
+    from {{ ref('customer_purchases') }} as customer_purchases
+    where customer_purchases.product_id not in (select suppressed.product_id from suppressed)
 ),
 
 asked as (

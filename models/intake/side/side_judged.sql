@@ -35,9 +35,12 @@ compared as (
         max(identified.file_identity) over (
             partition by identified.side_input, identified.reason, identified.key_text
         ) as deciding_file,
-        min(identified.content_text) over (partition by identified.file_id, identified.reason, identified.key_text)
-        != max(identified.content_text) over (partition by identified.file_id, identified.reason, identified.key_text)
-        as is_contradicted,
+        min(identified.content_text) over (
+            partition by identified.file_id, identified.reason, identified.key_text
+        ) as least_content,
+        max(identified.content_text) over (
+            partition by identified.file_id, identified.reason, identified.key_text
+        ) as greatest_content,
         row_number() over (
             partition by identified.file_id, identified.reason, identified.key_text order by identified.line_number
         ) as place
@@ -54,7 +57,7 @@ final as (
             case
                 when reason is not null then 'faulty'
                 when file_identity != deciding_file then 'old'
-                when is_contradicted then 'faulty'
+                when least_content != greatest_content then 'faulty'
                 when place > 1 then 'copy'
                 else 'row'
             end as varchar(8)
@@ -62,13 +65,13 @@ final as (
         cast(
             case
                 when reason is not null then reason
-                when file_identity = deciding_file and is_contradicted then 'contradicting_lines'
+                when file_identity = deciding_file and least_content != greatest_content then 'contradicting_lines'
             end as varchar(64)
         ) as reason,
         user_id,
         {{ fields | join(', ') }},
         case
-            when reason is not null or (file_identity = deciding_file and is_contradicted) then line_text
+            when reason is not null or (file_identity = deciding_file and least_content != greatest_content) then line_text
         end as line_text
     from compared
 )

@@ -97,7 +97,7 @@ final as (
         case when kind_now = 'line' then line_fault end as line_fault,
         case when kind_now = 'line' then user_id end as user_id,
         {% for name in texts -%}
-        case when kind_now = 'line' then {{ name }} end as {{ name }}{{ ',' if not loop.last }}
+        case when kind_now = 'line' then {{ name }} end as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from kept
 )
