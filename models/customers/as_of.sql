@@ -1,5 +1,6 @@
 {#- Grain: the build, one row: the moment that it describes. The var as_of, or the last event: no model reads the
     clock. -#}
+{{ config(post_hook='{{ clientele.mark_load() }}') }}
 {% set as_of = clientele.setting('as_of') %}
 
 with

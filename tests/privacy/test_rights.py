@@ -187,6 +187,14 @@ def test_the_next_build_is_that_of_a_shop_without_the_erased(erased, new_house):
             "category_frame",
             "forecast_request",
             "forecast_frame",
+            "coview_frame",
+            "item_request",
+            "item_features",
+            "rebuy_frame",
+            "session_request",
+            "session_frame",
+            "budget_request",
+            "budget_frame",
         )
         return {name: table for name, table in one.contents().items() if not name.endswith(fitted)}
 

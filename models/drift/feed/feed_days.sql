@@ -1,5 +1,6 @@
 {#- Grain: one day (UTC) with events: how many, in how many hours, and what is usual, which is the median of the 28
     days before it. Late data: made from the counts of all days, as feed_kinds is. -#}
+{{ config(post_hook='{{ clientele.mark_load() }}') }}
 {% set limits = clientele.feed_limits() %}
 {% set days_apart = dbt.datediff('earlier.event_date', 'days.event_date', 'day') %}
 

@@ -2,6 +2,7 @@
     is compared with the 28 days before it, so that a whole month of faults is not compared with itself; the shop's
     first file, with the days before each of its days. Late data: made whole in each build from counts, so a file
     that comes late, or a correction, changes the days it touches; only is_stale asks the clock. -#}
+{{ config(post_hook='{{ clientele.mark_load() }}') }}
 {% set limits = clientele.feed_limits() %}
 
 with

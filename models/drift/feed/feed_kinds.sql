@@ -1,6 +1,7 @@
 {#- Grain: one day and kind of event that did not come on it, although it had come before: since when, and how many
     should have come in the meantime, at the kind's share of the 28 days up to its last one. Late data: made from
     the counts of all days, so that a day that comes late or is corrected says what it would have said in time. -#}
+{{ config(post_hook='{{ clientele.mark_load() }}') }}
 {% set limits = clientele.feed_limits() %}
 
 with
