@@ -68,8 +68,8 @@ class Postgres:
             "extra_float_digits": "3",
             # A statement that no test should need: it fails, and the machine lives on.
             "statement_timeout": "120s",
-            # Redshift joins by hash or merge where columns are equal; without statistics of tables that were just
-            # made, this one would compare all rows with all.
+            # Redshift joins by hash or merge where columns are equal. Without statistics of tables that were
+            # just made, this one would compare all rows with all.
             "enable_nestloop": "off",
         }
         options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
