@@ -30,11 +30,16 @@ def settled(value: object) -> object:
 
 
 def coarse(row: tuple) -> tuple:
-    """Return a row to sort by: floats to six digits, or neighbours in the last place change places."""
-    return tuple(
+    """Return a row to sort by: floats to six digits, or neighbours in the last place change places.
+
+    Whole numbers of more digits, as keys of products are, settle what is left.
+    """
+    digits = tuple(
         (cell is None, type(cell).__name__, f"{cell:.6g}" if isinstance(cell, float) else str(cell))
         for cell in row
     )
+    whole = tuple(round(cell) for cell in row if isinstance(cell, float) and math.isfinite(cell))
+    return digits, whole
 
 
 def differing_cells(columns: list[str], ours: list[tuple], theirs: list[tuple]) -> Counter[str]:
