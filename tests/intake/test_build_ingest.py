@@ -134,7 +134,7 @@ def every_reason() -> Draft:
         draft.bad("wrong_number_of_fields", line.rsplit(",", 2)[0])
         .bad("wrong_number_of_fields", line + ",more")
         .bad("wrong_number_of_fields", line.replace(",", ";"))
-        .bad("wrong_number_of_fields", " ")
+        .blank(" ")
         .bad("bad_quoting", line.replace("acme", '"acme'))
         .bad("bad_quoting", line.replace("acme", 'ac"me'))
         .good()
