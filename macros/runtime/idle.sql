@@ -2,10 +2,13 @@
 
 {% macro note_build(results) %}
     {#- on-run-end, last. Only where all is green, nothing warned and everything was published; and not where a setting asks for
-        work in each build. -#}
+        work in each build: a table of the warehouse may have changed, and a promise may be broken by the hour. -#}
     {%- if execute and flags.WHICH == 'build' -%}
         {%- set others = results | rejectattr('status', 'in', ['success', 'pass', 'no-op']) | list -%}
-        {%- set asks_for_work = clientele.setting('refit') or clientele.setting('rehash') or clientele.events_relation() -%}
+        {%- set asks_for_work = clientele.setting('refit') or clientele.setting('rehash')
+            or clientele.setting('events_relation') != 'none' or clientele.setting('side_schema') != 'none'
+            or clientele.setting('promised_event_hours') or clientele.setting('promised_delivery_hours')
+            or clientele.setting('promised_model_days') -%}
         {%- if not others and not asks_for_work and clientele.is_whole(results) -%}
             {{ adapter.dispatch('note_build', 'clientele')() }}
         {%- endif -%}

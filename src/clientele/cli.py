@@ -281,7 +281,9 @@ def fit(home: Path) -> None:
 @main.command("score-sessions")
 @_HOME
 def score_sessions(home: Path) -> None:
-    """Take in the newest files and say which sessions under way are likely to buy.
+    """Say which sessions under way will buy.
+
+    It takes in the newest files first.
 
     In the course of a day, without a build: CLIENTELE_EVENTS and the other variables are those of dbt
     build. The model is that of the last build; the signal lies at published/open_sessions.parquet.
@@ -325,7 +327,9 @@ def redshift_key(is_next: bool) -> None:
 @main.command("redshift-password")
 @click.option("--secret", envvar="REDSHIFT_SECRET", required=True, help="Name or ARN of the secret.")
 def redshift_password(secret: str) -> None:
-    """Print the password of Redshift's user from AWS Secrets Manager, for DBT_ENV_SECRET_REDSHIFT_PASSWORD.
+    """Print the password that Redshift wants.
+
+    From AWS Secrets Manager, for DBT_ENV_SECRET_REDSHIFT_PASSWORD.
 
     The container does so at its start when REDSHIFT_SECRET names a secret.
     """
@@ -674,7 +678,7 @@ _SERVICE_KEYS = click.option(
 def serve(
     home: Path, keys_path: Path, host: str, port: int, workers: int, scorers: int, log_level: str
 ) -> None:
-    """Answer look-ups and scores of what is published, over HTTP.
+    """Answer look-ups and scores over HTTP.
 
     docs/serving.md says what it answers. TLS is for what stands before it.
     """
@@ -824,7 +828,10 @@ def dossier(home: Path) -> None:
 def forecast_file(
     path: Path, day: str, value: str, series: str | None, known: tuple[str, ...], output: Path
 ) -> None:
-    """Forecast daily sales of a file (CSV or Parquet): its days without a value."""
+    """Forecast the daily sales of a file.
+
+    CSV or Parquet; its days without a value are forecast.
+    """
     from clientele.forecast.files import daily_table, forecast_days, read_daily_sales
 
     found = forecast_days(daily_table(read_daily_sales(path), day, value, series, known), known)

@@ -251,6 +251,30 @@ def test_a_file_that_is_named_in_another_way_is_another_file(small, surroundings
     assert "named in another way" in (small.reason() or "nothing to do")
 
 
+def test_a_side_input_that_changes_comes_or_goes_wakes_a_build(surroundings, tmp_path):
+    """Whoever withdraws a consent must not wait for the next event file."""
+    shop = Small(tmp_path)
+    beside = tmp_path / "crm" / "consents.csv"
+    stock = beside.with_name("stock.csv")
+    beside.parent.mkdir()
+    beside.write_text("user_id,purpose,state\n1,marketing,given\n")
+    surroundings.setenv("CLIENTELE_SIDE_CONSENTS", str(beside.parent / "consents*.csv"))
+    surroundings.setattr(idle, "_FOREIGN_TICK_NS", 0)
+    assert shop.build()
+    assert shop.reason() is None
+    beside.write_text("user_id,purpose,state\n1,marketing,taken\n")
+    assert "consents.csv has changed" in shop.reason()
+    assert shop.build()
+    beside.with_name("consents-2.csv").write_text("user_id,purpose,state\n")
+    assert "consents-2.csv is new" in shop.reason()
+    assert shop.build()
+    beside.unlink()
+    assert "consents.csv is gone" in shop.reason()
+    stock.write_text("product_id,units\n")
+    surroundings.setenv("CLIENTELE_SIDE_STOCK", str(stock))
+    assert "a setting" in shop.reason()
+
+
 def test_of_tests_only_what_dbt_reads_wakes_a_build(small):
     (small.project / "tests").mkdir()
     (small.project / "tests/test_mine.py").write_text("pass")

@@ -100,7 +100,8 @@ def inventory(
     environment : mapping
         Names the files of an input (`variable`); an input that it does not name has none.
     known : iterable of mapping
-        Rows of the ledger. A file of the same path, size and time, read in the same way, is not read again.
+        Rows of the ledger. Lines of a file of the same path and content, read in the same way, are not counted
+        again.
     delimiter : str
         The character between columns.
     say : callable
@@ -178,14 +179,12 @@ def _look(
     file = SideFile(one.name, path, f"{one.name}/{identity}", reading)
     try:
         status = os.stat(path)
-        if (
-            earlier
-            and (earlier["file_bytes"], earlier["modified_ns"]) == (status.st_size, status.st_mtime_ns)
-            and earlier["reading"] == reading
-        ):
-            names = ("file_bytes", "modified_ns", "sha256", "n_lines")
-            return SideFile(**(asdict(file) | {name: earlier[name] for name in names}))
+        # The content decides, never the time: these files are small beside those of events.
         digest = _hash(path)
+        if earlier and (earlier["sha256"], earlier["reading"]) == (digest, reading):
+            known = {"sha256": digest, "n_lines": earlier["n_lines"]}
+            times = {"file_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+            return SideFile(**(asdict(file) | known | times))
         n_lines, header = 0, None
         for line in _physical_lines(path):
             n_lines += 1

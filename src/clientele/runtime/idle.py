@@ -52,6 +52,7 @@ _NO_SETTINGS = {
     FORCE,
 }
 _KEY = "CLIENTELE_PSEUDONYM_KEY"
+_SIDE = "CLIENTELE_SIDE_"
 _FOLDERS = {
     "model-paths": ["models"],
     "macro-paths": ["macros"],
@@ -369,15 +370,22 @@ def _program() -> str:
 
 
 def _files() -> dict[str, list]:
-    """Return identity, size, times and inode of each event file by its path."""
+    """Return of each file of events and side inputs, by path, what it counts as, size, times and inode."""
     from clientele.intake import lake  # here: a build without a mark needs none of it
 
-    patterns = os.environ.get("CLIENTELE_EVENTS", "")
-    try:
-        found = lake.find(patterns, lambda _: None)
-        return {path: [identity, *_stat(Path(path), _FOREIGN_TICK_NS)] for path, identity in found.items()}
-    except (lake.LakeError, OSError) as problem:
-        raise _Differs(f"the event files cannot be listed: {problem}") from None
+    found = {}
+    for name in ["CLIENTELE_EVENTS", *sorted(name for name in os.environ if name.startswith(_SIDE))]:
+        patterns = os.environ.get(name, "").strip()
+        if not patterns and name != "CLIENTELE_EVENTS":
+            continue
+        try:
+            for path, identity in lake.find(patterns, lambda _: None).items():
+                # A file may be named twice, as events and beside them: what it counts as is a part of it.
+                counts_as = [*found[path][0], name, identity] if path in found else [name, identity]
+                found[path] = [counts_as, *_stat(Path(path), _FOREIGN_TICK_NS)]
+        except (lake.LakeError, OSError) as problem:
+            raise _Differs(f"the files of {name} cannot be listed: {problem}") from None
+    return found
 
 
 def _compare_files(today: dict[str, list], held: dict[str, list]) -> None:
