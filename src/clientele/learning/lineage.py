@@ -32,6 +32,12 @@ def give_ids(before: np.ndarray, labels: np.ndarray, points: np.ndarray, highest
     Returns
     -------
     ndarray of int, shape (k,)
+
+    Examples
+    --------
+    >>> before, labels = np.array([4, 4, 4, 7, 7, 7]), np.array([1, 1, 1, 0, 0, 2])
+    >>> give_ids(before, labels, np.zeros((6, 1)), highest_id=9).tolist()
+    [7, 4, 10]
     """
     old_ids, old = np.unique(before, return_inverse=True)
     k = int(labels.max()) + 1
