@@ -60,7 +60,7 @@ def whole_build(arguments: Sequence[str], environment: Mapping[str, str]) -> Inv
     --------
     >>> whole_build(["--select", "events"], {}) is None
     True
-    >>> whole_build(["--vars", "{min_events: 5}"], {}).settings
+    >>> whole_build(["--profiles-dir", "profiles", "--vars", "{min_events: 5}"], {}).settings
     {'min_events': 5}
     """
     if any(name.startswith("DBT_") and name not in _HARMLESS for name in environment):
