@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.power import TTestIndPower
 from support import IS_LONG
-from worlds import World, customers, outcomes
+from populations import World, customers, outcomes
 
 from clientele.experiments.effects import effect_of
 from clientele.experiments.rows import EVERYBODY, effect_rows, effects_of
