@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from populations import World, customers, outcomes
 from statsmodels.stats.power import TTestIndPower
 from support import IS_LONG
-from populations import World, customers, outcomes
 
 from clientele.experiments.effects import effect_of
 from clientele.experiments.rows import EVERYBODY, effect_rows, effects_of

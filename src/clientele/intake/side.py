@@ -100,8 +100,8 @@ def inventory(
     environment : mapping
         Names the files of an input (`variable`); an input that it does not name has none.
     known : iterable of mapping
-        Rows of the ledger. Lines of a file of the same path and content, read in the same way, are not counted
-        again.
+        Rows of the ledger. Lines of a file of the same path and content, read in the same way, are not
+        counted again.
     delimiter : str
         The character between columns.
     say : callable
