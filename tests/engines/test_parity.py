@@ -52,7 +52,8 @@ PULLED = {"segment_sample", "segment_replicates", "training_frame", "truncated_h
           "session_request", "session_frame", "session_fit_fields",
           "forecast_request", "forecast_frame", "forecast_fit_fields",
           "item_request", "item_features", "item_group_words", "coview_frame", "item_fit_fields",
-          "budget_request", "budget_frame", "budget_fit_fields", "experiment_sums"}  # fmt: skip
+          "budget_request", "budget_frame", "budget_fit_fields", "experiment_sums",
+          "experiment_fit_fields"}  # fmt: skip
 SAMPLE_USERS = 200  # of the second build in the long form: the fewest that are allowed
 READS = {
     "clientele_reader": {"marts"},
