@@ -71,7 +71,8 @@ final as (
         user_id,
         {{ fields | join(', ') }},
         case
-            when reason is not null or (file_identity = deciding_file and least_content != greatest_content) then line_text
+            when reason is not null then line_text
+            when file_identity = deciding_file and least_content != greatest_content then line_text
         end as line_text
     from compared
 )
