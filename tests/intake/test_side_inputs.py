@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gzip
 import json
+import os
 
 import pytest
 from support import MATERIAL, WITHOUT_TESTS, Event, House
@@ -318,7 +319,7 @@ def test_a_variable_of_no_input_is_told():
         inventory([CONSENT], {"CLIENTELE_SIDE_CONSENT": "x.csv"}, [], ",")
 
 
-def test_files_of_one_name_that_differ_are_refused_and_known_ones_are_not_read(tmp_path):
+def test_files_of_one_name_that_differ_are_refused_and_their_content_says_what_is_known(tmp_path):
     for number in (1, 2):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "a.csv").write_text(
@@ -330,9 +331,15 @@ def test_files_of_one_name_that_differ_are_refused_and_known_ones_are_not_read(t
     variables = {"CLIENTELE_SIDE_CONSENTS": f"{tmp_path}/*/a.csv"}
     found = inventory([CONSENT], variables, [], ",")
     assert [file.file_identity for file in found] == ["consents/1/a.csv", "consents/2/a.csv"]
-    known = [file.as_row() | {"sha256": "known"} for file in found]
-    assert {file.sha256 for file in inventory([CONSENT], variables, known, ",")} == {"known"}
-    assert "known" not in {file.sha256 for file in inventory([CONSENT], variables, known, ";")}
+    known = [file.as_row() | {"n_lines": 77} for file in found]
+    assert {file.n_lines for file in inventory([CONSENT], variables, known, ",")} == {77}
+    assert 77 not in {file.n_lines for file in inventory([CONSENT], variables, known, ";")}
+    # Another content of the same length at the same time is another file: a consent may be in it.
+    first = tmp_path / "1" / "a.csv"
+    times = (first.stat().st_atime_ns, first.stat().st_mtime_ns)
+    first.write_text(first.read_text().replace("given", "taken"))
+    os.utime(first, ns=times)
+    assert [file.n_lines for file in inventory([CONSENT], variables, known, ",")] == [2, 77]
 
 
 def test_tables_of_the_warehouse_are_side_inputs_as_well(shop: House):
