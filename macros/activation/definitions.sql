@@ -1,20 +1,29 @@
 {#- Audiences as code: dbt exposures with `audience` in their meta. Owner, label and description are dbt's own.
     docs/decisions/0091-audiences-are-exposures.md -#}
 
-{% macro audience_definitions() %}
-    {#- {name: {file, label, label_fr, description, owner, purpose, expires, minimum, max_leaving_share, destinations, consent, where}} in
-        the order of names. Empty while dbt parses. -#}
+{% macro exposure_definitions(kind, defaults) %}
+    {#- {name: …} of the exposures with `kind` in their meta, in the order of names: what dbt knows of an exposure, over what
+        its meta says, over `defaults`. Empty while dbt parses. -#}
     {%- set found = {} -%}
-    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.config.meta.get('audience') is not none -%}
-        {%- set meta = exposure.config.meta['audience'] -%}
+    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.config.meta.get(kind) is not none -%}
+        {%- set meta = exposure.config.meta[kind] -%}
         {%- do found.update({exposure.name: dict(
-            {'minimum': clientele.setting('min_cell_users'), 'max_leaving_share': clientele.setting('max_leaving_share')},
+            defaults,
             **dict(meta if meta is mapping else {},
                 name=exposure.name, file=exposure.original_file_path, label=exposure.label or exposure.name,
                 description=exposure.description, owner=exposure.owner.name or exposure.owner.email or '')
         )}) -%}
     {%- endfor -%}
     {{ return(found) }}
+{% endmacro %}
+
+
+{% macro audience_definitions() %}
+    {#- {name: {file, label, label_fr, description, owner, purpose, expires, minimum, max_leaving_share, destinations, consent, where}} in
+        the order of names. Empty while dbt parses. -#}
+    {{ return(clientele.exposure_definitions('audience', {
+        'minimum': clientele.setting('min_cell_users'), 'max_leaving_share': clientele.setting('max_leaving_share')
+    })) }}
 {% endmacro %}
 
 
@@ -94,27 +103,40 @@
 {% endmacro %}
 
 
+{% macro refuse_problems(kind, problems, headline) %}
+    {#- Ends the build, before it reads anything, when definitions are not what they should be. `problems`: [{file, <kind>,
+        place, problem}]. -#}
+    {%- set sentences = [] -%}
+    {%- for found in problems -%}
+        {%- do sentences.append(found.file ~ ', ' ~ found[kind] ~ ', ' ~ found.place ~ ': ' ~ found.problem) -%}
+    {%- endfor -%}
+    {%- if sentences -%}
+        {{ exceptions.raise_compiler_error(
+            headline ~ '\n- ' ~ sentences | join('\n- ')
+            ~ '\nNothing was read or changed. `clientele ' ~ kind ~ 's check` gives the lines, docs/campaigns.md the grammar.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro tell_problems(kind, problems, definitions) %}
+    {#- For clientele audiences check and experiments check: each problem as a line of JSON, then the names. -#}
+    {%- for found in problems -%}{{ print(tojson(found)) }}{%- endfor -%}
+    {{ print(tojson({kind ~ 's': definitions.keys() | list})) }}
+{% endmacro %}
+
+
 {% macro check_audiences() %}
-    {#- on-run-start: ends the build, before it reads anything, when an audience is not what it should be. -#}
+    {#- on-run-start: refuses audiences that are not what they should be. -#}
     {%- if execute -%}
-        {%- set sentences = [] -%}
-        {%- for found in clientele.audience_problems() -%}
-            {%- do sentences.append(found.file ~ ', ' ~ found.audience ~ ', ' ~ found.place ~ ': ' ~ found.problem) -%}
-        {%- endfor -%}
-        {%- if sentences -%}
-            {{ exceptions.raise_compiler_error(
-                'Not every audience can be made into SQL:\n- ' ~ sentences | join('\n- ')
-                ~ '\nNothing was read or changed. `clientele audiences check` gives the lines, docs/campaigns.md the grammar.'
-            ) }}
-        {%- endif -%}
+        {{ clientele.refuse_problems('audience', clientele.audience_problems(), 'Not every audience can be made into SQL:') }}
     {%- endif -%}
 {% endmacro %}
 
 
 {% macro tell_audience_problems() %}
-    {#- dbt run-operation, for clientele audiences check: each problem as a line of JSON. -#}
+    {#- dbt run-operation, for clientele audiences check. -#}
     {%- if execute -%}
-        {%- for found in clientele.audience_problems() -%}{{ print(tojson(found)) }}{%- endfor -%}
-        {{ print(tojson({'audiences': clientele.audience_definitions().keys() | list})) }}
+        {{ clientele.tell_problems('audience', clientele.audience_problems(), clientele.audience_definitions()) }}
     {%- endif -%}
 {% endmacro %}

@@ -4,17 +4,9 @@
 {% macro experiment_definitions() %}
     {#- {name: {file, label, label_fr, description, owner, purpose, audience, starts, horizon_days, measure, smallest_effect,
         guardrails, when_too_small, strata, control, playbook, arms}} in the order of names. Empty while dbt parses. -#}
-    {%- set found = {} -%}
-    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.config.meta.get('experiment') is not none -%}
-        {%- set meta = exposure.config.meta['experiment'] -%}
-        {%- do found.update({exposure.name: dict(
-            {'guardrails': [], 'when_too_small': 'refuse', 'strata': ['persona', 'value_tier'], 'control': 'holdout'},
-            **dict(meta if meta is mapping else {},
-                name=exposure.name, file=exposure.original_file_path, label=exposure.label or exposure.name,
-                description=exposure.description, owner=exposure.owner.name or exposure.owner.email or '')
-        )}) -%}
-    {%- endfor -%}
-    {{ return(found) }}
+    {{ return(clientele.exposure_definitions('experiment', {
+        'guardrails': [], 'when_too_small': 'refuse', 'strata': ['persona', 'value_tier'], 'control': 'holdout'
+    })) }}
 {% endmacro %}
 
 
@@ -50,26 +42,16 @@
 
 
 {% macro check_experiments() %}
-    {#- on-run-start: ends the build, before it reads anything, when an experiment is not what it should be. -#}
+    {#- on-run-start: refuses experiments that are not what they should be. -#}
     {%- if execute -%}
-        {%- set sentences = [] -%}
-        {%- for found in clientele.experiment_problems() -%}
-            {%- do sentences.append(found.file ~ ', ' ~ found.experiment ~ ', ' ~ found.place ~ ': ' ~ found.problem) -%}
-        {%- endfor -%}
-        {%- if sentences -%}
-            {{ exceptions.raise_compiler_error(
-                'Not every experiment can be drawn:\n- ' ~ sentences | join('\n- ')
-                ~ '\nNothing was read or changed. `clientele experiments check` gives the lines, docs/campaigns.md the grammar.'
-            ) }}
-        {%- endif -%}
+        {{ clientele.refuse_problems('experiment', clientele.experiment_problems(), 'Not every experiment can be drawn:') }}
     {%- endif -%}
 {% endmacro %}
 
 
 {% macro tell_experiment_problems() %}
-    {#- dbt run-operation, for clientele experiments check: each problem as a line of JSON. -#}
+    {#- dbt run-operation, for clientele experiments check. -#}
     {%- if execute -%}
-        {%- for found in clientele.experiment_problems() -%}{{ print(tojson(found)) }}{%- endfor -%}
-        {{ print(tojson({'experiments': clientele.experiment_definitions().keys() | list})) }}
+        {{ clientele.tell_problems('experiment', clientele.experiment_problems(), clientele.experiment_definitions()) }}
     {%- endif -%}
 {% endmacro %}

@@ -64,3 +64,41 @@ seen as (
     where bot_sessions.user_sk is null and {{ clientele.may_be_profiled('events.user_sk') }}
 )
 {% endmacro %}
+
+
+{% macro named_group_ctes() %}
+    {#- CTEs that end in `named`: the groups of the fits that score, each kind of items by its own, with names and sizes. -#}
+group_heads as (
+    select * from {{ ref('item_heads') }} where scored_by = 'groups'
+),
+
+fitted_groups as (
+    {{ clientele.fit_part(ref('item_fit_fields'), 'group', {
+        'item_kind': 'varchar(16)',
+        'group_id': 'integer',
+        'group_name': 'varchar(256)',
+        'group_name_fr': 'varchar(256)',
+        'n_items': 'bigint',
+        'n_customers': 'bigint',
+        'change': 'varchar(16)',
+    }) }}
+),
+
+named as (
+    select
+        fitted_groups.fit_number,
+        fitted_groups.item_kind,
+        fitted_groups.group_id,
+        fitted_groups.group_name,
+        fitted_groups.group_name_fr,
+        fitted_groups.n_items,
+        fitted_groups.n_customers,
+        fitted_groups.change,
+        group_heads.model_version
+    from fitted_groups
+    inner join group_heads
+        on
+            fitted_groups.fit_number = group_heads.fit_number
+            and group_heads.subject = fitted_groups.item_kind || ' groups'
+)
+{% endmacro %}

@@ -87,34 +87,51 @@ persona_scores as (
 {% endmacro %}
 
 
+{% macro lowest_score(places) -%}
+    least({% for place in places %}score_{{ place }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+
+{% macro place_of_lowest(places) -%}
+    {#- The place whose score is `lowest_score`; of equal ones the first. -#}
+    case
+        {% for place in places -%}
+        when score_{{ place }} = lowest_score then {{ place }}
+        {% endfor -%}
+    end
+{%- endmacro %}
+
+
+{% macro second_lowest_score(places, first) -%}
+    {#- The lowest score but that at the place `first`, a column. -#}
+    least(
+        {% for place in places -%}
+        case when {{ first }} = {{ place }} then 2e300 else score_{{ place }} end{{ ',' if not loop.last }}
+        {% endfor -%}
+    )
+{%- endmacro %}
+
+
 {% macro _best_place_ctes(names, places) %}
     {#- CTEs that end in `ranked`: each user's best and second place by `linear_scores`, and the margin between them. -#}
 won as (
     select
         linear_scores.*,
-        least({% for segment in places %}score_{{ segment }}{{ ', ' if not loop.last }}{% endfor %}) as lowest_score
+        {{ clientele.lowest_score(places) }} as lowest_score
     from linear_scores
 ),
 
 named as (
     select
         won.*,
-        case
-            {% for segment in places -%}
-            when score_{{ segment }} = lowest_score then {{ segment }}
-            {% endfor -%}
-        end as first_place
+        {{ clientele.place_of_lowest(places) }} as first_place
     from won
 ),
 
 seconded as (
     select
         named.*,
-        least(
-            {% for segment in places -%}
-            case when first_place = {{ segment }} then 2e300 else score_{{ segment }} end{{ ',' if not loop.last }}
-            {% endfor -%}
-        ) as second_score
+        {{ clientele.second_lowest_score(places, 'first_place') }} as second_score
     from named
 ),
 

@@ -15,38 +15,35 @@
     features, name ~ '_model', clientele.feature_names(), places | list, key=key, output='segment_place', absent='1e300', name=name
 ) }},
 
+{{ name }}_lowest as (
+    select
+        {{ name }}_scores.*,
+        {{ clientele.lowest_score(places) }} as lowest_score
+    from {{ name }}_scores
+),
+
 {{ name }}_places as (
     select
-        scored.{{ key }},
-        scored.lowest_score,
-        {% for place in places -%}
-        scored.score_{{ place }},
-        {% endfor -%}
-        case
-            {% for place in places -%}
-            when scored.score_{{ place }} = scored.lowest_score then {{ place }}
-            {% endfor -%}
-        end as segment_place
-    from (
-        select
-            {{ name }}_scores.*,
-            least({% for place in places %}score_{{ place }}{{ ', ' if not loop.last }}{% endfor %}) as lowest_score
-        from {{ name }}_scores
-    ) as scored
+        {{ name }}_lowest.*,
+        {{ clientele.place_of_lowest(places) }} as segment_place
+    from {{ name }}_lowest
+),
+
+{{ name }}_margins as (
+    select
+        {{ key }},
+        segment_place,
+        {{ clientele.second_lowest_score(places, 'segment_place') }} - lowest_score as margin
+    from {{ name }}_places
 ),
 
 {{ name }}_verdicts as (
     select
-        {{ name }}_places.{{ key }},
+        {{ name }}_margins.{{ key }},
         personas.segment_id,
-        least(
-            {% for place in places -%}
-            case when {{ name }}_places.segment_place = {{ place }} then 2e300 else {{ name }}_places.score_{{ place }} end
-            {{- ',' if not loop.last }}
-            {% endfor -%}
-        ) - {{ name }}_places.lowest_score as margin
-    from {{ name }}_places
+        {{ name }}_margins.margin
+    from {{ name }}_margins
     inner join (select distinct segment_place, segment_id from {{ name }}_model) as personas
-        on {{ name }}_places.segment_place = personas.segment_place
+        on {{ name }}_margins.segment_place = personas.segment_place
 )
 {% endmacro %}

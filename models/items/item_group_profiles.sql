@@ -3,10 +3,6 @@
 
 with
 
-heads as (
-    select * from {{ ref('item_heads') }} where scored_by = 'groups'
-),
-
 profiles as (
     {{ clientele.fit_part(ref('item_fit_fields'), 'profile', {
         'item_kind': 'varchar(16)',
@@ -19,17 +15,7 @@ profiles as (
     }) }}
 ),
 
-named as (
-    {{ clientele.fit_part(ref('item_fit_fields'), 'group', {
-        'item_kind': 'varchar(16)',
-        'group_id': 'integer',
-        'group_name': 'varchar(256)',
-        'group_name_fr': 'varchar(256)',
-        'n_items': 'bigint',
-        'n_customers': 'bigint',
-        'change': 'varchar(16)',
-    }) }}
-),
+{{ clientele.named_group_ctes() }},
 
 cells as (
     select
@@ -45,9 +31,8 @@ cells as (
         profiles.group_median,
         profiles.median as item_median,
         profiles.robust_z,
-        heads.model_version
+        named.model_version
     from profiles
-    inner join heads on profiles.fit_number = heads.fit_number and heads.subject = profiles.item_kind || ' groups'
     inner join named
         on
             profiles.fit_number = named.fit_number

@@ -3,10 +3,6 @@
 
 with
 
-heads as (
-    select * from {{ ref('item_heads') }} where scored_by = 'groups'
-),
-
 labels as (
     {{ clientele.fit_part(ref('item_fit_fields'), 'label', {
         'item_kind': 'varchar(16)',
@@ -17,14 +13,7 @@ labels as (
     }) }}
 ),
 
-named as (
-    {{ clientele.fit_part(ref('item_fit_fields'), 'group', {
-        'item_kind': 'varchar(16)',
-        'group_id': 'integer',
-        'group_name': 'varchar(256)',
-        'group_name_fr': 'varchar(256)',
-    }) }}
-),
+{{ clientele.named_group_ctes() }},
 
 cells as (
     select
@@ -35,9 +24,8 @@ cells as (
         named.group_name,
         named.group_name_fr,
         labels.margin,
-        heads.model_version
+        named.model_version
     from labels
-    inner join heads on labels.fit_number = heads.fit_number and heads.subject = labels.item_kind || ' groups'
     inner join named
         on
             labels.fit_number = named.fit_number

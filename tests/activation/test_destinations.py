@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from test_exports import CUSTOMERS, Shop
 
-from clientele.activation import destinations
 from clientele.activation.destinations import DestinationError, Folder, Webhook, configured, signature
 from clientele.activation.exports import activate
+from clientele.contents import sha256_of
 
 SECRET = "for tests only, no secret"
 
@@ -217,7 +217,7 @@ def test_a_folder_has_members_and_what_changed(tmp_path):
     )
     assert manifest["export"] == 2 and manifest["purpose"] == "a mail"
     for name, facts in manifest["files"].items():
-        assert destinations._sha256(place / name) == facts["sha256"], name
+        assert sha256_of(place / name) == facts["sha256"], name
     assert len(list((tmp_path / "audiences" / ".exports").iterdir())) == 1
 
 

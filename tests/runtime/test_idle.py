@@ -21,6 +21,7 @@ from support import FIRST_USER, KEY, ROOT
 
 import clientele
 from clientele import cli
+from clientele.contents import sha256_of
 from clientele.runtime import dbt, idle, locking, publishing
 
 DAY = 86_400.0
@@ -71,7 +72,7 @@ class Small:
         publishing.finish(folder)
 
     def contents(self) -> list[dict]:
-        return [{"file_path": str(path), "sha256": publishing._sha256(path)} for path in self.lake.iterdir()]
+        return [{"file_path": str(path), "sha256": sha256_of(path)} for path in self.lake.iterdir()]
 
     def build(self, due: list[dict] | None = None, days: dict | None = None) -> bool:
         idle.begin(self.home, self.asked)

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from clientele.activation.ledger import Export, is_name
+from clientele.contents import sha256_of
 from clientele.errors import ClienteleError
 
 __all__ = ["DeliveryError", "Destination", "DestinationError", "Folder", "Webhook", "configured", "signature"]
@@ -178,14 +179,9 @@ def _write(folder: Path, part: str, batches: Iterator[list[str]]) -> dict[str, d
             text.writelines(f"{key}\n" for key in batch)
             n_rows += len(batch)
     return {
-        path.name: {"rows": n_rows, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+        path.name: {"rows": n_rows, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for path in (parquet, table)
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

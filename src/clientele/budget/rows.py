@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clientele.learning.fields import part_of, to_fields
+from clientele.learning.fields import next_number, part_of, to_fields
 
 COLUMNS = ("segment", "channel", "week", "spend", "outcome")
 NOTHING = "No spend is declared: deliver a file of segment, channel, week, spend and outcome (channel_spend)."
@@ -65,5 +65,6 @@ def budget_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None
         from clientele.budget.plan import plan
 
         parts = {"curve": curves(spend), "plan": plan(spend)}
-    number = 1 if known.empty else int(known["fit_number"].max()) + 1
-    return to_fields({"card": pd.DataFrame([card])} | parts, number, f"{as_of:%Y%m%d}-{declared[:8]}")
+    return to_fields(
+        {"card": pd.DataFrame([card])} | parts, next_number(earlier), f"{as_of:%Y%m%d}-{declared[:8]}"
+    )

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from clientele.learning.fields import to_fields
+from clientele.learning.fields import is_newest, next_number, to_fields
 
 __all__ = ["EVERYBODY", "effect_rows", "effects_of"]
 
@@ -50,16 +50,12 @@ def effect_rows(sums: pd.DataFrame, earlier: pd.DataFrame | None, smallest_cell:
     sums = sums.sort_values(_KEYS, ignore_index=True)
     text = sums.to_csv(index=False, float_format="%.12g")
     version = hashlib.sha256(f"{smallest_cell}\n{text}".encode()).hexdigest()[:16]
-    number = 1
-    if earlier is not None and len(earlier):
-        newest = earlier["fit_number"].max()
-        if (earlier.loc[earlier["fit_number"] == newest, "model_version"] == version).all():
-            return to_fields({})
-        number = int(newest) + 1
+    if is_newest(version, earlier):
+        return to_fields({})
     found = pd.concat([pd.DataFrame(), *effects_of(sums, smallest_cell)], ignore_index=True)
     if found.empty:  # the sums are noted all the same
         found = pd.DataFrame({"experiment": [""]})
-    return to_fields({"effects": found}, number, version)
+    return to_fields({"effects": found}, next_number(earlier), version)
 
 
 def effects_of(sums: pd.DataFrame, smallest_cell: int) -> Iterator[pd.DataFrame]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import pandas as pd
 
-from clientele.learning.fields import to_fields
+from clientele.learning.fields import digest_of, next_number, to_fields
 
 MEASURES = ("n_orders", "n_units", "revenue")
 REGRESSORS = ("is_promo", "is_gift", "is_action")
@@ -67,8 +66,8 @@ def forecast_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | No
         "series": pd.DataFrame(series),
         "point": pd.concat(points, ignore_index=True) if points else pd.DataFrame(),
     }
-    number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
-    return to_fields(parts, number, f"{as_of:%Y%m%d}-{digest(parts)[:8]}")
+    expected = digest_of([parts["series"], parts["point"]])
+    return to_fields(parts, next_number(earlier), f"{as_of:%Y%m%d}-{expected[:8]}")
 
 
 def open_days(frame: pd.DataFrame) -> pd.Series:
@@ -92,9 +91,3 @@ def open_days(frame: pd.DataFrame) -> pd.Series:
     if sold.empty or sold.median() < MIN_ORDERS:
         return pd.Series(True, index=frame.index)
     return ~frame["day"].isin(shop.loc[shop["n_orders"] == 0, "day"])
-
-
-def digest(parts: Mapping[str, pd.DataFrame]) -> str:
-    """Return a hash of what is expected, and of the reasons where nothing is."""
-    text = "".join(parts[part].to_csv(index=False, float_format="%.10g") for part in ("series", "point"))
-    return hashlib.sha256(text.encode()).hexdigest()

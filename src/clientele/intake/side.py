@@ -13,10 +13,10 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from clientele.contents import sha256_of
 from clientele.errors import ClienteleError
 from clientele.intake import formats, lake
 
@@ -25,7 +25,6 @@ __all__ = ["MAX_FIELDS", "SideError", "SideFile", "SideInput", "inventory", "var
 MAX_FIELDS = 9
 MAX_LINE_BYTES = 65535  # what a text of the warehouse holds
 _BATCH_LINES = 50_000
-_BLOCK_BYTES = 4 * 2**20
 _MARK = codecs.BOM_UTF8  # where files were joined, lines begin with it
 
 
@@ -180,7 +179,7 @@ def _look(
     try:
         status = os.stat(path)
         # The content decides, never the time: these files are small beside those of events.
-        digest = _hash(path)
+        digest = sha256_of(path)
         if earlier and (earlier["sha256"], earlier["reading"]) == (digest, reading):
             known = {"sha256": digest, "n_lines": earlier["n_lines"]}
             times = {"file_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
@@ -205,14 +204,6 @@ def _look(
         return _refused(file, refusal)
     except OSError as error:
         return _refused(file, f"cannot be read: {error.strerror or error}")
-
-
-def _hash(path: str) -> str:
-    digest = sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _physical_lines(path: str) -> Iterator[bytes]:
@@ -323,7 +314,7 @@ def write_lines(
         for file in files:
             rows: list[tuple] = []
             try:
-                if _hash(file["file_path"]) != file["sha256"]:
+                if sha256_of(file["file_path"]) != file["sha256"]:
                     raise formats.Refusal("changed while it was read: build again when it is complete")
                 for row in _rows(file["file_path"], by_name[file["side_input"]], delimiter):
                     rows.append((file["file_id"], *row))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from clientele.learning.fields import part_of, to_fields
+from clientele.learning.fields import digest_of, next_number, part_of, to_fields
 
 KINDS = {"brand": "brands", "category": "categories"}
 ATTRIBUTES = {"category_family": "category family", "brand": "brand"}
@@ -60,8 +59,9 @@ def item_fit_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | No
     heads = whole.get("head", pd.DataFrame({"scored_by": []}))
     card = {"origin_date": f"{as_of:%Y-%m-%d}", "scores": bool((heads["scored_by"] != REFUSED).any())}
     whole = {"card": pd.DataFrame([card])} | whole
-    number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
-    return to_fields(whole, number, f"{as_of:%Y%m%d}-{digest(whole)[:8]}")
+    # what was learnt, and the reasons where nothing was
+    learnt = [whole[part] for part in ("head", "label", "family_draw") if part in whole]
+    return to_fields(whole, next_number(earlier), f"{as_of:%Y%m%d}-{digest_of(learnt)[:8]}")
 
 
 def _groups_of(
@@ -243,10 +243,3 @@ def _families_of(attribute: str, company: pd.DataFrame) -> dict[str, pd.DataFram
         "evaluation": pd.DataFrame(evaluations),
         "family_draw": coviews.weight_rows(everything, table.names).assign(attribute=attribute),
     }
-
-
-def digest(parts: Mapping[str, pd.DataFrame]) -> str:
-    """Return a hash of what was learnt, and of the reasons where nothing was."""
-    learnt = [parts[part] for part in ("head", "label", "family_draw") if part in parts]
-    text = "".join(part.to_csv(index=False, float_format="%.10g") for part in learnt)
-    return hashlib.sha256(text.encode()).hexdigest()

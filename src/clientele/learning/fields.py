@@ -8,7 +8,8 @@ column.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -107,3 +108,46 @@ def part_of(fields: pd.DataFrame, part: str) -> pd.DataFrame:
         name: texts[name] if texts[name].notna().any() else numbers[name].astype(float) for name in names
     }
     return pd.DataFrame(columns).sort_index().reset_index()
+
+
+def next_number(earlier: pd.DataFrame | None) -> int:
+    """Return the number of the next fit: 1 without an earlier one.
+
+    Parameters
+    ----------
+    earlier : DataFrame or None
+        Columns of `SCHEMA`: all fits so far; None when there is no table.
+
+    Examples
+    --------
+    >>> next_number(None), next_number(to_fields({"card": pd.DataFrame({"n": [1]})}, 2, "v"))
+    (1, 3)
+    """
+    return 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
+
+
+def is_newest(version: str, earlier: pd.DataFrame | None) -> bool:
+    """Return whether the newest fit has this version, so that there is nothing to add.
+
+    Examples
+    --------
+    >>> fits = to_fields({"card": pd.DataFrame({"n": [1]})}, 2, "v")
+    >>> is_newest("v", fits), is_newest("w", fits), is_newest("v", None)
+    (True, False, False)
+    """
+    if earlier is None or earlier.empty:
+        return False
+    newest = earlier["fit_number"] == earlier["fit_number"].max()
+    return bool((earlier.loc[newest, "model_version"] == version).all())
+
+
+def digest_of(tables: Iterable[pd.DataFrame]) -> str:
+    """Return a hash of what tables say, numbers to ten digits: fits that learnt the same have the same.
+
+    Examples
+    --------
+    >>> digest_of([pd.DataFrame({"weight": [0.1 + 0.2]})]) == digest_of([pd.DataFrame({"weight": [0.3]})])
+    True
+    """
+    text = "".join(table.to_csv(index=False, float_format="%.10g") for table in tables)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clientele.learning.fields import part_of, to_fields
+from clientele.learning.fields import next_number, part_of, to_fields
 from clientele.personas.scoring import WEIGHT_COLUMNS, score
 from clientele.personas.settings import Settings
 
@@ -59,7 +59,7 @@ def fit_rows(
     before = _weights_before(weights, request["champion_version"]) if has_model else None
     highest_id = int(weights["segment_id"].max()) if has_model else 0
     fit = _fit(frames, max_segments, sample_users, before, highest_id)
-    number = 1 if known.empty else int(known["fit_number"].max()) + 1
+    number = next_number(known)
     if fit.model_version in set(known["model_version"]):
         same = known[known["model_version"] == fit.model_version]
         marks = same[same["field"] == FEATURES_HASH].sort_values("fit_number")["text_value"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import pandas as pd
 
-from clientele.learning.fields import to_fields
+from clientele.learning.fields import digest_of, next_number, to_fields
 from clientele.predictions.settings import CELL_BINS
 
 # The fields of each part, by their names in the rows of `clientele.predictions.fit`.
@@ -111,9 +110,15 @@ def prediction_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | 
         rows += fit_categories(frames["frame"], frames["categories"], n_days, with_cuts=not has_cuts)
     parts = parts_of(rows)
     parts["card"] = parts["card"].assign(heads=heads)
-    version = f"{pd.Timestamp(request['as_of_date']):%Y%m%d}-{digest(parts)[:8]}"
-    number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
-    return to_fields(parts, number, version)
+    return versioned(parts, request["as_of_date"], earlier)
+
+
+def versioned(
+    parts: Mapping[str, pd.DataFrame], as_of_date: object, earlier: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return the parts of a fit as fields, under the next number and a version of the day and what scores."""
+    scores = digest_of(parts[part] for part in SCORES)
+    return to_fields(parts, next_number(earlier), f"{pd.Timestamp(as_of_date):%Y%m%d}-{scores[:8]}")
 
 
 def parts_of(rows: list[dict[str, object]]) -> dict[str, pd.DataFrame]:
@@ -147,9 +152,3 @@ def wanted(heads: str) -> set[str]:
     """
     every = {"next_order", "spend", "category", "rebuy", "sessions", "recommendations", "forecast"}
     return every if heads == "all" else set(heads.split()) & every
-
-
-def digest(parts: Mapping[str, pd.DataFrame]) -> str:
-    """Return a hash of what scores, and of the reasons why nothing does."""
-    text = "".join(parts[part].to_csv(index=False, float_format="%.10g") for part in SCORES)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -25,7 +25,7 @@ from clientele.predictions.head_rows import (
     weight_rows,
 )
 from clientele.predictions.models import ManyRowsModel
-from clientele.predictions.rows import digest, parts_of
+from clientele.predictions.rows import parts_of, versioned
 from clientele.predictions.settings import CELLS, MODEL, REFUSED, few_positives
 
 HEAD = "session"
@@ -121,9 +121,7 @@ def session_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | Non
         return to_fields({})
     frame = frames["frame"]
     parts = parts_of([card_row("n_rows", float(len(frame))), *fit_sessions(frame, int(request["n_days"]))])
-    version = f"{pd.Timestamp(request['as_of_date']):%Y%m%d}-{digest(parts)[:8]}"
-    number = 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
-    return to_fields(parts, number, version)
+    return versioned(parts, request["as_of_date"], earlier)
 
 
 def fit_sessions(frame: pd.DataFrame, n_days: int, max_rows: int = MAX_ROWS) -> list[Row]:

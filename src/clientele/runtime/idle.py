@@ -30,6 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import clientele
+from clientele.contents import sha256_of
 from clientele.errors import ClienteleError
 from clientele.runtime import locking, publishing
 
@@ -400,7 +401,7 @@ def _compare_files(today: dict[str, list], held: dict[str, list]) -> None:
             continue
         if today[path][0] != seen[0]:
             raise _Differs(f"{name} is named in another way")
-        if content is None or today[path][1] != seen[1] or _sha256(Path(path)) != content:
+        if content is None or today[path][1] != seen[1] or sha256_of(Path(path)) != content:
             raise _Differs(f"{name} has changed")
 
 
@@ -481,7 +482,7 @@ def _compare_publication(home: Path, mark: dict) -> None:
     if publishing.names(folder) != set(files):
         raise _Differs("a file of the publication is missing, or there is one too many")
     for name, facts in files.items():
-        if _stat(folder / name) != held["files"].get(name) and _sha256(folder / name) != facts["sha256"]:
+        if _stat(folder / name) != held["files"].get(name) and sha256_of(folder / name) != facts["sha256"]:
             raise _Differs(f"{name} is not what was published")
 
 
@@ -503,8 +504,3 @@ def _stat(path: Path, sure_after_ns: int = _TICK_NS) -> list[int]:
     now = time.time_ns()
     changed = found.st_ctime_ns if now - found.st_ctime_ns > sure_after_ns else -now
     return [found.st_size, found.st_mtime_ns, changed, found.st_ino]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,7 +15,6 @@ may change between two files, the folder does not.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from clientele.contents import sha256_of
 from clientele.errors import ClienteleError
 from clientele.runtime import modes
 
@@ -94,7 +94,7 @@ class Publication:
         for name in sorted(held ^ expected.keys()):
             return f"{name} is {'not in its manifest' if name in held else 'missing'}"
         for name, facts in sorted(expected.items()):
-            if _sha256(self.folder / name) != facts["sha256"]:
+            if sha256_of(self.folder / name) != facts["sha256"]:
                 return f"{name} is not what was published"
         return None
 
@@ -139,7 +139,7 @@ def take_over(folder: Path, name: str, contents: str) -> bool:
     try:
         published = current(folder.parent.parent)
         held = json.loads((published / MANIFEST).read_text())["files"][name]
-        if held.get("contents") != contents or _sha256(published / name) != held["sha256"]:
+        if held.get("contents") != contents or sha256_of(published / name) != held["sha256"]:
             return False
         shutil.copyfile(published / name, folder / name)  # no link: damage to one must not reach the other
     except (PublicationError, OSError, KeyError):
@@ -294,7 +294,7 @@ def _rows(path: Path) -> dict[str, object]:
 
 
 def _facts(path: Path) -> dict[str, object]:
-    return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def _put(path: Path, content: str | bytes) -> None:
@@ -375,8 +375,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

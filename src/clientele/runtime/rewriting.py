@@ -18,6 +18,7 @@ from pathlib import Path
 
 import duckdb
 
+from clientele.contents import sha256_of
 from clientele.runtime import locking, lookup, modes, publishing
 from clientele.runtime.publishing import MANIFEST
 
@@ -76,7 +77,7 @@ def start_publications(home: Path) -> list[dict[str, str]]:
         for path in sorted(folder.iterdir()):
             if path.suffix == ".parquet" and "user_key" in pq.read_schema(path).names:
                 pair = {"old": str(path), "new": str(fresh / path.name)}
-                first = pairs.setdefault(publishing._sha256(path), pair)
+                first = pairs.setdefault(sha256_of(path), pair)
                 if first is not pair:
                     same[pair["new"]] = first["new"]
             elif path.is_symlink():  # to exported audiences
@@ -107,7 +108,7 @@ def finish_publications(home: Path, n_requests: int) -> None:
             path = folder / name
             before = facts["sha256"]
             facts["bytes"] = path.stat().st_size
-            facts["sha256"] = publishing._sha256(path)
+            facts["sha256"] = sha256_of(path)
             if facts["sha256"] != before:
                 facts.pop("contents", None)  # it told what stood in the table then
             if "rows" in facts:

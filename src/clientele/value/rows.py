@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clientele.learning.fields import to_fields
+from clientele.learning.fields import is_newest, next_number, to_fields
 
 if TYPE_CHECKING:
     from clientele.value.model import ValueModel
@@ -73,13 +73,7 @@ def value_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None)
         }
     parts["card"] = pd.DataFrame([card | {"n_users": len(now)}])
     version = f"{as_of:%Y%m%d}-{_digest(parts)[:8]}"
-    number = 1
-    if earlier is not None and len(earlier):
-        newest = earlier["fit_number"].max()
-        if (earlier.loc[earlier["fit_number"] == newest, "model_version"] == version).all():
-            return to_fields({})
-        number = int(newest) + 1
-    return to_fields(parts, number, version)
+    return to_fields({}) if is_newest(version, earlier) else to_fields(parts, next_number(earlier), version)
 
 
 def parameters(model: ValueModel) -> dict[str, float]:

@@ -1,0 +1,20 @@
+"""What a file is: its content, whatever its name and times say."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+__all__ = ["sha256_of"]
+
+
+def sha256_of(path: Path | str) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal digits, however large it is.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
