@@ -54,6 +54,19 @@ def test_hidden_families_are_found_and_their_intervals_hold(seed):
     assert found["right_share"] > found["right_share_largest"] + 0.3
 
 
+def test_rows_in_another_order_say_the_same():
+    """Forty brands are as frequent as each other, and thirty are learnt: which, is no matter of chance."""
+    seen, families = planted(n_visits=1500)
+    company = seen.assign(category_family=seen["product_id"].map(families), brand=None)
+    company["brand"] = [f"brand_{product % 40}" for product in company["product_id"]]
+    request = {"is_due": True, "items": "off", "imputation": "on", "as_of_date": "2020-01-31"}
+    frames = {"request": pd.DataFrame([request]), "company": company}
+    found = item_fit_rows(frames, None)
+    other = item_fit_rows(frames | {"company": company.sample(frac=1, random_state=1)}, None)
+    assert set(part_of(found, "head")["subject"]) == {"category_family imputation", "brand imputation"}
+    pd.testing.assert_frame_equal(found, other)
+
+
 def test_the_family_of_a_hidden_product_is_not_looked_at(shop):
     seen, families = shop
     known = np.arange(len(families)) % 3 > 0

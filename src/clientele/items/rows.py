@@ -213,11 +213,13 @@ def _families_of(attribute: str, company: pd.DataFrame) -> dict[str, pd.DataFram
     """Return the parts of one attribute of products that may be missing."""
     from clientele.items import coviews
 
+    company = company.sort_values(["visit", "product_id"], ignore_index=True)
     subject, called = f"{attribute} imputation", ATTRIBUTES[attribute]
     known = (
         company.dropna(subset=[attribute]).drop_duplicates("product_id").set_index("product_id")[attribute]
     )
-    sizes = known.value_counts()
+    # of names that are as frequent the first in the alphabet: rows come in any order
+    sizes = known.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     often = sizes[sizes >= MIN_OF_NAME].head(MAX_NAMES).index
     known = known[known.isin(often)].sort_index()
     if reason := coviews.refusal(len(known), known.nunique(), called):
