@@ -196,6 +196,8 @@ method-docs: $(RUN) ## Write the figures of docs/method.md and docs/model-card.m
 	    CLIENTELE_EVENTS="$$STORE" CLIENTELE_HOME=$(METHOD)/store dbt --quiet build; fi
 	@if [ -n "$${UCI:-}" ]; then \
 	    CLIENTELE_EVENTS="$$UCI" CLIENTELE_HOME=$(METHOD)/uci dbt --quiet build; fi
+	@for home in $(METHOD)/synthetic $(METHOD)/store $(METHOD)/uci; do \
+	    if [ -d "$$home" ]; then clientele evaluate --home "$$home" --layers '16 8' > /dev/null; fi; done
 	@python -m tools.method_docs synthetic=$(METHOD)/synthetic $${STORE:+store=$(METHOD)/store} $${UCI:+uci=$(METHOD)/uci}
 
 PRIVACY := target/privacy-docs

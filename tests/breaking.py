@@ -31,6 +31,8 @@ from clientele import cli
 from clientele.runtime import rewriting
 
 ANSWER = "breaking.json"
+# Commands of clientele that are no operations of dbt's, with their arguments; backups are beside the home.
+COMMANDS = {"rollback": ("--home", "{home}"), "backup": ("--home", "{home}", "--to", "{backups}")}
 
 
 @dataclass
@@ -96,8 +98,8 @@ class Breaker(AbstractContextManager):
             Kill it when this function of the package ('module:name') is called; `when_done`: when it returns.
             `nth`: at this call of it, from 0.
         operation : str
-            Carry out this operation of dbt's instead of a build, or `rollback`, to its end: new files take
-            their place.
+            Carry out this operation of dbt's instead of a build, or one of `COMMANDS`, to its end: new files
+            take their place.
         fill : str
             Do not kill it there, but fill the disk with this file, and let the build go on.
         file_bytes : int
@@ -190,8 +192,8 @@ def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
             statements.append(name)
 
     operation = request.get("operation")
-    if operation == "rollback":
-        built = _rolled_back(house)
+    if operation in COMMANDS:
+        built = _commanded(house, operation)
     elif operation:
         built = house.run(operation, command=("run-operation",), watch=watch, **changed)
         rewriting.finish(house.home)  # as the end of the process does
@@ -204,8 +206,9 @@ def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
     (folder / ANSWER).write_text(json.dumps(answer))
 
 
-def _rolled_back(house: House) -> Build:
-    ran = CliRunner().invoke(cli.main, ["rollback", "--home", str(house.home)])
+def _commanded(house: House, name: str) -> Build:
+    places = {"home": str(house.home), "backups": str(house.folder / "backups")}
+    ran = CliRunner().invoke(cli.main, [name, *(part.format(**places) for part in COMMANDS[name])])
     print(ran.output, ran.exception or "")
     return Build(ran.exit_code == 0, ran.output, {}, {})
 

@@ -51,6 +51,12 @@ user_features_as_of as (
     {{ return(['prefix_events_ln', 'in_cart']) }}
 {% endmacro %}
 """,
+    # three searches for persons in each free text of seven side inputs
+    "without_person": """
+{% macro without_person(text) -%}
+    {{ text }}
+{%- endmacro %}
+""",
     # forty brackets in one another are deeper than sqlfluff goes
     "hypergeometric": """
 {% macro hypergeometric(a, b, c, z, n_terms=40, first=0) -%}

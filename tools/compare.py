@@ -33,7 +33,7 @@ PROVENANCE = {
 DRIFT = {
     *("drift_counts", "drift_snapshots", "drift_model_counts", "drift_fits", "drift_periods"),
     *("drift_windows", "drift_levels", "drift_shares", "drift_figures", "drift_alarms", "drift_seasons"),
-    *("drift_bins", "drift", "refit_requests"),
+    *("drift_bins", "drift", "refit_requests", "drift_findings", "shop_health"),
 }
 # How the files came, table by table.
 BOOKKEEPING = {

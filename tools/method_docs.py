@@ -13,6 +13,7 @@ does not have is said to be missing, never left out.
 from __future__ import annotations
 
 import argparse
+import csv
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -41,11 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--document", type=Path, action="append", help="instead of " + " and ".join(map(str, DOCUMENTS))
     )
+    parser.add_argument("--figures", choices=sorted(FIGURES), action="append", help="only these; all without")
     options = parser.parse_args(arguments)
     try:
         homes = dict(_shop(text) for text in options.shops)
         for path in options.document or DOCUMENTS:
-            path.write_text(fill(path.read_text("utf-8"), homes, str(path)), "utf-8")
+            path.write_text(fill(path.read_text("utf-8"), homes, str(path), options.figures), "utf-8")
     except (OSError, ValueError, duckdb.Error) as error:
         print(f"method_docs: {error}", file=sys.stderr)
         return 2
@@ -62,7 +64,12 @@ def _shop(text: str) -> tuple[str, Path]:
     return name, warehouse
 
 
-def fill(text: str, warehouses: dict[str, Path], document: str = "the document") -> str:
+def fill(
+    text: str,
+    warehouses: dict[str, Path],
+    document: str = "the document",
+    only: Sequence[str] | None = None,
+) -> str:
     """Return the text with every block of these shops written anew.
 
     Parameters
@@ -73,6 +80,8 @@ def fill(text: str, warehouses: dict[str, Path], document: str = "the document")
         Database file by shop.
     document : str
         What the text is called in an error message.
+    only : sequence of str or None
+        Figures to write; the other blocks stay as they are.
 
     Raises
     ------
@@ -92,7 +101,7 @@ def fill(text: str, warehouses: dict[str, Path], document: str = "the document")
             raise ValueError(
                 f"{document}: there are no figures {figures!r}. Known: {', '.join(sorted(FIGURES))}."
             )
-        if shop not in connections:
+        if shop not in connections or (only and figures not in only):
             return block.group()
         return f"{opening}\n{_figures(connections[shop], figures)}\n\n{closing}"
 
@@ -116,6 +125,8 @@ def _figures(connection: duckdb.DuckDBPyConnection, figures: str) -> str:
         return f"*Not measured: this build has no {', no '.join(missing)}.*"
     try:
         return render(connection)
+    except FileNotFoundError as missing_file:
+        return f"*Not measured: there is no {Path(missing_file.filename).name}.*"
     except duckdb.BinderException as error:
         raise ValueError(
             f"the figures {figures!r} need columns that this warehouse lacks ({str(error).splitlines()[0]}); "
@@ -381,6 +392,42 @@ def _rule_figures(connection: duckdb.DuckDBPyConnection) -> str:
     return f"{told}\n\nTree and model agree on {share(accuracy[0])} of {accuracy[1]:,} held-out customers."
 
 
+def _network_figures(connection: duckdb.DuckDBPyConnection) -> str:
+    """Read what ``clientele evaluate --layers …`` wrote beside the warehouse."""
+    files = connection.execute("select path from duckdb_databases() where not internal").fetchall()
+    path = Path(files[0][0]).parent / "evaluation" / "challengers.csv"
+    with path.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+
+    def figure(row: dict[str, str], name: str) -> float | None:
+        return float(row[name]) if row[name] else None
+
+    head = ["model", "customers", "personas", "refits", "prediction strength", "half-sample ARI", "month ago"]
+    head += ["AUC over the base", "habit R² over the base", "lower end"]
+    return table(
+        [*head, "habit R² over the linear model's (95 %)", "gate"],
+        [
+            (
+                row["model"],
+                int(row["n_users"]),
+                int(row["n_personas"]),
+                row["standing"],
+                *(figure(row, name) for name in ("prediction_strength", "half_sample_ari", "month_ago_ari")),
+                figure(row, "auc_gain"),
+                figure(row, "habit_r2_gain"),
+                figure(row, "habit_r2_gain_low"),
+                interval(
+                    figure(row, "habit_r2_over_linear"),
+                    figure(row, "habit_r2_over_linear_low"),
+                    figure(row, "habit_r2_over_linear_high"),
+                ),
+                row["outcome"],
+            )
+            for row in rows
+        ],
+    )
+
+
 FIGURES: dict[str, tuple[tuple[str, ...], Callable[[duckdb.DuckDBPyConnection], str]]] = {
     "shop": (("core.user_feature_values",), _shop_figures),
     "statuses": (("marts.user_segments",), _status_figures),
@@ -388,6 +435,7 @@ FIGURES: dict[str, tuple[tuple[str, ...], Callable[[duckdb.DuckDBPyConnection], 
     "tiers": (("core.customer_values",), _tier_figures),
     "value": (("monitor.value_calibration",), _value_figures),
     "choice": (("monitor.segment_diagnostics",), _choice_figures),
+    "networks": ((), _network_figures),
     "features": (("monitor.segment_features", "core.feature_catalog"), _feature_figures),
     "gate": (("monitor.segment_gates",), _gate_figures),
     "evaluations": (("monitor.segment_evaluations",), _evaluation_figures),

@@ -51,8 +51,24 @@ KNOWN = {
         ("first_event_week", "last_event_week", "last_order_week", "revenue_band", "n_orders"),
         None,
     ),
+    "the persona, the recent one, the value tier and the week of the last order": (
+        ("segment_id", "recent_persona", "value_tier", "last_order_week"),
+        None,
+    ),
 }
-BOUGHT = "a product of the list to buy again, and the week of the last order"
+# Tables that name what a customer has bought: what one row names, and which rows do.
+BOUGHT = {
+    "a product of the list to buy again, and the week of the last order": (
+        "customer_recommendations",
+        "product_id",
+        "kind = 'again' and list_source = 'own_history'",
+    ),
+    "a product, brand or family of the last order, and its week": (
+        "customer_rebuys",
+        "item_level, item_id",
+        "item_id is not null",
+    ),
+}
 AT_LEAST = 5
 ROOMS = {
     "vault": "the pipeline",
@@ -275,17 +291,18 @@ def singled_out(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, f
             f"where {where['last_order_week']}.last_order_week is not null)"
         ).fetchall()[0]
         found.append((kind, n_buyers, share, smallest, bar))
-    if "list_source" in where and "last_order_week" in where:
-        # Of several products somebody knows the one that fewest have.
+    for kind, (table, item, is_named) in BOUGHT.items():
+        if table not in people or "last_order_week" not in where:
+            continue
+        # Of several items somebody knows the one that fewest have.
         n_buyers, share, smallest = connection.execute(
             f"select count(*), avg(case when n_alike >= {AT_LEAST} then 1 else 0 end), min(n_alike) from ("
-            "select user_key, min(n_alike) as n_alike from (select user_key, count(*) over "
-            "(partition by product_id, last_order_week) as n_alike from marts.customer_recommendations "
+            f"select user_key, min(n_alike) as n_alike from (select user_key, count(*) over "
+            f"(partition by {item}, last_order_week) as n_alike from marts.{table} "
             f"inner join marts.{where['last_order_week']} using (user_key) "
-            "where kind = 'again' and list_source = 'own_history' and last_order_week is not null) "
-            "group by user_key)"
+            f"where {is_named} and last_order_week is not null) group by user_key)"
         ).fetchall()[0]
-        found.append((BOUGHT, n_buyers, share, smallest, None))
+        found.append((kind, n_buyers, share, smallest, None))
     return found
 
 

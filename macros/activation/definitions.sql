@@ -5,7 +5,7 @@
     {#- {name: …} of the exposures with `kind` in their meta, in the order of names: what dbt knows of an exposure, over what
         its meta says, over `defaults`. Empty while dbt parses. -#}
     {%- set found = {} -%}
-    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.config.meta.get(kind) is not none -%}
+    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if kind in exposure.config.meta -%}
         {%- set meta = exposure.config.meta[kind] -%}
         {%- do found.update({exposure.name: dict(
             defaults,
@@ -41,7 +41,7 @@
 {% macro destination_names() %}
     {#- `folder`, which is always there, and the exposures with `destination` in their meta. -#}
     {%- set names = ['folder'] -%}
-    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.config.meta.get('destination') is not none -%}
+    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if 'destination' in exposure.config.meta -%}
         {%- do names.append(exposure.name) -%}
     {%- endfor -%}
     {{ return(names) }}
@@ -81,7 +81,7 @@
                 {%- do clientele.audience_problem(seen, key, key ~ ' is missing: a text of at most 512 letters') -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- if not modules.re.fullmatch('20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', definition.get('expires') | string) -%}
+        {%- if not clientele.is_day(definition.get('expires')) -%}
             {%- do clientele.audience_problem(seen, 'expires', 'expires is the last day on which the audience is used, like 2027-12-31') -%}
         {%- endif -%}
         {%- if definition.minimum is not integer or definition.minimum is boolean or definition.minimum < clientele.setting('min_cell_users') -%}

@@ -1,12 +1,12 @@
 {#- What conditions of audiences may use: fields, their types and values, and the operators of each type. -#}
 
-{% macro audience_fields() %}
-    {#- {name: {type, values, is_about_personas}}: the columns of core.audience_facts that say `field: true`. `values` is
-        none where any value goes. Empty while dbt parses. -#}
+{% macro audience_fields(on_trial=false) %}
+    {#- {name: {type, values, is_about_personas}}: the columns of core.audience_facts that say `field: true`; `on_trial`: and those that
+        say `field: trial`, which arms of experiments may use. `values` is none where any value goes. Empty while dbt parses. -#}
     {%- set lists = dict(clientele.audience_word_lists(), lifecycle_states=clientele.lifecycle_states().keys() | list) -%}
     {%- set fields = {} -%}
     {%- for node in graph.nodes.values() if node.name == 'audience_facts' and node.package_name == 'clientele' -%}
-        {%- for name, column in node.columns.items() if clientele._tags(column).get('field') -%}
+        {%- for name, column in node.columns.items() if clientele._tags(column).get('field') in ([true, 'trial'] if on_trial else [true]) -%}
             {%- set tags = clientele._tags(column) -%}
             {%- do fields.update({name: {
                 'type': clientele._field_type(column.data_type),

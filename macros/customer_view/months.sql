@@ -16,6 +16,6 @@
         {% for column in ['n_visitors', 'n_buyers', 'n_orders', 'largest_orders'] %}
         cast(coalesce({{ activity }}.{{ column }}, 0) as bigint) as {{ column }},
         {% endfor %}
-        cast(coalesce({{ activity }}.revenue, 0) as decimal(18, 4)) as revenue,
-        cast(coalesce({{ activity }}.largest_revenue, 0) as decimal(18, 4)) as largest_revenue
+        cast(coalesce({{ activity }}.revenue, 0) as decimal(28, 4)) as revenue,
+        cast(coalesce({{ activity }}.largest_revenue, 0) as decimal(28, 4)) as largest_revenue
 {%- endmacro %}

@@ -23,7 +23,7 @@
         cast(count(*) as bigint) as n_visits,
         cast(sum(case when n_orders > 0 then 1 else 0 end) as bigint) as n_ordering_visits,
         cast(sum(n_orders) as bigint) as n_orders,
-        cast(sum(revenue) as decimal(18, 4)) as revenue,
+        cast(sum(revenue) as decimal(28, 4)) as revenue,
         min(visit_date) as first_visit_date,
         max(visit_date) as last_visit_date
 {%- endmacro %}

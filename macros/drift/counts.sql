@@ -155,42 +155,16 @@ known_products as (
     left join category_starts on products.category_code = category_starts.category_code
 ),
 
-looks as (
-    {% for grain in ['week', 'month'] %}
-    select
-        periods.period_grain,
-        periods.period_date,
-        events.user_sk,
-        events.product_id,
-        known_products.family_rank,
-        count(*) as n_events,
-        sum(case when events.category_code != known_products.category_code then 1 else 0 end) as n_moved,
-        sum(case when known_products.brand_since_date >= periods.period_date then 1 else 0 end) as n_new_brand,
-        sum(case when known_products.category_since_date >= periods.period_date then 1 else 0 end) as n_new_category,
-        sum(case when events.price > 0 then 1 else 0 end) as n_priced,
-        sum(case when events.price > 0 then {{ clientele.exact('ln(' ~ clientele.double('events.price') ~ ')') }} else 0 end)
-            as ln_prices,
-        sum({{ clientele.exact('known_products.price_z') }}) as price_zs
-    from {{ ref('events') }} as events
-    inner join known_products on events.product_id = known_products.product_id
-    inner join periods
-        on
-            periods.period_grain = '{{ grain }}'
-            and periods.period_date = cast({{ dbt.date_trunc(grain, 'events.event_at') }} as date)
-    group by periods.period_grain, periods.period_date, events.user_sk, events.product_id, known_products.family_rank
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-),
+{{ clientele.drift_look_ctes() }},
 
 family_looks as (
-    select looks.period_grain, looks.period_date, looks.user_sk, looks.family_rank, max(customers.is_buyer) as is_buyer
+    select looks.period_grain, looks.period_date, looks.user_sk, looks.family_rank, customers.is_buyer
     from looks
     inner join customers
         on
             looks.user_sk = customers.user_sk
             and looks.period_grain = customers.period_grain
             and looks.period_date = customers.period_date
-    group by looks.period_grain, looks.period_date, looks.user_sk, looks.family_rank
 ),
 
 price_looks as (
@@ -215,32 +189,7 @@ price_looks as (
 
 {% macro drift_scalar_ctes() %}
     {#- CTEs that end in `scalar_counts`: one row per period and series that is a single figure. -#}
-product_prices as (
-    select
-        period_grain,
-        period_date,
-        product_id,
-        {{ clientele.exact(clientele.double('sum(ln_prices)') ~ ' / sum(n_priced)') }} as ln_price
-    from looks
-    where n_priced > 0
-    group by period_grain, period_date, product_id
-),
-
-price_changes as (
-    -- of products that were looked at in both periods: another assortment moves no price
-    select
-        periods.period_grain,
-        periods.period_date,
-        now.ln_price - earlier.ln_price as price_change
-    from periods
-    inner join product_prices as now
-        on periods.period_grain = now.period_grain and periods.period_date = now.period_date
-    inner join product_prices as earlier
-        on
-            periods.period_grain = earlier.period_grain
-            and periods.previous_date = earlier.period_date
-            and now.product_id = earlier.product_id
-),
+{{ clientele.drift_price_ctes() }},
 
 looked_sums as (
     select

@@ -35,11 +35,12 @@
 
 {% macro drift_own_bar_ctes(figures, keys, rounds=3) %}
     {#- CTEs that end in `alarmed`: the rows of `figures` (a CTE with comparison, period_number, figure, figure_lo, is_enough, warn_bar)
-        with own_bar, the greatest figure of earlier normal periods, and is_alarm (0 or 1). What is an alarm was no normal period: so
-        alarms are found, then those that the first ones hid, and so on. A comparison with the fit has no bar of its own. -#}
+        with own_bar, the greatest lower end of a figure among earlier normal periods, and is_alarm (0 or 1). Lower ends, as chance is
+        taken off the figure that is judged, too: what is left is how much the shop really moves. What is an alarm was no normal period:
+        so alarms are found, then those that the first ones hid, and so on. A comparison with the fit has no bar of its own. -#}
 {% for round in range(rounds) %}
 {%- set before = figures if loop.first else 'alarms_' ~ loop.index0 -%}
-{%- set normal = 'figure' if loop.first else 'case when is_alarm = 0 then figure end' -%}
+{%- set normal = 'figure_lo' if loop.first else 'case when is_alarm = 0 then figure_lo end' -%}
 bars_{{ loop.index }} as (
     select
         {{ clientele.drift_figure_columns() | join(', ') }},

@@ -55,3 +55,54 @@
         {{ clientele.tell_problems('experiment', clientele.experiment_problems(), clientele.experiment_definitions()) }}
     {%- endif -%}
 {% endmacro %}
+
+
+{% macro arm_condition(experiment, arm, place) %}
+    {#- {sql, problems, uses_personas} of an arm's `where`: who of the arm is treated, in the grammar of audiences. It may use what
+        models say that do not score, too. -#}
+    {%- set seen = {
+        'name': experiment.name, 'file': experiment.file, 'path': [], 'problems': [], 'uses_personas': false, 'personas': [],
+        'fields': clientele.audience_fields(on_trial=true), 'definitions': clientele.audience_definitions(),
+    } -%}
+    {%- set sql = clientele.audience_condition(arm['where'], place ~ ' > where', seen) -%}
+    {{ return({'sql': sql, 'problems': seen.problems, 'uses_personas': seen.uses_personas}) }}
+{% endmacro %}
+
+
+{% macro chosen_arms() %}
+    {#- [{experiment, arm, sql, needs_proof}] of the arms of sound experiments that say `where`. needs_proof: it asks for personas, and
+        names no model, so the one that scores has to be proven or promoted. -#}
+    {%- set found = [] -%}
+    {%- for experiment in clientele.sound_experiments().values() -%}
+        {%- for arm in experiment.arms if 'where' in arm -%}
+            {%- set compiled = clientele.arm_condition(experiment, arm, 'arms') -%}
+            {%- do found.append({
+                'experiment': experiment.name, 'arm': arm.name, 'sql': compiled.sql,
+                'needs_proof': compiled.uses_personas and 'model' not in arm,
+            }) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro design_hash(experiment) %}
+    {#- What of an experiment must not change once its arms are drawn, as one text: who chooses a measure, a horizon or a bar after a look
+        at the figures finds what he looks for. -#}
+    {%- set arms = [] -%}
+    {%- for arm in experiment.arms -%}
+        {%- do arms.append([arm.name, arm.share | string, arm.get('model', ''), tojson(arm.get('where', ''), sort_keys=true)]) -%}
+    {%- endfor -%}
+    {{ return(local_md5(tojson([
+        experiment.audience, experiment.horizon_days, experiment.measure, experiment.guardrails | sort, experiment.control, arms
+    ]))) }}
+{% endmacro %}
+
+
+{% macro is_day(value) %}
+    {#- Whether a text is a day of this century, as 2027-12-31. -#}
+    {%- if not modules.re.fullmatch('20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', value | string) -%}{{ return(false) }}{%- endif -%}
+    {%- set year, month, day = (value | string).split('-') | map('int') -%}
+    {%- set days = [31, 29 if year % 4 == 0 else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] -%}
+    {{ return(day <= days[month - 1]) }}
+{% endmacro %}

@@ -27,7 +27,7 @@
     {#- The value of the measure that a column names, over the sessions of a group. -#}
     case {{ measure }}
         {%- for name, one in clientele.experiment_measures().items() %}
-        when '{{ name }}' then cast({{ one.sql }} as decimal(18, 4))
+        when '{{ name }}' then cast({{ one.sql }} as decimal(28, 4))
         {%- endfor %}
     end
 {%- endmacro %}

@@ -4,7 +4,7 @@
     {#- All of it: [{file, experiment, place, problem}]. -#}
     {%- set audiences = clientele.audience_definitions() -%}
     {%- set destinations = clientele.destination_names() -%}
-    {%- set problems = [] -%}
+    {%- set problems, arm_audiences = [], {} -%}
     {%- for name, given in clientele.experiment_definitions().items() -%}
         {%- set found = [] -%}
         {%- set known = ['label_fr', 'purpose', 'audience', 'starts', 'horizon_days', 'measure', 'smallest_effect', 'guardrails',
@@ -24,7 +24,7 @@
         {%- if given.get('audience') not in audiences -%}
             {%- do found.append(['audience', "there is no audience '" ~ given.get('audience', '') ~ "'. Known: " ~ audiences | sort | join(', ')]) -%}
         {%- endif -%}
-        {%- if not modules.re.fullmatch('20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', given.get('starts') | string) -%}
+        {%- if not clientele.is_day(given.get('starts')) -%}
             {%- do found.append(['starts', 'starts is the first day on which arms may be drawn, like 2027-01-31']) -%}
         {%- endif -%}
         {%- if given.get('horizon_days') is not integer or given.horizon_days is boolean or not 1 <= given.horizon_days <= 365 -%}
@@ -47,17 +47,44 @@
         {%- endif -%}
         {%- if 'playbook' in given -%}
             {%- if given.playbook is not string or not modules.re.fullmatch('[a-z][a-z0-9_]{0,31}', given.playbook) -%}
-                {%- do found.append(['playbook', 'playbook is the code of a measure of seeds/playbook.csv']) -%}
+                {%- do found.append(['playbook', 'playbook is the code of a measure of seeds/playbook.csv or head_measures.csv']) -%}
             {%- elif given.get('measure') != 'buyers' or (given.get('arms') or []) | length != 2 -%}
                 {%- do found.append(['playbook', 'gains of the playbook are shares who order: it takes measure: buyers and two arms']) -%}
             {%- endif -%}
         {%- endif -%}
-        {%- do found.extend(clientele._arm_problems(given, audiences)) -%}
+        {%- set of_arms = clientele._arm_problems(given, audiences) -%}
+        {%- do found.extend(of_arms) -%}
+        {%- for arm in ([] if of_arms else given.arms) -%}
+            {%- set audience = name ~ '_' ~ arm.name -%}
+            {%- if audience in arm_audiences and arm.name != 'holdout' -%}
+                {%- do found.append(['arms > ' ~ loop.index ~ ' > name', "an arm of " ~ arm_audiences[audience] ~ " is the audience '" ~ audience ~ "' already: give this one another name"]) -%}
+            {%- endif -%}
+            {%- do arm_audiences.update({audience: name}) -%}
+        {%- endfor -%}
         {%- for place, problem in found -%}
             {%- do problems.append({'file': given.file, 'experiment': name, 'place': place, 'problem': problem}) -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return(problems) }}
+{% endmacro %}
+
+
+{% macro _trial_problems(given, arm, place) %}
+    {#- [[place, problem]] of what an arm says of a model, and of who of it is treated. -#}
+    {%- set found = [] -%}
+    {%- if 'model' in arm and not modules.re.fullmatch('[0-9a-z-]{1,64}(/order_(7|14|30|60|90)d)?', arm.model | string) -%}
+        {%- do found.append([place ~ ' > model', 'model is a version (core.segment_models), or version/order_30d to try the head of a fit against its heuristic']) -%}
+    {%- endif -%}
+    {%- if arm.name == 'holdout' -%}
+        {%- for key in ['model', 'where'] if key in arm -%}
+            {%- do found.append([place ~ ' > ' ~ key, 'nobody of holdout is treated: give the arm another name']) -%}
+        {%- endfor -%}
+    {%- elif 'where' in arm -%}
+        {%- for problem in clientele.arm_condition(given, arm, place).problems -%}
+            {%- do found.append([problem.place, problem.problem]) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(found) }}
 {% endmacro %}
 
 
@@ -70,9 +97,10 @@
     {%- set found, names, shares = [], [], [] -%}
     {%- for arm in arms -%}
         {%- set place = 'arms > ' ~ loop.index -%}
-        {%- if arm is not mapping or arm.keys() | sort | list != ['label', 'label_fr', 'name', 'share'] -%}
-            {%- do found.append([place, 'an arm has name, share, label and label_fr']) -%}
+        {%- if arm is not mapping or arm.keys() | reject('in', ['model', 'where']) | sort | list != ['label', 'label_fr', 'name', 'share'] -%}
+            {%- do found.append([place, 'an arm has name, share, label and label_fr, and may have model and where']) -%}
         {%- else -%}
+            {%- do found.extend(clientele._trial_problems(given, arm, place)) -%}
             {%- if arm.name is not string or not modules.re.fullmatch('[a-z][a-z0-9_]{0,20}', arm.name) or arm.name in names -%}
                 {%- do found.append([place ~ ' > name', 'the name of an arm has small letters, digits and _, 21 at most, and is used once']) -%}
             {%- elif given.name ~ '_' ~ arm.name in audiences -%}
@@ -97,3 +125,9 @@
     {%- endif -%}
     {{ return(found) }}
 {% endmacro %}
+
+
+{% macro signed_percent(share) -%}
+    {#- A share as a text with its sign: 0.031 is +3.1. -#}
+    case when {{ share }} > 0 then '+' else '' end || cast(cast({{ share }} * 100 as decimal(9, 1)) as varchar(16))
+{%- endmacro %}

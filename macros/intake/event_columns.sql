@@ -15,7 +15,7 @@
         'category_id': 'varchar(32)',
         'category_code': 'varchar(256)',
         'brand': 'varchar(256)',
-        'price': 'decimal(14, 4)',
+        'price': 'decimal(18, 4)',
         'quantity': 'decimal(12, 3)',
         'fraction_ns': 'integer',
         'repeat_number': 'integer',
@@ -35,8 +35,8 @@
 {% endmacro %}
 
 
-{% macro arriving_events(duplicates='left out') %}
-    {#- The events of this run's files under their pseudonyms. duplicates: 'left out', or 'only' those. -#}
+{% macro arriving_events(duplicates='left out', kind='event') %}
+    {#- The events of this run's files under their pseudonyms, or lines of another kind. duplicates: 'left out', or 'only' those. -#}
     select
         user_keys.user_sk,
         lines.session_sk,
@@ -58,7 +58,7 @@
     {{ 'inner' if duplicates == 'only' else 'left' }} join {{ ref('stg_lake__duplicates') }} as duplicates
         on {{ clientele.line_id('lines') }} = duplicates.line_id
     where
-        lines.line_kind = 'event' and {{ clientele.is_kept('lines.event_at') }}
+        lines.line_kind = '{{ kind }}' and {{ clientele.is_kept('lines.event_at') }}
         {{ 'and duplicates.line_id is null' if duplicates != 'only' }}
 {% endmacro %}
 
@@ -101,7 +101,7 @@
         {{ return(
             'update ' ~ relation ~ ' set repeat_number = copies.place from (select line_id, cast(place as integer) as place from (select '
             ~ line_id ~ ' as line_id, row_number() over (partition by lines.file_id, lines.' ~ columns ~ ' order by ' ~ line_id
-            ~ ') as place from ' ~ relation ~ " as lines where lines.line_kind = 'event' and lines.event_type = 'purchase') as numbered"
+            ~ ') as place from ' ~ relation ~ " as lines where lines.line_kind in " ~ clientele.kept_kinds() ~ " and lines.event_type in ('purchase', 'refund')) as numbered"
             ~ ' where place > 1) as copies where ' ~ clientele.line_id(relation.identifier) | trim ~ ' = copies.line_id'
         ) }}
     {%- endif -%}

@@ -11,7 +11,7 @@
         ~ " and old_files.reason = 'delivered again as file ' || cast(new_files.file_id as varchar(20))"
         ~ " where old_files.file_path != new_files.file_path and old_files.file_id in (select file_id from " ~ days ~ ")"
         ~ " and not exists (select 1 from " ~ days ~ " as days inner join " ~ lines ~ " as held on cast(held.event_at as date) = days.event_date"
-        ~ " where days.file_id = old_files.file_id and held.file_id = new_files.file_id and held.line_kind = 'event') order by 1"
+        ~ " where days.file_id = old_files.file_id and held.file_id = new_files.file_id and held.line_kind in " ~ clientele.kept_kinds() ~ ") order by 1"
     ).rows) }}
 {% endmacro %}
 

@@ -11,7 +11,7 @@
         'bad_event_time': "event_time is no time like '2019-10-01 00:00:00 UTC', ISO 8601, or seconds since 1970 (or thousandths of them)",
         'event_time_too_early': 'event_time is before the var earliest_event_date',
         'event_time_in_future': 'event_time is more than a day after the build, or after the var latest_event_date; a later build judges it again',
-        'refund': 'the event gives money back, which is not read',
+        'refund': 'the event gives money back; the var refunds: keep reads it',
         'unknown_event_type': 'event_type is no word of seeds/event_type_map.csv',
         'missing_user_id': 'user_id is empty',
         'sentinel_user_id': 'user_id stands for nobody: the vars sentinel_user_ids and null_words',
@@ -20,8 +20,8 @@
         'bad_product_id': 'product_id is not a whole number, or longer than 256 characters where ids are text (the var product_id_kind)',
         'missing_price': 'price is empty',
         'bad_price': 'price is not a number (with the var decimal as its decimal mark, and without a currency or thousands)',
-        'negative_price': 'price is below zero (a price of zero is kept)',
-        'bad_quantity': 'quantity is not a number above zero',
+        'negative_price': 'price is below zero (a price of zero is kept; a purchase below zero is a refund where the var refunds says so)',
+        'bad_quantity': 'quantity is not a number above zero (a purchase below zero is a refund where the var refunds says so)',
         'bad_category_id': 'category_id is not a whole number (the var category_id_kind)',
         'field_too_long': 'category_id has more than 32 characters, or category_code, brand or user_session more than 256',
     }) }}
@@ -32,14 +32,7 @@
     {#- Typed columns and the reason against each line. `rows`: ten texts per line, with file_id, load_id,
         judged_at, line_kind ('event', 'blank'), line_fault, has_nul, is_plain, may_be_long and line_text. Good lines leave
         the chain of reasons at its first branch; the others find theirs. -#}
-    {%- set latest = clientele.setting('latest_event_date') -%}
-    {%- set is_in_time -%}
-        {%- if latest == 'none' -%}
-        typed.event_at <= typed.judged_at + interval '1 day'
-        {%- else -%}
-        typed.event_at < cast('{{ latest }}' as timestamp) + interval '1 day'
-        {%- endif -%}
-    {%- endset -%}
+    {%- set is_in_time = clientele._is_in_time('typed') -%}
     {%- set first_moment = "cast('" ~ clientele.setting('earliest_event_date') ~ "' as timestamp)" -%}
     {%- set known_types = "('" ~ clientele.event_types() | join("', '") ~ "')" -%}
     {%- set nobody = clientele.sentinel_list() -%}
@@ -49,20 +42,26 @@
             length(typed.category_code) > 256 or length(typed.brand) > 256 or length(typed.user_session) > 256
         )))
     {%- endset -%}
-    {%- set is_bad_quantity = "(typed.quantity_text is not null and trim(typed.quantity_text) != '' and coalesce(typed.quantity, 0) <= 0)" %}
+    {%- set is_bad_quantity = clientele.is_bad_quantity('typed') -%}
+    {%- set is_refund = clientele.is_refund('typed') %}
     select
         judged.file_id,
         judged.load_id,
-        case when judged.fault is null then judged.line_kind when judged.fault = 'header' then 'header' else 'faulty' end as line_kind,
+        case
+            {{ "when judged.is_refund and judged.fault is null then 'refund'" if clientele.keeps_refunds() }}
+            when judged.fault is null then judged.line_kind
+            when judged.fault = 'header' then 'header'
+            else 'faulty'
+        end as line_kind,
         nullif(judged.fault, 'header') as reason,
         judged.event_at,
-        judged.event_type,
+        {{ clientele.of_refund('event_type', 'judged.event_type', "'refund'") }},
         judged.product_id,
         judged.category_id,
         {{ clientele.without_person('judged.category_code') }} as category_code,
         {{ clientele.without_person('judged.brand') }} as brand,
-        judged.price,
-        judged.quantity,
+        {{ clientele.of_refund('price', 'judged.price', 'abs(judged.price)') }},
+        {{ clientele.of_refund('quantity', 'judged.quantity', 'abs(judged.quantity)') }},
         judged.fraction_ns,
         cast(null as integer) as repeat_number,
         case
@@ -76,6 +75,7 @@
     from (
         select
             typed.*,
+            {{ is_refund ~ ' as is_refund,' if clientele.keeps_refunds() }}
             {{ clientele.hex_to_integer('md5(typed.product_code)') ~ ' as product_id,' if kinds['product'] == 'text' }}
             {% if kinds['user'] == 'integer' -%}
             {#- '007' beside '7': told once per file -#}
@@ -90,9 +90,9 @@
             case
                 when
                     typed.event_at >= {{ first_moment }} and {{ is_in_time }}
-                    and typed.event_type in {{ known_types }}
+                    and (typed.event_type in {{ known_types }} and typed.price >= 0 or {{ is_refund }})
                     and typed.user_id not in {{ nobody }}
-                    and typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is not null and typed.price >= 0
+                    and typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is not null and typed.price is not null
                     and typed.line_fault is null and not typed.has_nul and not coalesce({{ is_too_long }}, false)
                     and not {{ is_bad_quantity }}
                     {{ "and (typed.category_id is null or typed.category_number is not null)" if kinds['category'] == 'integer' }} then null
@@ -104,8 +104,8 @@
                 when typed.event_at is null then 'bad_event_time'
                 when typed.event_at < {{ first_moment }} then 'event_time_too_early'
                 when not ({{ is_in_time }}) then 'event_time_in_future'
-                when typed.event_type = 'refund' then 'refund'
-                when typed.event_type is null or typed.event_type not in {{ known_types }} then 'unknown_event_type'
+                when typed.event_type = 'refund' and not {{ is_refund }} then 'refund'
+                when typed.event_type is null or not (typed.event_type in {{ known_types }} or {{ is_refund }}) then 'unknown_event_type'
                 when trim(typed.user_id_text) = '' or typed.user_id_text is null then 'missing_user_id'
                 when typed.user_id in {{ nobody }} then 'sentinel_user_id'
                 when {{ clientele.is_null_word(clientele.normal_text('typed.user_id_text')) }} then 'sentinel_user_id'
@@ -114,7 +114,7 @@
                 when typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is null then 'bad_product_id'
                 when trim(typed.price_text) = '' or typed.price_text is null then 'missing_price'
                 when typed.price is null then 'bad_price'
-                when typed.price < 0 then 'negative_price'
+                when typed.price < 0 and not {{ is_refund }} then 'negative_price'
                 when {{ is_bad_quantity }} then 'bad_quantity'
                 {% if kinds['category'] == 'integer' -%}
                 when typed.category_id is not null and typed.category_number is null then 'bad_category_id'
@@ -126,6 +126,16 @@
         ) as typed
     ) as judged
 {% endmacro %}
+
+
+{% macro _is_in_time(lines) -%}
+    {%- set latest = clientele.setting('latest_event_date') -%}
+    {%- if latest == 'none' -%}
+    {{ lines }}.event_at <= {{ lines }}.judged_at + interval '1 day'
+    {%- else -%}
+    {{ lines }}.event_at < cast('{{ latest }}' as timestamp) + interval '1 day'
+    {%- endif -%}
+{%- endmacro %}
 
 
 {% macro typed_lines(rows) %}
@@ -159,7 +169,7 @@
         {{ clientele.whole_number('texts.user_id_text') }} as user_id,
         {%- endif %}
         {{ clientele.decimal_number('texts.price_text') }} as price,
-        cast({{ clientele.decimal_number('texts.quantity_text') }} as decimal(12, 3)) as quantity,
+        {{ clientele.decimal_number('texts.quantity_text', 'decimal(12, 3)') }} as quantity,
         {% if kinds['category'] == 'integer' -%}
         {{ clientele.whole_number('texts.category_id') }} as category_number,
         coalesce(

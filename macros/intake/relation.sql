@@ -13,14 +13,26 @@
 {% endmacro %}
 
 
+{% macro relation_if_there(relation) %}
+    {#- A relation that somebody else has made, as statements may name it; none where there is none. -#}
+    {{ return(adapter.dispatch('relation_if_there', 'clientele')(relation)) }}
+{% endmacro %}
+
+
+{% macro default__relation_if_there(relation) %}
+    {{ return(adapter.get_relation(database=relation.database, schema=relation.schema, identifier=relation.identifier)) }}
+{% endmacro %}
+
+
 {% macro _relation_rows() %}
     {#- A select: each row as the texts of the input format, with its day and the whole row as one text. Columns that the
         relation does not have are empty, and those that the format does not know are left out. -#}
     {%- set relation = clientele.events_relation() -%}
     {%- set known = {} -%}
     {%- if execute -%}
-        {%- set is_there = adapter.get_relation(database=relation.database, schema=relation.schema, identifier=relation.identifier) is not none -%}
-        {%- for name in (clientele.column_names(relation) if is_there else []) -%}{%- do known.update({name: name}) -%}{%- endfor -%}
+        {%- set found = clientele.relation_if_there(relation) -%}
+        {%- set relation = found or relation -%}
+        {%- for name in (clientele.column_names(found) if found else []) -%}{%- do known.update({name: name}) -%}{%- endfor -%}
         {%- set missing = [] -%}
         {%- for name in ['event_time', 'event_type', 'product_id', 'price', 'user_id'] if name not in known -%}{%- do missing.append(name) -%}{%- endfor -%}
         {%- if missing -%}

@@ -33,7 +33,11 @@
 {% macro forget_keys_without_users() %}
     {#- post_hook after the transaction, as the vault may be another database: raw ids of nobody's events. -#}
     {{ clientele.forget_side_rows_without_users() }}
-    delete from {{ ref('user_keys') }} where user_sk not in (select user_sk from {{ ref('users') }})
+    {%- set refunds = adapter.get_relation(database=target.database, schema='core', identifier='refund_lines') %}
+    delete from {{ ref('user_keys') }}
+    where
+        user_sk not in (select user_sk from {{ ref('users') }})
+        {{ 'and user_sk not in (select user_sk from ' ~ refunds ~ ')' if refunds is not none }}
 {% endmacro %}
 
 

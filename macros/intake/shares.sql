@@ -9,12 +9,13 @@
         'bad_event_time': 'day and month in another order than ISO 8601 has them, or a zone that is only an abbreviation',
         'event_time_too_early': 'old data: the var earliest_event_date',
         'event_time_in_future': 'a clock that is wrong, or day and month exchanged; the var latest_event_date',
-        'refund': 'refunds are not read',
+        'refund': 'refunds: the var refunds: keep keeps them beside the events',
         'unknown_event_type': "words of your own: add them to seeds/event_type_map.csv",
         'bad_user_id': 'ids that are no numbers: the var user_id_kind: text',
         'bad_product_id': 'ids that are no numbers: the var product_id_kind: text',
         'bad_price': 'a currency, thousands that are set apart, or a decimal comma: the var decimal: comma',
-        'negative_price': 'refunds, which are not read',
+        'negative_price': 'refunds: the var refunds: keep keeps them beside the events',
+        'bad_quantity': 'refunds, where it is below zero: the var refunds: keep keeps them beside the events',
         'bad_category_id': 'ids that are no numbers: the var category_id_kind: text',
     }) }}
 {% endmacro %}
@@ -79,10 +80,10 @@
     totals as (
         select
             file_id,
-            sum(case when line_kind = 'event' or reason not in {{ nobodys }} then 1 else 0 end) as n_judged,
+            sum(case when line_kind in {{ clientele.kept_kinds() }} or reason not in {{ nobodys }} then 1 else 0 end) as n_judged,
             sum(case when reason in {{ nobodys }} then 1 else 0 end) as n_nobodys
         from {{ this }}
-        where line_kind in ('event', 'faulty')
+        where line_kind = 'faulty' or line_kind in {{ clientele.kept_kinds() }}
         group by file_id
     )
 

@@ -5,7 +5,7 @@
     {#- The relation of an input, or none. -#}
     {%- set schema = clientele.setting('side_schema') -%}
     {%- if schema == 'none' or not execute -%}{{ return(none) }}{%- endif -%}
-    {{ return(adapter.get_relation(database=target.database, schema=schema, identifier=side['name'])) }}
+    {{ return(clientele.relation_if_there(api.Relation.create(database=target.database, schema=schema, identifier=side['name']))) }}
 {% endmacro %}
 
 

@@ -26,6 +26,8 @@
         {%- else -%}
             {%- set text = 'lower(' ~ text ~ ')' if column['is_lower'] or column['values'] else text -%}
             {%- set is_meant = text ~ " in ('" ~ column['values'] | join("', '") ~ "')" if column['values'] else 'length(' ~ text ~ ') <= 256' -%}
+            {#- what is typed freely is masked as brands of events are, and so still fits to them -#}
+            {%- set text = text if column['values'] else clientele.without_person(text) -%}
             {%- do values.update({column['name']: 'case when ' ~ is_meant ~ ' then cast(' ~ text ~ ' as varchar(256)) end'}) -%}
         {%- endif -%}
     {%- endfor -%}

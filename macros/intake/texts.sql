@@ -17,8 +17,9 @@
 {% endmacro %}
 
 
-{% macro decimal_number(text) %}
-    {{- return(adapter.dispatch('decimal_number', 'clientele')(text)) -}}
+{% macro decimal_number(text, type='decimal(18, 4)') %}
+    {#- A number that the type cannot hold is none. -#}
+    {{- return(adapter.dispatch('decimal_number', 'clientele')(text, type)) -}}
 {% endmacro %}
 
 

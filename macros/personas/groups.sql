@@ -2,8 +2,8 @@
 
 {% macro persona_size_ctes(scores) %}
     {#- CTEs that end in `persona_sizes`, exact. `scores`: the name of a model with user_sk and segment_id. -#}
-    {#- squares of thousands: they fit a fixed-point number up to thirty millions a user -#}
-    {%- set squared_revenue = 'power(' ~ clientele.double('revenue') ~ ' / 1000, 2)' -%}
+    {#- in what the shop's largest customer counts as, so that squares fit a fixed-point number in any currency -#}
+    {%- set squared_share = 'power(' ~ clientele.double('revenue') ~ ' / nullif(unit_revenue, 0), 2)' -%}
 all_customers as (
     select
         feature_values.n_events,
@@ -39,6 +39,7 @@ members as (
             when all_customers.revenue > limits.most_revenue then limits.most_revenue
             else all_customers.revenue
         end as revenue,
+        {{ clientele.double('coalesce(limits.most_revenue, max(all_customers.revenue) over ())') }} as unit_revenue,
         limits.most_revenue
     from all_customers
     cross join limits
@@ -50,11 +51,12 @@ member_sums as (
         cast(count(*) as bigint) as n_users,
         cast(sum(n_orders) as bigint) as n_orders,
         cast(sum(revenue) as decimal(38, 4)) as revenue,
-        {{ clientele.double('sum(cast(round(' ~ squared_revenue ~ ', 9) as decimal(38, 9)))') }} as squared_revenue,
+        {{ clientele.double('sum(cast(round(' ~ squared_share ~ ', 18) as decimal(38, 18)))') }}
+        * max(power(unit_revenue, 2)) as squared_revenue,
         cast(sum(case when n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
         cast(sum(case when n_orders > 1 then 1 else 0 end) as bigint) as n_repeat_buyers,
         cast({{ clientele.most_orders() }} as bigint) as largest_orders,
-        cast(coalesce(max(most_revenue), max(revenue)) as decimal(18, 4)) as largest_revenue
+        cast(coalesce(max(most_revenue), max(revenue)) as decimal(28, 4)) as largest_revenue
     from members
     group by segment_id
 ),

@@ -49,8 +49,8 @@
                     when everybody.n_users > own.n_users and everybody.revenue > own.revenue
                         then (everybody.revenue - {{ clientele.double('own.revenue') }}) / (everybody.n_users - own.n_users)
                 end as rest_revenue_per_user,
-                1e6 * own.squared_revenue as squared_revenue,
-                1e6 * (everybody.squared_revenue - own.squared_revenue) as rest_squared_revenue,
+                own.squared_revenue,
+                everybody.squared_revenue - own.squared_revenue as rest_squared_revenue,
                 everybody.largest_revenue
             from {{ sizes }} as own
             cross join (

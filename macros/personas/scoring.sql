@@ -23,14 +23,19 @@ fits as (
 ),
 
 chosen as (
-    select fit_number from {{ ref('segment_models') }} where {{ flag }}
+    select fit_number from {{ ref('segment_models') }} where {{ flag }} and model_status != 'none'
 ),
 
 weights_of_model as (
     select
         fits.model_version,
         fits.segment_id,
-        cast(dense_rank() over (order by fits.segment_id) as integer) as segment_position,
+        case
+            when fits.segment_id > 0
+                then cast(
+                    dense_rank() over (partition by fits.segment_id > 0 order by fits.segment_id) as integer
+                )
+        end as segment_position,
         fits.feature,
         fits.feature_position,
         fits.weight,
@@ -51,14 +56,11 @@ weights_of_model as (
     {%- set places = range(1, clientele.setting('max_segments') + 1) -%}
 -- a persona's place among those of the model: ids may be any numbers, and the lowest still wins a tie
 weights as (
-    select
-        model_weights.*,
-        dense_rank() over (order by model_weights.segment_id) as segment_place
-    from {{ ref(weights) }} as model_weights
+    {{ clientele.placed_weights(weights) }}
 ),
 
 -- at a place that the model does not fill the score is never the lowest
-{{ clientele.linear_score_ctes(features, 'weights', names, places | list, output='segment_place', absent='1e300') }},
+{{ clientele.persona_linear_ctes(features, 'weights', places, 'user_sk', 'linear') }},
 
 {{ clientele._best_place_ctes(names, places) }},
 
@@ -85,6 +87,20 @@ persona_scores as (
     from top_3
 )
 {% endmacro %}
+
+
+{% macro placed_weights(weights) -%}
+    {#- The rows of a model with segment_place, the place of a persona among those of the model; of units it is none. -#}
+    select
+        model_weights.*,
+        case
+            when model_weights.segment_id > 0
+                then dense_rank() over (
+                    partition by model_weights.segment_id > 0 order by model_weights.segment_id
+                )
+        end as segment_place
+    from {{ ref(weights) }} as model_weights
+{%- endmacro %}
 
 
 {% macro lowest_score(places) -%}
@@ -145,6 +161,9 @@ ranked as (
             {% endfor -%}
         end as second_place,
         second_score - lowest_score as margin,
+        {% for unit in clientele.unit_layers() | sum(start=[]) -%}
+        {{ unit }},
+        {% endfor -%}
         {% for name in names -%}
         x_{{ loop.index }}{{ ',' if not loop.last }}
         {% endfor %}
@@ -153,17 +172,19 @@ ranked as (
 {% endmacro %}
 
 
-{% macro _reason_ctes(names) %}
-    {#- CTEs that end in `top_3`: the three features that speak most for the best place against the second. -#}
+{% macro _contribution_ctes(names) %}
+    {#- CTEs that end in `contributions`: of each feature, c_1_<place>, what it makes of the margin. -#}
+    {%- set layers = clientele.unit_layers() -%}
+    {%- set terms = names + (layers[-1] if layers else []) -%}
 -- what speaks for the persona and against the runner-up: (w_2nd - w_1st) * (x - mean), feature by feature
 segment_weight_rows as (
     select
         segment_place,
         segment_id,
-        {% for name in names -%}
-        coalesce(max(case when feature = '{{ name }}' then weight end), 0e0) as w_{{ loop.index }}{{ ',' if not loop.last }}
+        {% for term in terms -%}
+        coalesce(max(case when feature = '{{ term }}' then weight end), 0e0) as w_{{ loop.index }}{{ ',' if not loop.last }}
         {% endfor %}
-    from weights
+    from linear_personas
     group by segment_place, segment_id
 ),
 
@@ -173,28 +194,58 @@ weight_differences as (
         runner_up.segment_place as second_place,
         winner.segment_id,
         runner_up.segment_id as runner_up_segment_id,
-        {% for name in names -%}
+        {% for term in terms -%}
         runner_up.w_{{ loop.index }} - winner.w_{{ loop.index }} as d_{{ loop.index }}{{ ',' if not loop.last }}
         {% endfor %}
     from segment_weight_rows as winner
     cross join segment_weight_rows as runner_up
 ),
 
-contributions as (
+opposed as (
     select
         ranked.*,
         weight_differences.segment_id,
         weight_differences.runner_up_segment_id,
-        {% for name in names -%}
-        linear_weights.mean_{{ loop.index }},
-        weight_differences.d_{{ loop.index }} * (ranked.x_{{ loop.index }} - linear_weights.mean_{{ loop.index }})
-            as c_1_{{ loop.index }}{{ ',' if not loop.last }}
+        {% for term in terms -%}
+        weight_differences.d_{{ loop.index }}{{ ',' if not loop.last }}
         {% endfor %}
     from ranked
-    cross join linear_weights
     inner join weight_differences
         on ranked.first_place = weight_differences.first_place and ranked.second_place = weight_differences.second_place
 ),
+
+{{ clientele.unit_effect_ctes('linear', 'opposed') }}
+
+contributions as (
+    select
+        told.*,
+        {% for name in names -%}
+        {%- set place = loop.index -%}
+        linear_weights.mean_{{ place }},
+        {% if layers -%}
+        (
+            told.d_{{ place }}
+            {%- for unit in layers[0] %}
+            + told.effect_{{ unit }} * linear_layer_1_weights.w_{{ loop.index }}_{{ place }}
+            {%- endfor %}
+        )
+        {%- else -%}
+        told.d_{{ place }}
+        {%- endif %} * (told.x_{{ place }} - linear_weights.mean_{{ place }})
+            as c_1_{{ place }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ 'unit_effects' if layers else 'opposed' }} as told
+    cross join linear_weights
+    {% if layers -%}
+    cross join linear_layer_1_weights
+    {%- endif %}
+),
+{% endmacro %}
+
+
+{% macro _reason_ctes(names) %}
+    {#- CTEs that end in `top_3`: the three features that speak most for the best place against the second. -#}
+{{ clientele._contribution_ctes(names) }}
 
 -- the three largest, one after the other: what has been taken is out of the contest for the next place
 {% for place in [1, 2, 3] %}

@@ -26,7 +26,7 @@ persona_summary as (
         sizes.n_users,
         {{ clientele.double('sizes.n_users') }} / shop.n_users as user_share,
         sizes.n_orders,
-        cast(sizes.revenue as decimal(18, 4)) as revenue,
+        cast(sizes.revenue as decimal(28, 4)) as revenue,
         case
             when shop.revenue > 0 then {{ clientele.double('sizes.revenue') }} / shop.revenue
             else 0

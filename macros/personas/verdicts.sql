@@ -5,15 +5,10 @@
         margin to the second lowest. The arguments are those of persona_score_ctes; `name` keeps several models apart in one statement. -#}
     {%- set places = range(1, clientele.setting('max_segments') + 1) -%}
 {{ name }}_model as (
-    select
-        model_weights.*,
-        dense_rank() over (order by model_weights.segment_id) as segment_place
-    from {{ ref(weights) }} as model_weights
+    {{ clientele.placed_weights(weights) }}
 ),
 
-{{ clientele.linear_score_ctes(
-    features, name ~ '_model', clientele.feature_names(), places | list, key=key, output='segment_place', absent='1e300', name=name
-) }},
+{{ clientele.persona_linear_ctes(features, name ~ '_model', places, key, name) }},
 
 {{ name }}_lowest as (
     select
@@ -43,7 +38,7 @@
         personas.segment_id,
         {{ name }}_margins.margin
     from {{ name }}_margins
-    inner join (select distinct segment_place, segment_id from {{ name }}_model) as personas
+    inner join (select distinct segment_place, segment_id from {{ name }}_personas) as personas
         on {{ name }}_margins.segment_place = personas.segment_place
 )
 {% endmacro %}

@@ -27,15 +27,16 @@
 
 
 {% macro sessions_of_subjects(is_read) %}
-    {#- A query for the sessions that are of clientele_subjects and of nobody else, from what names both: events, and faulty
-        lines with a readable id. `is_read`: names of the tables that there are, of core.events and vault.quarantined_lines. -#}
+    {#- A query for the sessions that are of clientele_subjects, and whether of nobody else (is_alone, 0 or 1), from what names
+        both: events, and faulty lines with a readable id. `is_read`: names of the tables that there are, of core.events,
+        core.refund_lines and vault.quarantined_lines. -#}
     {%- set owners = [] -%}
-    {%- if 'events' in is_read -%}
+    {%- for name in ['events', 'refund_lines'] if name in is_read -%}
         {%- do owners.append(
             'select session_sk, case when user_sk in (select user_sk from clientele_subjects) then 1 else 0 end as is_theirs from '
-            ~ clientele.built('core', 'events')
+            ~ clientele.built('core', name)
         ) -%}
-    {%- endif -%}
+    {%- endfor -%}
     {%- if 'quarantined_lines' in is_read -%}
         {%- do owners.append(
             'select session_sk, case when user_id in (select user_id from clientele_subjects) then 1 else 0 end as is_theirs from '
@@ -43,8 +44,18 @@
         ) -%}
     {%- endif -%}
     {{ return(
-        'select session_sk from (' ~ owners | join(' union all ') ~ ') as owners where session_sk <> 0 '
-        ~ 'group by session_sk having min(is_theirs) = 1'
-        if owners else 'select cast(null as bigint) as session_sk where 1 = 0'
+        'select session_sk, min(is_theirs) as is_alone from (' ~ owners | join(' union all ') ~ ') as owners where session_sk <> 0 '
+        ~ 'group by session_sk having max(is_theirs) = 1'
+        if owners else 'select cast(null as bigint) as session_sk, 0 as is_alone where 1 = 0'
+    ) }}
+{% endmacro %}
+
+
+{% macro leave_shared_sessions(lines) %}
+    {#- A statement: faulty lines without a user, in a session that clientele_subjects share with others, are nobody's for good.
+        Without it they would be the others' alone, in a copy, too, as soon as the subjects are erased. -#}
+    {{ return(
+        'update ' ~ lines ~ ' set session_sk = 0 where user_id is null and session_sk in '
+        ~ '(select session_sk from clientele_subject_sessions where is_alone = 0)'
     ) }}
 {% endmacro %}

@@ -26,8 +26,16 @@
             'status': 'varchar(16)', 'reason': 'varchar(1024)', 'as_of_date': 'date', 'started_at': 'timestamp',
             'ended_at': 'timestamp', 'n_added': 'bigint', 'n_removed': 'bigint', 'n_members': 'bigint',
         },
-        'erasure_counts': {'file_id': 'bigint', 'event_date': 'date', 'n_lines': 'bigint'},
+        'erasure_counts': dict({'file_id': 'bigint', 'event_date': 'date', 'n_lines': 'bigint'}, **clientele._kinds_of_lines('bigint')),
     }) }}
+{% endmacro %}
+
+
+{% macro _kinds_of_lines(value=none) %}
+    {#- Columns of vault.file_days that count lines of a kind: {column: event type}, or each with this value. -#}
+    {%- set kinds = dict(clientele.counts_of_kinds(), n_refund_lines='refund') -%}
+    {%- for column in kinds if value -%}{%- do kinds.update({column: value}) -%}{%- endfor -%}
+    {{ return(kinds) }}
 {% endmacro %}
 
 
@@ -182,7 +190,7 @@
             {%- do conditions.append(column ~ ' in (select ' ~ kind ~ ' from clientele_subjects)') -%}
         {%- elif kind == 'session_of_nobody_else' -%}
             {%- do conditions.append(
-                '(user_id is null and ' ~ column ~ ' in (select session_sk from clientele_subject_sessions))'
+                '(user_id is null and ' ~ column ~ ' in (select session_sk from clientele_subject_sessions where is_alone = 1))'
             ) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -253,21 +261,26 @@
     {#- The books, before anything goes; when an erasure is taken up again, as they were then. -#}
     {%- if run_query('select count(*) from ' ~ counts).columns[0].values()[0] == 0 -%}
         {%- set parts = [] -%}
-        {%- for name, sign in {'events': '+', 'duplicate_events': '+', 'released_duplicates': '-'}.items() if name in names -%}
+        {%- for name, sign in {'events': '+', 'duplicate_events': '+', 'released_duplicates': '-', 'refund_lines': '+'}.items() if name in names -%}
             {%- do parts.append(
-                'select file_id, cast(event_at as date) as event_date, ' ~ sign ~ '1 as n from '
+                'select file_id, cast(event_at as date) as event_date, event_type, ' ~ sign ~ '1 as n from '
                 ~ clientele.built('core', name) ~ ' where ' ~ is_in_core
             ) -%}
         {%- endfor -%}
         {%- for subject in held if subject.name == 'quarantined_lines' -%}
             {%- do parts.append(
-                'select file_id, cast(null as date) as event_date, 1 as n from ' ~ subject.relation
+                'select file_id, cast(null as date) as event_date, cast(null as varchar(16)) as event_type, 1 as n from ' ~ subject.relation
                 ~ ' where ' ~ clientele._is_of_subjects(subject['keys'])
             ) -%}
         {%- endfor -%}
         {%- if parts -%}
+            {%- set sums = [] -%}
+            {%- for kind in clientele._kinds_of_lines().values() -%}
+                {%- do sums.append("sum(case when event_type = '" ~ kind ~ "' then n else 0 end)") -%}
+            {%- endfor -%}
             {%- do run_query(
-                'insert into ' ~ counts ~ ' select file_id, event_date, sum(n) from (' ~ parts | join(' union all ')
+                'insert into ' ~ counts ~ ' (file_id, event_date, n_lines, ' ~ clientele._kinds_of_lines() | join(', ')
+                ~ ') select file_id, event_date, sum(n), ' ~ sums | join(', ') ~ ' from (' ~ parts | join(' union all ')
                 ~ ') as gone group by file_id, event_date'
             ) -%}
         {%- endif -%}
@@ -277,6 +290,9 @@
     {%- if 'events' in names -%}{%- do clientele._touch_days_of_subjects() -%}{%- endif -%}
 
     {#- Lines without a user are found by the sessions of events: they go first, for an erasure that is stopped in between. -#}
+    {%- if 'quarantined_lines' in names -%}
+        {%- do run_query(clientele.leave_shared_sessions(clientele.register('quarantined_lines'))) -%}
+    {%- endif -%}
     {%- set ordered = held | selectattr('name', 'equalto', 'quarantined_lines') | list + held -%}
     {%- for subject in ordered if subject.node.config.materialized != 'view' -%}
         {%- set condition = clientele._is_of_subjects(subject['keys']) -%}
@@ -293,8 +309,13 @@
     {%- set n_rows = run_query('select coalesce(sum(n_lines), 0) from ' ~ counts).columns[0].values()[0] -%}
     {%- set file_days = clientele.register('file_days') -%}
     {%- set file_lines = clientele.register('file_lines') -%}
+    {%- set fewer = [] -%}
+    {%- for column in clientele._kinds_of_lines() if column in clientele.column_names(file_days) -%}
+        {%- do fewer.append(', ' ~ column ~ ' = file_days.' ~ column ~ ' - coalesce(gone.' ~ column ~ ', 0)') -%}
+    {%- endfor -%}
     {%- do run_query(
-        'begin; update ' ~ file_days ~ ' set n_event_lines = file_days.n_event_lines - gone.n_lines from ' ~ counts ~ ' as gone'
+        'begin; update ' ~ file_days ~ ' set n_event_lines = file_days.n_event_lines - (gone.n_lines - coalesce(gone.n_refund_lines, 0))'
+        ~ fewer | join('') ~ ' from ' ~ counts ~ ' as gone'
         ~ ' where file_days.file_id = gone.file_id and file_days.event_date = gone.event_date;'
         ~ ' update ' ~ file_lines ~ ' set n_erased = file_lines.n_erased + gone.n_lines'
         ~ ' from (select file_id, sum(n_lines) as n_lines from ' ~ counts ~ ' group by file_id) as gone'

@@ -38,10 +38,16 @@ group by fit_number, model_version, row_position
     {%- set n_requests = run_query(
         "select count(*) from (select model_version, min(fit_number) as fit_number from " ~ fits ~ " group by model_version) as fitted"
         ~ " inner join " ~ decisions_built ~ " as decisions on fitted.model_version = decisions.model_version"
-        ~ " where decisions.decision = 'refit' and fitted.fit_number = (select max(fit_number) from " ~ fits ~ ")"
+        ~ " where decisions.decision = 'refit' and fitted.fit_number = " ~ clientele.newest_fit(fits)
     ).columns[0].values()[0] -%}
     {{ return(n_requests | int > 0) }}
 {% endmacro %}
+
+
+{% macro newest_fit(fits) -%}
+    {#- SQL: the number of the newest fit; a deep challenger's, which stands beside one, does not count. -#}
+    (select max(fit_number) from {{ fits }} where fit_number not in (select fit_number from {{ fits }} where field = 'layers'))
+{%- endmacro %}
 
 
 {% macro dated_fit_is_due(fits_of, n_days) %}
@@ -78,7 +84,7 @@ group by fit_number, model_version, row_position
     {%- if requests is none or fits_of not in kinds -%}{{ return(false) }}{%- endif -%}
     {%- set n_requests = run_query(
         "select count(*) from " ~ requests ~ " as requests where model_kind = '" ~ kinds[fits_of] ~ "' and model_version in (select model_version from "
-        ~ fits ~ " where fit_number = (select max(fit_number) from " ~ fits ~ "))"
+        ~ fits ~ " where fit_number = " ~ clientele.newest_fit(fits) ~ ")"
     ).columns[0].values()[0] -%}
     {{ return(n_requests | int > 0) }}
 {% endmacro %}
@@ -97,4 +103,14 @@ group by fit_number, model_version, row_position
         "select count(*) from " ~ tables[0] ~ " where part = 'weight' and fit_number not in (select fit_number from " ~ tables[1] ~ ")"
     ).columns[0].values()[0] -%}
     {{ return(n_models | int > 0) }}
+{% endmacro %}
+
+
+{% macro leaves_work() %}
+    {#- Whether the next build does something that nobody asks it to: the tables of this one say so. -#}
+    {%- for fits_of in ['persona_fit_fields', 'value_fit_fields', 'prediction_fit_fields'] -%}
+        {%- set fits = adapter.get_relation(database=target.database, schema='core', identifier=fits_of) -%}
+        {%- if fits is not none and clientele.is_refit_requested(fits, fits_of) -%}{{ return(true) }}{%- endif -%}
+    {%- endfor -%}
+    {{ return(clientele.has_fresh_outcome()) }}
 {% endmacro %}

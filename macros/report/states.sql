@@ -9,6 +9,7 @@ members as (
         coalesce(segments.segment_name, 'No persona yet') as segment_name,
         coalesce(segments.segment_name_fr, 'Pas encore de persona') as segment_name_fr,
         segments.lifecycle_state,
+        segments.confidence,
         coalesce(cast(segments.value_tier as varchar(16)), 'none') as value_tier,
         cast('all' as varchar(16)) as everybody,
         feature_values.n_orders,
@@ -35,9 +36,11 @@ final as (
         cast(sum(case when n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
         cast(sum(n_orders) as bigint) as n_orders,
         cast(max(n_orders) as bigint) as largest_orders,
-        cast(sum(revenue) as decimal(18, 4)) as revenue,
-        cast(max(revenue) as decimal(18, 4)) as largest_revenue,
-        {{ clientele.double('sum(' ~ clientele.exact('value_score') ~ ')') }} / count(value_score) as order_chance
+        cast(sum(revenue) as decimal(28, 4)) as revenue,
+        cast(max(revenue) as decimal(28, 4)) as largest_revenue,
+        {{ clientele.double('sum(' ~ clientele.exact('value_score') ~ ')') }} / count(value_score) as order_chance,
+        cast(count(confidence) as bigint) as n_told,
+        1 - {{ clientele.double('sum(' ~ clientele.exact('confidence') ~ ')') }} / nullif(count(confidence), 0) as doubt
     from members
     group by {{ (keys + [column]) | join(', ') }}
     {{ 'union all' if not loop.last }}

@@ -75,12 +75,13 @@
     {#- The end of a build in sentences: what was left out of the files, and what the personas rest on. -#}
     {%- set books = run_query(
         "select coalesce(sum(n_lines), 0) as n_lines, coalesce(sum(n_loaded), 0) as n_loaded, "
-        ~ "coalesce(sum(n_duplicates), 0) as n_duplicates, coalesce(sum(n_quarantined), 0) as n_quarantined from "
-        ~ clientele.built('monitor', 'reconciliation')
+        ~ "coalesce(sum(n_duplicates), 0) as n_duplicates, coalesce(sum(n_quarantined), 0) as n_quarantined, "
+        ~ "coalesce(sum(n_refunds), 0) as n_refunds from " ~ clientele.built('monitor', 'reconciliation')
     ).rows[0] -%}
     {{ print(
-        '{:,} lines: {:,} events, {:,} duplicates, {:,} quarantined (vault.quarantined_lines says why)'.format(
-            books['n_lines'] | int, books['n_loaded'] | int, books['n_duplicates'] | int, books['n_quarantined'] | int
+        '{:,} lines: {:,} events, {:,} duplicates, {}{:,} quarantined (vault.quarantined_lines says why)'.format(
+            books['n_lines'] | int, books['n_loaded'] | int, books['n_duplicates'] | int,
+            '{:,} refunds, '.format(books['n_refunds'] | int) if books['n_refunds'] | int > 0 else '', books['n_quarantined'] | int
         )
     ) }}
     {{ clientele.tell_about_bots() }}

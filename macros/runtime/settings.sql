@@ -11,6 +11,7 @@
         'quarantine_refuse_share': [0, 1],
         'delimiter': ['comma', 'semicolon', 'tab', 'pipe'],
         'decimal': ['point', 'comma'],
+        'refunds': ['quarantine', 'keep'],
         'repeated_purchase_lines': ['drop', 'keep'],
         'input_time_zone': 'zone',
         'null_words': 'words',
@@ -40,6 +41,7 @@
         'change_days': [1, 3650],
         'change_confidence': [0, 1],
         'compare_early': 'boolean',
+        'deep_layers': 'layers or none',
         'sample_users': [200, 5000000],
         'max_segments': [2, 16],
         'at_risk_days': [1, 3650],
@@ -80,6 +82,13 @@
             {{ clientele._refuse_setting(name, value, 'auto, or a whole number from 1 to 999999') }}
         {%- endif -%}
         {{ return('auto' if text == 'auto' else text | int) }}
+    {%- elif form == 'layers or none' -%}
+        {#- A weight is a column of one row on its way to a score, and Redshift's rows have 1,600 columns at most. -#}
+        {%- set size = '([1-9]|[12][0-9]|3[0-2])' -%}
+        {%- if text != 'none' and not modules.re.fullmatch(size ~ '( ' ~ size ~ '){0,2}', text) -%}
+            {{ clientele._refuse_setting(name, value, "none, or the units of one to three layers, each from 1 to 32 ('16 8')") }}
+        {%- endif -%}
+        {{ return(text) }}
     {%- elif form == 'words' -%}
         {%- if not modules.re.fullmatch('[A-Za-z0-9_#/<>().@+\\\\ -]{1,64}(,[A-Za-z0-9_#/<>().@+\\\\ -]{1,64}){0,63}', text) -%}
             {{ clientele._refuse_setting(name, value, 'words between commas, of letters, digits and _ # / \\ < > ( ) . @ + -') }}

@@ -121,10 +121,10 @@
         {% endfor %}
         where 1 = 0
     {%- else -%}
-        {#- a column that an earlier version did not have is empty -#}
+        {#- a column that an earlier version did not have is empty, and one of another type has today's -#}
         {%- set held = clientele.column_names(relation) %}
         select
-        {% for name, type in columns.items() %}    {{ name if name in held else 'cast(null as ' ~ type ~ ') as ' ~ name }}{{ ',' if not loop.last }}
+        {% for name, type in columns.items() %}    cast({{ name if name in held else 'null' }} as {{ type }}) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
         from {{ relation }}
     {%- endif -%}

@@ -7,13 +7,14 @@
         {% for event_type, name in {'view': 'views', 'cart': 'carts', 'remove_from_cart': 'removes', 'purchase': 'purchases'}.items() -%}
         cast(sum(case when event_type = '{{ event_type }}' then 1 else 0 end) as bigint) as n_{{ name }},
         {% endfor -%}
-        cast(sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as decimal(18, 4)) as revenue
+        cast(sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as decimal(28, 4)) as revenue
 {% endmacro %}
 
 
 {% macro line_value() -%}
-    {#- What a line of an order is worth: the price of one, times the quantity where the file has one. -#}
-    price * coalesce(quantity, 1)
+    {#- What a line of an order is worth: the price of one, times the quantity where the file has one. Of two decimals that fit 64
+        bits DuckDB makes a third that has to. -#}
+    cast(price as decimal(20, 4)) * coalesce(quantity, 1)
 {%- endmacro %}
 
 

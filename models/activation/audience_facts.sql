@@ -8,13 +8,23 @@ users as (
     select user_sk, user_key from {{ ref('users') }}
 ),
 
+promoted as (
+    select distinct model_version as promoted_version from {{ ref('segment_decisions') }} where decision = 'promote'
+),
+
 standing as (
     select
         coalesce(
-            max(case when model_status = 'proven' or decision in ('pinned', 'promoted') then 1 else 0 end) = 1, false
+            max(case
+                when models.model_status = 'proven' or models.decision in ('pinned', 'promoted') then 1
+                -- an experiment holds it, and a person has promoted it before
+                when models.decision = 'held' and promoted.promoted_version is not null then 1
+                else 0
+            end) = 1, false
         ) as may_use_personas
-    from {{ ref('segment_models') }}
-    where is_champion
+    from {{ ref('segment_models') }} as models
+    left join promoted on models.model_version = promoted.promoted_version
+    where models.is_champion
 ),
 
 {{ clientele.human_event_ctes() }},
@@ -117,7 +127,9 @@ final as (
         recommended.next_family,
         recommended.next_source,
         recommended.again_family,
-        recommended.again_source
+        recommended.again_source,
+        shadow.segment_id as challenger_persona,
+        {{ clientele.round_to_step('scores.shadow_p_order_30d', '0.001') }} as shadow_p_order_30d
     from {{ ref('user_segments') }} as segments
     inner join users on segments.user_key = users.user_key
     inner join {{ ref('customer_visits') }} as visits on users.user_sk = visits.user_sk
@@ -126,6 +138,8 @@ final as (
     left join baskets on users.user_sk = baskets.user_sk
     left join {{ ref('customer_facts') }} as facts on segments.user_key = facts.user_key
     left join {{ ref('customer_predictions') }} as predictions on segments.user_key = predictions.user_key
+    left join {{ ref('customer_scores') }} as scores on users.user_sk = scores.user_sk
+    left join {{ ref('user_segments_shadow') }} as shadow on segments.user_key = shadow.user_key
     left join recommended on segments.user_key = recommended.user_key
 )
 

@@ -80,7 +80,7 @@ final as (
         cast(histories.n_sessions as bigint) as n_sessions,
         cast(histories.n_events as bigint) as n_events,
         cast(histories.n_orders as bigint) as n_orders,
-        cast(histories.revenue as decimal(18, 4)) as revenue,
+        cast(histories.revenue as decimal(28, 4)) as revenue,
         cast(histories.n_events_so_far as bigint) as n_events_so_far,
         cast(histories.n_orders_so_far as bigint) as n_orders_so_far,
         histories.first_event_so_far_at as first_event_at,

@@ -69,7 +69,7 @@ final as (
         cast(lifetimes.n_sessions as bigint) as n_sessions,
         cast(lifetimes.n_orders as bigint) as n_orders,
         cast(lifetimes.n_carts as bigint) as n_carts,
-        cast(lifetimes.revenue as decimal(18, 4)) as revenue,
+        cast(lifetimes.revenue as decimal(28, 4)) as revenue,
         lifetimes.first_event_at,
         lifetimes.last_event_at,
         lifetimes.last_order_at,

@@ -1,5 +1,5 @@
-{#- Grain: one measure of seeds/playbook.csv that an experiment has measured: what the newest one that is over has
-    brought, as published. Late data: built whole in each run. -#}
+{#- Grain: one measure of seeds/playbook.csv or head_measures.csv that an experiment has measured: what the newest one
+    that is over has brought, as published. Late data: built whole in each run. -#}
 
 with
 

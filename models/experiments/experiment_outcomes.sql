@@ -66,10 +66,10 @@ final as (
         assigned.persona,
         assigned.stratum,
         {% for measure in measures -%}
-        cast(coalesce(after.{{ measure }}, 0) as decimal(18, 4)) as y_{{ measure }},
+        cast(coalesce(after.{{ measure }}, 0) as decimal(28, 4)) as y_{{ measure }},
         {% endfor -%}
         {% for measure in measures -%}
-        cast(coalesce(before.{{ measure }}, 0) as decimal(18, 4)) as x_{{ measure }}{% if not loop.last %},{% endif %}
+        cast(coalesce(before.{{ measure }}, 0) as decimal(28, 4)) as x_{{ measure }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from assigned
     left join after on assigned.experiment = after.experiment and assigned.user_sk = after.user_sk

@@ -1,8 +1,8 @@
 {#- Grain: one experiment, basis and arm: are there as many customers as its share says? Basis `assigned`: everybody
     who was drawn and is still there; more who left one arm (erased, objecting) are what the check is for. Basis
     `exposed`: those whom the side input experiment_exposures says were reached, among the arms that reach anybody.
-    An alarm needs a deviation that chance makes once in a thousand and that is half a point or more. Late data:
-    built whole in each run. -#}
+    An alarm needs a deviation that chance makes once in a thousand, and an arm that has one in a hundred more or fewer
+    of its customers than it should: in a small arm that is a small part of all. Late data: built whole in each run. -#}
 
 with
 
@@ -78,7 +78,7 @@ measured as (
         compared.n_customers / {{ clientele.double('compared.n_all') }} as observed_share,
         sum(power(compared.n_customers - compared.n_all * compared.part, 2) / (compared.n_all * compared.part))
             over (partition by compared.experiment, compared.basis) as chi2,
-        max(abs(compared.n_customers / {{ clientele.double('compared.n_all') }} - compared.part))
+        max(abs(compared.n_customers / (compared.n_all * compared.part) - 1))
             over (partition by compared.experiment, compared.basis) as largest_deviation
     from compared
 ),
@@ -93,7 +93,7 @@ final as (
         cast(n_crossed as bigint) as n_crossed,
         observed_share,
         chi2,
-        n_arms > 1 and chi2 > {{ clientele.ratio_alarm_chi2('n_arms') }} and largest_deviation >= 0.005 as has_alarm
+        n_arms > 1 and chi2 > {{ clientele.ratio_alarm_chi2('n_arms') }} and largest_deviation >= 0.01 as has_alarm
     from measured
 )
 

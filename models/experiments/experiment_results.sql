@@ -52,6 +52,7 @@ final as (
         end as varchar(256)) as persona_name_fr,
         arms.label as arm_label,
         arms.label_fr as arm_label_fr,
+        arms.share as expected_share,
         cells.is_control,
         cells.is_over,
         cells.as_of_date,

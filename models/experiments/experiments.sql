@@ -9,6 +9,7 @@ marked as (
         ratios.basis,
         ratios.n_customers,
         ratios.n_crossed,
+        ratios.has_alarm,
         max(case when ratios.basis = 'exposed' and ratios.n_customers > 0 then 1 else 0 end)
             over (partition by ratios.experiment, ratios.arm) as reaches
     from {{ ref('experiment_ratios') }} as ratios
@@ -17,6 +18,7 @@ marked as (
 reached as (
     select
         experiment,
+        max(case when has_alarm then 1 else 0 end) as has_alarm,
         sum(case when basis = 'exposed' then n_customers end)
         / nullif({{ clientele.double("sum(case when basis = 'assigned' and reaches = 1 then n_customers end)") }}, 0)
             as reached_share,
@@ -63,6 +65,8 @@ final as (
         case when standings.assigned_date is null then judged.days_needed end as days_needed,
         {{ clientele.double('round(reached.reached_share, 2)') }} as reached_share,
         {{ clientele.double('round(reached.crossed_share, 2)') }} as crossed_share,
+        cast(case when reached.has_alarm = 1 then 'alarm' when reached.has_alarm = 0 then 'as_drawn' end as varchar(16))
+            as ratio_status,
         standings.reason
     from {{ ref('experiment_designs') }} as designs
     inner join {{ ref('experiment_standings') }} as standings on designs.experiment = standings.experiment

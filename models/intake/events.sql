@@ -5,6 +5,7 @@
 -- depends_on: {{ ref('users') }}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('duplicate_events') }}
+-- depends_on: {{ ref('refund_lines') }}
 -- depends_on: {{ ref('quarantined_lines') }}
 -- depends_on: {{ ref('file_lines') }}
 -- depends_on: {{ ref('event_files') }}

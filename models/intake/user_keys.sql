@@ -6,7 +6,7 @@
 with
 
 lines as (
-    select user_id from {{ ref('stg_lake__lines') }} where line_kind = 'event'
+    select user_id from {{ ref('stg_lake__lines') }} where line_kind in {{ clientele.kept_kinds() }}
 ),
 
 arrived as (

@@ -62,8 +62,8 @@ of_draw as (
         named.figure,
         named.imputed_value,
         draws.draw,
-        {{ clientele.double('coalesce(own.amount, 0)') }} as own_amount,
-        {{ clientele.double('coalesce(own.amount, 0) + coalesce(drawn.amount, 0)') }} as amount
+        coalesce(own.amount, 0) as own_amount,
+        coalesce(own.amount, 0) + coalesce(drawn.amount, 0) as amount
     from named
     cross join draws
     left join amounts as own
@@ -78,8 +78,9 @@ shares as (
     {%- set cell = 'partition by of_draw.lack_kind, of_draw.segment_id, of_draw.figure, of_draw.draw' %}
     select
         of_draw.*,
-        of_draw.own_amount / nullif(sum(of_draw.own_amount) over ({{ cell }}), 0) as own_share,
-        of_draw.amount / nullif(sum(of_draw.amount) over ({{ cell }}), 0) as share_of_draw
+        {{ clientele.double('of_draw.own_amount') }} / nullif(sum(of_draw.own_amount) over ({{ cell }}), 0)
+            as own_share,
+        {{ clientele.double('of_draw.amount') }} / nullif(sum(of_draw.amount) over ({{ cell }}), 0) as share_of_draw
     from of_draw
 ),
 

@@ -32,7 +32,7 @@ final as (
         cast(coalesce(max(segments.segment_name), 'No persona yet') as varchar(256)) as persona,
         cast(coalesce(cast(max(segments.value_tier) as varchar(16)), 'none') as varchar(16)) as value_tier,
         cast(count(*) as bigint) as n_items,
-        cast(sum(purchases.revenue) as decimal(18, 4)) as revenue
+        cast(sum(purchases.revenue) as decimal(28, 4)) as revenue
     from purchases
     inner join {{ ref('users') }} as shop_users on purchases.user_sk = shop_users.user_sk
     inner join {{ ref('user_segments') }} as segments on shop_users.user_key = segments.user_key

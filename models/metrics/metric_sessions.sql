@@ -35,7 +35,7 @@ final as (
         cast(orders.order_number as bigint) as order_number,
         cast({{ dbt.datediff('orders.order_before_at', 'sessions.started_at', 'day') }} as bigint) as days_since_order,
         cast(sessions.n_purchases as bigint) as n_items,
-        cast(sessions.revenue as decimal(18, 4)) as revenue
+        cast(sessions.revenue as decimal(28, 4)) as revenue
     from sessions
     inner join {{ ref('users') }} as shop_users on sessions.user_sk = shop_users.user_sk
     inner join {{ ref('user_segments') }} as segments on shop_users.user_key = segments.user_key

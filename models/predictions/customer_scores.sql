@@ -60,6 +60,11 @@ scored as (
             when sources.order_{{ horizon }}d = 'cells' then heuristics.order_{{ horizon }}d
         end as p_{{ horizon }},
         {% endfor %}
+        -- what the other of model and heuristic says
+        case sources.order_30d
+            when 'model' then heuristics.order_30d
+            when 'cells' then {{ clientele.linear_link('linear_scores.score_' ~ (horizons.index(30) + 1), 'logit') }}
+        end as shadow_30,
         {% for days in [30, 90] %}
         {{ clientele.linear_link('linear_scores.score_' ~ (5 + loop.index), 'exp') }}
         * parameters.smearing_{{ days }}d - 1 as amount_{{ days }},
@@ -97,6 +102,7 @@ final as (
         {% for horizon in horizons %}
         chances.chance_{{ horizon }} as p_order_{{ horizon }}d,
         {% endfor %}
+        chances.shadow_30 as shadow_p_order_30d,
         {% for place, share in [(10, '0.1e0'), (50, '0.5e0'), (90, '0.9e0')] %}
         {{ clientele.day_of_share(share) }} as days_to_order_p{{ place }},
         {% endfor %}

@@ -37,8 +37,9 @@ spread as (
         max(totals.n_users) as n_users,
         max(totals.gain) as gain,
         -- a ratio of sums over customers, linearised
-        sqrt(sum(power(customers.gain - totals.gain * customers.n_lists, 2))) / nullif(sum(customers.n_lists), 0)
-            as gain_se
+        sqrt({{ clientele.double(
+            'sum(' ~ clientele.exact('power(customers.gain - totals.gain * customers.n_lists, 2)') ~ ')'
+        ) }}) / nullif(sum(customers.n_lists), 0) as gain_se
     from customers
     cross join totals
 ),

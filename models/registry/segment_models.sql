@@ -20,6 +20,7 @@ cards as (
         'explained_variance': 'double precision',
         'min_share': 'double precision',
         'n_mismatches': 'bigint',
+        'layers': 'varchar(64)',
     }) }}
 ),
 
@@ -38,7 +39,9 @@ marks as (
 compared_cards as (
     select
         cards.*,
-        coalesce(marks.features_hash = fit_request.features_hash, false) as are_features_current
+        coalesce(marks.features_hash = fit_request.features_hash, false) as are_features_current,
+        -- what the SQL of today can score
+        coalesce(cards.layers, 'none') in ('none', '{{ clientele.setting('deep_layers') }}') as has_its_layers
     from cards
     cross join {{ ref('fit_request') }} as fit_request
     left join marks on cards.model_version = marks.model_version and marks.place = 1
@@ -59,13 +62,17 @@ judged_cards as (
         explained_variance,
         min_share,
         n_mismatches,
+        layers,
         are_features_current,
         case when gate = 'passed' and not are_features_current then 'outdated' else gate end as gate,
         case
+            when not has_its_layers then 'none'
             when model_status = 'proven' and not are_features_current then 'exploratory'
             else model_status
         end as model_status,
         case
+            when not has_its_layers
+                then 'This model has layers of ' || layers || ' units and scores with deep_layers set to them alone.'
             when model_status in ('none', 'no_groups') or are_features_current then sentence
             else 'Exploratory: the features have changed since this model was fitted. Fit again: the next build does,'
                 || ' unless a newer fit is there already.'
@@ -73,7 +80,7 @@ judged_cards as (
     from compared_cards
 ),
 
-{{ clientele.standing_ctes('judged_cards') }},
+{{ clientele.standing_ctes('judged_cards', needs_proof='decided.layers is not null') }},
 
 final as (
     select
@@ -90,6 +97,7 @@ final as (
         explained_variance,
         min_share,
         n_mismatches,
+        layers,
         are_features_current,
         said_gate as gate,
         cast(decision as varchar(256)) as decision,

@@ -87,16 +87,6 @@ bases as (
     where states.dimension = 'lifecycle'
 ),
 
--- 2.8 standard errors: a difference that is seen in four of five experiments, at 5 %
-judged as (
-    select
-        bases.*,
-        2.8 * sqrt(bases.order_chance * (1 - bases.order_chance) * 4 / bases.n_double) as smallest_effect,
-        4 * power(2.8 / nullif(bases.gain, 0), 2) * bases.order_chance * (1 - bases.order_chance)
-        / bases.n_double as needed_part
-    from bases
-),
-
 final as (
     select
         cast(scope as varchar(16)) as scope,
@@ -106,28 +96,11 @@ final as (
         lifecycle_state,
         cast(measure as varchar(32)) as measure,
         n_users,
-        cast(round(order_value, 2) as double precision) as order_value,
-        cast(round(order_chance, 4) as double precision) as order_chance,
-        cast(margin_share as double precision) as margin_share,
-        cast(gain as double precision) as gain,
-        cast(round(cost_share / margin_share, 4) as double precision) as break_even_gain,
-        cast({{ clientele.two_digits('(n_double * order_value * cost_share)') }} as double precision) as total_cost,
-        {% for place in ['low', '', 'high'] %}
-        {% set gain = 'gain' ~ ('_' ~ place if place else '') %}
-        cast(
-            {{ clientele.two_digits('(n_double * order_value * (' ~ gain ~ ' * margin_share - cost_share))') }}
-            as double precision
-        )
-            as {{ 'worth' ~ ('_' ~ place if place else '') }},
-        {% endfor %}
-        cast(round(smallest_effect, 4) as double precision) as smallest_effect,
-        cast(case when needed_part <= 1 then round((1 - sqrt(1 - needed_part)) / 2, 2) end as double precision)
-            as holdout_share,
-        cast(case when is_measured then 'measured' else 'hypothesis' end as varchar(16)) as evidence,
+        {{ clientele.worth_columns() }},
         {% for text in texts %}
         cast({{ text }} as varchar(256)) as {{ text }}{% if not loop.last %},{% endif %}
         {% endfor %}
-    from judged
+    from bases
 )
 
 select * from final

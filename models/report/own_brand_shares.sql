@@ -49,10 +49,10 @@ final as (
         cast(sum(n_purchases) as bigint) as n_purchases,
         cast(max(n_purchases) as bigint) as largest_purchases,
         {{ clientele.double('sum(n_below)') }} / sum(n_purchases) as below_usual_share,
-        cast(sum(revenue) as decimal(18, 4)) as revenue,
-        cast(max(revenue) as decimal(18, 4)) as largest_revenue,
-        cast(sum(own_revenue) as decimal(18, 4)) as own_revenue,
-        cast(max(own_revenue) as decimal(18, 4)) as largest_own_revenue
+        cast(sum(revenue) as decimal(28, 4)) as revenue,
+        cast(max(revenue) as decimal(28, 4)) as largest_revenue,
+        cast(sum(own_revenue) as decimal(28, 4)) as own_revenue,
+        cast(max(own_revenue) as decimal(28, 4)) as largest_own_revenue
     from by_buyer
     group by dimension, group_code
 ),

@@ -34,8 +34,8 @@ final as (
         cast(sums.n_buyers as bigint) as n_buyers,
         cast(sums.n_orders as bigint) as n_orders,
         cast(sums.largest_orders as bigint) as largest_orders,
-        cast(sums.revenue as decimal(18, 4)) as revenue,
-        cast(sums.largest_revenue as decimal(18, 4)) as largest_revenue,
+        cast(sums.revenue as decimal(28, 4)) as revenue,
+        cast(sums.largest_revenue as decimal(28, 4)) as largest_revenue,
         coalesce(
             moment.as_of_date < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'sums.month_date')) }}, false
         ) as is_partial

@@ -18,7 +18,7 @@ counted as (
         {% endfor -%}
         count(distinct event_hour) as n_hours,
         cast(
-            sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as decimal(18, 4)
+            sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as decimal(28, 4)
         ) as revenue
     from events
     group by event_date

@@ -34,7 +34,7 @@ _SKIPPED = ("reading ", "published", "not published")
 _FILES = """
     select
         event_files.file_path, event_files.status, event_files.reason,
-        books.n_loaded, books.n_duplicates, books.n_quarantined
+        books.n_loaded, books.n_duplicates, books.n_refunds, books.n_quarantined
     from vault.vault.event_files
     left join monitor.reconciliation as books on event_files.file_id = books.file_id
     order by event_files.file_path
@@ -175,7 +175,7 @@ def _report(home: Path, samples: dict[str, _Sample], said: list[str]) -> int:
         for path, reason, n_lines in connection.execute(_REASONS).fetchall():
             reasons.setdefault(path, []).append(f"{reason} {n_lines:,}")
     n_refused = 0
-    for path, status, why, n_loaded, n_duplicates, n_quarantined in files:
+    for path, status, why, n_loaded, n_duplicates, n_refunds, n_quarantined in files:
         sample = samples.get(path) or _Sample(path, path, is_part=False)
         if status == "refused":
             n_refused += 1
@@ -187,6 +187,7 @@ def _report(home: Path, samples: dict[str, _Sample], said: list[str]) -> int:
             left = f" ({', '.join(reasons[path])})" if path in reasons else ""
             print(
                 f"{sample.of}: {n_loaded:,} events, {n_duplicates:,} duplicates, "
+                f"{f'{n_refunds:,} refunds, ' if n_refunds else ''}"
                 f"{n_quarantined:,} lines left out{left}{which}"
             )
     stopping = [line.removeprefix(_STOPS) for line in said if line.startswith(_STOPS)]

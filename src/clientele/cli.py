@@ -843,12 +843,16 @@ def forecast_file(
 @main.command()
 @_HOME
 @click.option("--users", default=10_000, show_default=True, help="Users who are clustered, at most.")
-def evaluate(home: Path, users: int) -> None:
+@click.option(
+    "--layers", default="none", help="Judge networks, too; units of the autoencoder's layers: '16 8'."
+)
+def evaluate(home: Path, users: int, layers: str) -> None:
     """Judge the personas, and compare other ways to cluster."""
     from clientele.personas.evaluate import evaluate as judge
+    from clientele.personas.rows import layers_of
     from clientele.runtime import rewriting
 
     with rewriting.settled(home):
-        page, table = judge(home, users)
+        page, table = judge(home, users, layers_of(layers))
     click.echo(page.read_text())
     click.echo(f"Written to {page} and {table}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def held(house: House) -> dict[str, set[str]]:
     }
 
 
+def manifests(house: House) -> dict[str, dict]:
+    """Return what the folder says of its files, by audience."""
+    folder = house.home / "audiences"
+    return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("[!.]*/manifest.json")}
+
+
 def members(house: House) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for audience, key in house.rows("select audience, user_key from marts.audience_members"):
@@ -63,6 +70,13 @@ def test_customers_who_object_or_are_erased_leave_at_the_next_export(shop):
     assert shop.operation("object_to_profiling", CLIENTELE_SUBJECT=str(objector)).succeeded
     assert shop.operation("erase_subjects", CLIENTELE_SUBJECT=str(erased)).succeeded
     assert not any({its_key, erased_key} & keys for keys in members(shop).values())
+    # nobody reads them as members any more, before any export tells that they are gone
+    assert held(shop) == members(shop)
+    for audience, manifest in manifests(shop).items():
+        for name, facts in manifest["files"].items():
+            content = (shop.home / "audiences" / audience / name).read_bytes()
+            assert its_key.encode() not in content and erased_key.encode() not in content, (audience, name)
+            assert hashlib.sha256(content).hexdigest() == facts["sha256"], (audience, name)
     again = call(shop, "activate", "--audience", "win_back_buyers")
     assert again.exit_code == 0 and "0 added, 2 removed" in again.output, again.output
     place = shop.home / "published" / "audiences" / "win_back_buyers"

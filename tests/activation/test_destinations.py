@@ -63,6 +63,9 @@ class Handler(BaseHTTPRequestHandler):
         assert self.headers["Idempotency-Key"] == batch
         if way == "slow":
             time.sleep(0.6)
+        if way in ("drips", "endless", "cut"):
+            self.go_on(way, batch)
+            return
         answers = {
             "nonsense": b"<html>Please log in</html>",
             "list": b"[1, 2]",
@@ -71,6 +74,21 @@ class Handler(BaseHTTPRequestHandler):
         }
         status, headers = (307, {"Location": "/elsewhere"}) if way == "redirect" else (200, {})
         self.answer(status, answers.get(way, json.dumps({"acknowledged": batch}).encode()), headers)
+
+    def go_on(self, way: str, batch: str) -> None:
+        """Answer a byte at a time, without an end, or with an end that is too early."""
+        content = json.dumps({"acknowledged": batch}).encode()
+        try:
+            self.send_response(200)
+            self.send_header("Content-Length", str(10**9 if way == "endless" else len(content)))
+            self.end_headers()
+            for place in range(0 if way == "cut" else len(content) if way == "drips" else 10**6):
+                self.wfile.write(content[place : place + 1] if way == "drips" else b" " * 1000)
+                self.wfile.flush()
+                time.sleep(0.1 if way == "drips" else 0)
+            self.close_connection = True
+        except OSError:
+            pass
 
     def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         try:
@@ -165,6 +183,9 @@ def test_a_request_that_fails_once_is_repeated(service, way):
         ("redirect", "crm answered 307 to batch 2 of 3"),
         ("nonsense", "crm answered 200 to batch 2 of 3, and no acknowledgement with it"),
         ("list", "no acknowledgement with it"),
+        ("drips", "crm gave no end of its answer to batch 2 of 3"),
+        ("endless", "crm gave no end of its answer to batch 2 of 3"),
+        ("cut", "crm gave no answer to batch 2 of 3"),
         ("other", "crm acknowledged something else than batch 2 of 3"),
     ],
 )
@@ -219,6 +240,28 @@ def test_a_folder_has_members_and_what_changed(tmp_path):
     for name, facts in manifest["files"].items():
         assert sha256_of(place / name) == facts["sha256"], name
     assert len(list((tmp_path / "audiences" / ".exports").iterdir())) == 1
+
+
+def test_who_objects_is_read_as_a_member_no_more_and_the_next_export_tells_it(tmp_path):
+    shop, folder = Shop(places="folder"), Folder("folder", tmp_path)
+    folder.withdraw(CUSTOMERS[:1])  # nothing was exported yet
+    shop.build(set(CUSTOMERS[:4]))
+    list(activate(shop.ledger, {"folder": folder}))
+    place = tmp_path / "loyal"
+    for _ in range(2):  # once more changes nothing
+        folder.withdraw(CUSTOMERS[1:2])
+        assert column(place, "members") == column(place, "added") == [CUSTOMERS[0], *CUSTOMERS[2:4]]
+        assert {path.name for path in place.iterdir()} == {
+            "manifest.json",
+            *(f"{part}.{form}" for part in ("members", "added", "removed") for form in ("csv", "parquet")),
+        }
+        for name, facts in json.loads((place / "manifest.json").read_text())["files"].items():
+            assert sha256_of(place / name) == facts["sha256"], name
+            assert name.startswith("removed") or facts["rows"] == 3
+    shop.object(CUSTOMERS[1])
+    list(activate(shop.ledger, {"folder": folder}))
+    assert column(place, "removed") == CUSTOMERS[1:2]
+    assert column(place, "members") == [CUSTOMERS[0], *CUSTOMERS[2:4]]
 
 
 def test_the_next_export_forgets_who_was_removed(tmp_path):

@@ -253,6 +253,18 @@ def test_an_audience_that_is_removed_leaves_its_destinations():
     assert new.status == "nothing"
 
 
+def test_an_audience_whose_last_day_is_over_leaves_its_destinations():
+    shop, crm = Shop(share=0.3), Crm()
+    shop.build(set(CUSTOMERS[:5]))
+    run(shop, crm)
+    shop.build(set())
+    (stopped,) = run(shop, crm)
+    assert "5 would leave" in stopped.reason and len(crm.held["loyal"]) == 5, "an empty feed looks like that"
+    shop.connection.execute("update marts.audiences set status = 'expired', reason = 'Its last day is over.'")
+    (outcome,) = run(shop, crm)
+    assert outcome.is_well and crm.held["loyal"] == set() and "Its last day is over." in outcome.described()
+
+
 def test_one_destination_that_fails_keeps_no_other_waiting():
     shop, down, up = Shop(places="crm shop"), Crm(behaviour="down"), Crm("shop")
     shop.build(set(CUSTOMERS[:3]))

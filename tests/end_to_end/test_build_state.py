@@ -17,6 +17,7 @@ from support import (
     IS_LONG,
     TESTED_UP_TO_FEATURES,
     UP_TO_FEATURES,
+    WITHOUT_ROWS,
     WITHOUT_TESTS,
     Event,
     House,
@@ -76,12 +77,7 @@ def reference(new_house) -> dict[str, Table]:
     house.build(*UP_TO_FEATURES)
     tables = house.contents()
     assert {name: len(table.rows) for name, table in tables.items()}["warehouse.core.events"] == len(SHOP)
-    # Nobody objects in this shop, and nothing is fitted.
-    empty = {
-        name
-        for name, table in tables.items()
-        if not table.rows and not name.endswith(("profiling_objections", "_fit_fields", "_study_fields"))
-    }
+    empty = {name for name, table in tables.items() if not table.rows and not name.endswith(WITHOUT_ROWS)}
     assert not empty, "a table without rows compares with anything"
     return tables
 

@@ -136,7 +136,7 @@ def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
                 before = house.contents(*rooms, provenance=True)
                 done = house.run(
                     *selection,
-                    command=("run",) if step != "build" else ("build",),
+                    command=("run",) if step in ("part", "refresh") else ("build",),
                     variables=variables,
                     change=with_a_feature if has_feature else None,
                 )

@@ -26,7 +26,8 @@
 {% do answers.append(('whole_number of ' ~ text, clientele.whole_number("'" ~ text ~ "'"), number)) %}
 {% endfor %}
 {% for text, number in [
-    ('0', 0), ('1.50', 1.5), ('-0.01', -0.01), ('1e3', 1000), ('1.23e+01', 12.3), ('1,50', none), ('1_0', none)
+    ('0', 0), ('1.50', 1.5), ('-0.01', -0.01), ('1e3', 1000), ('1.23e+01', 12.3), ('1,50', none), ('1_0', none),
+    ('1230000000000.1234', 1230000000000.1234), ('1e15', none), ('999999999999999', none), ('9e9', 9000000000)
 ] %}
 {% do answers.append(('decimal_number of ' ~ text, clientele.decimal_number("'" ~ text ~ "'"), number)) %}
 {% endfor %}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
 
+from dbt.contracts.graph.manifest import Manifest
 from support import BOOKKEEPING, PROVENANCE, WITHOUT_TESTS, Build, House
 from warehouse import Warehouse
 
@@ -74,11 +76,12 @@ class Pair:
         *arguments: str,
         on_redshift: tuple[str, ...] = WITHOUT_TESTS,
         variables: dict[str, object] | None = None,
+        change: Callable[[Manifest], object] | None = None,
         **environment: str,
     ) -> Build:
         """Build both, and return the build on Redshift; dbt's own tests, if any, are other SQL there."""
-        self.house.build(*WITHOUT_TESTS, *arguments, variables=variables, **environment)
-        return self.warehouse.build(*on_redshift, *arguments, variables=variables)
+        self.house.build(*WITHOUT_TESTS, *arguments, variables=variables, change=change, **environment)
+        return self.warehouse.build(*on_redshift, *arguments, variables=variables, change=change)
 
     def operate(self, name: str, *user_ids: str, **environment: str) -> str:
         """Carry out an operation of macros/privacy/rights.sql on both; return what was said."""

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import pytest
 from pair import Pair
+from plans import ARMS, GOOD, planned
 from redshift_lint import refusals
 from shop_simulator.__main__ import main as synthesize
 from standin import Proxy
@@ -429,6 +430,36 @@ def test_erasing_again_changes_nothing_and_nobody_is_refused(pair):
 
 
 # --- from here on the warehouse changes
+
+
+EXPERIMENTS = ("path:models/experiments", "path:python_models/experiments")
+DRAWN = ("audience_facts", "audience_matches", "audience_standings", "path:models/experiments/drawing")
+
+
+def test_an_experiment_is_drawn_and_measured_alike(pair):
+    """Arms, who of them is treated, and the result: the day of the drawing is put back to see the end."""
+    chosen = {"where": {"field": "n_orders", "at_least": 1}}
+    arms = [ARMS[0] | {"share": 0.4}, ARMS[1] | {"share": 0.6} | chosen]
+    asked = {"starts": "2019-10-01", "horizon_days": 21, "when_too_small": "warn", "guardrails": ["buyers"]}
+    change = planned({"parity": GOOD | asked | {"arms": arms}})
+    pair.build("--select", *DRAWN, "path:models/activation/members", change=change)
+    query = "select user_key, arm from core.experiment_assignments order by user_key"
+    ours = pair.house.rows(query)
+    assert ours == pair.warehouse.rows(query) and len(ours) > 200
+    treated = "select count(*) from marts.audience_members where audience = 'parity_mail'"
+    n_treated = pair.house.value(treated)
+    assert [(n_treated,)] == pair.warehouse.rows(treated)
+    assert 20 <= n_treated < sum(arm == "mail" for _, arm in ours)
+    earlier = "update core.experiment_assignments set assigned_date = date '2019-12-05'"
+    with pair.house.connection(read_only=False) as connection:
+        connection.execute(earlier)
+    pair.warehouse.postgres.admin(earlier)
+    pair.build("--select", *EXPERIMENTS, "path:models/activation/members", change=change)
+    found = pair.house.rows("select status, reached_share from marts.experiments")
+    assert found == [("over", None)]
+    verdicts = Counter(row[0] for row in pair.house.rows("select verdict from marts.experiment_results"))
+    assert verdicts["control"] and verdicts.keys() & {"better", "worse", "no_difference_seen"}, verdicts
+    assert pair.differences() == {}
 
 
 @pytest.mark.parametrize(

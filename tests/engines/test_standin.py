@@ -40,6 +40,8 @@ def value(cursor, expression):
         ("try_cast('x' as bigint)", None),
         ("try_cast('9223372036854775808' as bigint)", None),
         ("try_cast('2019-02-30' as timestamp)", None),
+        ("try_cast('5000000000' as decimal(12, 3))", None),
+        ("cast(try_cast('12345678901234.5678' as decimal(18, 4)) as varchar(32))", "12345678901234.5678"),
         ("cast(repeat('x', 300) as varchar)", "x" * 256),
         ("cast(1.6 as decimal)", 2),
         ("round(cast(2.5 as double precision), 0)", 3.0),

@@ -112,12 +112,21 @@ class Warehouse:
             }
         )
 
-    def run(self, *call: str, variables: dict[str, object] | None = None, **environment: str) -> Build:
-        """Run dbt with the target redshift in this process."""
+    def run(
+        self,
+        *call: str,
+        variables: dict[str, object] | None = None,
+        change: Callable[[Manifest], object] | None = None,
+        **environment: str,
+    ) -> Build:
+        """Run dbt with the target redshift in this process; `change` is done to the project before."""
         text = json.dumps(self.variables | (variables or {}))
         lines: list[str] = []
         with mock.patch.dict(os.environ, self.environment() | environment, clear=True):
             manifest = unpickled(shared(f"redshift {text}", lambda: self._parse(text)))
+            if change:
+                change(manifest)
+                manifest.build_flat_graph()
             runner = dbtRunner(manifest=manifest, callbacks=[lambda event: lines.append(event.info.msg)])
             ran = runner.invoke(["--quiet", *call, "--target", "redshift", "--vars", text])
         results = getattr(ran.result, "results", None) or []

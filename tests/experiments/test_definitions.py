@@ -44,11 +44,36 @@ CASES = {
     "no_sum": ({"arms": [HOLDOUT, MAIL | {"share": 0.4}]}, "arms", "add up to 0.9, and have to add up to 1"),
     "no_share": ({"arms": [HOLDOUT, MAIL | {"share": "half"}]}, "arms > 2 > share", "from 0.01 to 0.99"),
     "twice": ({"arms": [HOLDOUT, MAIL | {"name": "holdout"}]}, "arms > 2 > name", "is used once"),
-    "half_an_arm": ({"arms": [HOLDOUT, {"name": "mail"}]}, "arms > 2", "has name, share, label and label_fr"),
+    "half_an_arm": (
+        {"arms": [HOLDOUT, {"name": "mail"}]},
+        "arms > 2",
+        "has name, share, label and label_fr, and may have model and where",
+    ),
     "no_control": (
         {"arms": [HOLDOUT | {"name": "call"}, MAIL]},
         "control",
         "no arm is called 'holdout': name one holdout, who is in no audience",
+    ),
+    "no_such_day": ({"starts": "2027-02-29"}, "starts", "the first day on which arms may be drawn"),
+    "no_version": (
+        {"arms": [HOLDOUT, MAIL | {"model": "the new one"}]},
+        "arms > 2 > model",
+        "model is a version",
+    ),
+    "holds_back_a_model": (
+        {"arms": [HOLDOUT | {"model": "20200131-a"}, MAIL]},
+        "arms > 1 > model",
+        "nobody of holdout is treated",
+    ),
+    "no_field": (
+        {"arms": [HOLDOUT, MAIL | {"where": {"all": [{"field": "shadow", "is": 1}]}}]},
+        "arms > 2 > where > all > 1 > field",
+        "there is no field 'shadow'. Known: lifecycle_state",
+    ),
+    "two_models": (
+        {"arms": [HOLDOUT, MAIL | {"name": "call"}]},
+        "arms > 2 > name",
+        "an arm of two is the audience 'two_models_call' already",
     ),
     "win_back": ({"arms": [HOLDOUT, MAIL | {"name": "buyers"}]}, "arms > 2 > name", "there is an audience"),
 }
@@ -56,7 +81,8 @@ CASES = {
 
 def test_what_is_wrong_is_said_with_its_place(house):
     house.home.mkdir(exist_ok=True)
-    well = {"well": GOOD, "two_models": GOOD | {"control": "mail", "arms": [MAIL, MAIL | {"name": "call"}]}}
+    well = {"well": GOOD, "two": GOOD | {"arms": [HOLDOUT, MAIL | {"name": "models_call"}]}}
+    well |= {"both": GOOD | {"control": "mail", "arms": [MAIL, MAIL | {"name": "call"}]}}
     campaign = yaml.safe_load(CAMPAIGN.text())["exposures"]
     audiences = {campaign[0]["name"]: campaign[0]["config"]["meta"]["audience"]}
     well |= {campaign[1]["name"]: campaign[1]["config"]["meta"]["experiment"]}

@@ -99,17 +99,26 @@ def test_what_was_planted_is_recovered_with_the_coverage_that_is_promised(runs):
 
 
 @pytest.mark.parametrize(
-    ("n_users", "missing", "has_alarm"),
-    [(20_000, 0.05, True), (20_000, 0.0, False), (2_000_000, 0.012, False), (400, 0.05, False)],
+    ("n_users", "missing", "has_alarm", "share"),
+    [
+        (20_000, 0.05, True, 0.5),
+        (20_000, 0.0, False, 0.5),
+        (2_000_000, 0.012, False, 0.5),
+        (400, 0.05, False, 0.5),
+        # one in twenty of a small arm is 0.45 points of all
+        (200_000, 0.05, True, 0.1),
+        (200_000, 0.0, False, 0.1),
+        (2_000_000, 0.008, False, 0.1),
+    ],
 )
-def test_the_ratio_alarms_for_what_is_large_enough_to_matter(sql, n_users, missing, has_alarm):
-    """Two millions with a deviation of 0.3 points: chance never makes it, and nobody has to care."""
+def test_the_ratio_alarms_for_what_is_large_enough_to_matter(sql, n_users, missing, has_alarm, share):
+    """Of two millions one arm has lost less than one in a hundred: no chance, and nobody has to care."""
     world = World(sql)
-    world.define(["one"])
+    world.define(["one"], arms={"holdout": 1 - share, "mail": share})
     world.connection.execute(
         "create table warehouse.core.experiment_outcomes as select 'one' as experiment, range as user_sk, "
-        f"case when range % 2 = 0 then 'holdout' else 'mail' end as arm from range({n_users}) "
-        f"where range % 2 = 0 or range >= {missing} * {n_users}"
+        f"case when range % 10 < {10 * (1 - share)} then 'holdout' else 'mail' end as arm "
+        f"from range({n_users}) where arm = 'holdout' or range >= {missing} * {n_users}"
     )
     ratios = world.build("experiment_ratios")
     assert ratios["has_alarm"].tolist() == [has_alarm] * 2, ratios

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 from click.testing import CliRunner
-from plans import GOOD, planned
+from plans import ARMS, GOOD, planned
 from support import WITHOUT_TESTS, Event, House, csv_text, packed
 
 from clientele import cli
@@ -18,6 +18,7 @@ MEASURED = (
     *("--select", "+user_sessions", "as_of", "audience_standings", "path:models/experiments"),
     *("path:python_models/experiments", "path:models/activation/members", *WITHOUT_TESTS),
 )
+CALL = ARMS[1] | {"name": "call"}
 PLANTED = 0.5  # days with a visit, more, per customer who got a mail
 HELD = {
     "hopeless": GOOD | {"measure": "revenue", "smallest_effect": 0.001},
@@ -91,6 +92,26 @@ def test_who_objects_or_is_erased_leaves_the_experiment(shop):
     gone = {its_key, erased_key}
     assert arms(shop) == {arm: keys - gone for arm, keys in before.items()}
     assert not gone & members(shop, "reminder_mail")
+
+
+@pytest.mark.parametrize("edit", [{"horizon_days": 56}, {"measure": "orders"}, {"arms": [ARMS[0], CALL]}])
+def test_a_file_that_is_edited_after_the_drawing_stops_the_experiment(shop, edit):
+    """Nobody chooses a horizon or a measure after a look, and whoever is held back stays out."""
+    edited = planned({"reminder": GOOD | {"guardrails": ["buyers"]} | edit, **HELD})
+    select = ("experiment_designs", "experiment_arms", "experiment_drawings", "experiment_standings")
+    select += ("audience_matches", "audience_standings", "arm_matches", "audiences", "audience_candidates")
+    shop.build("--select", *select, *WITHOUT_TESTS, change=edited)
+    status = "select status from core.experiment_standings where experiment = 'reminder'"
+    assert shop.rows(status) == [("changed",)]
+    candidates: dict[str, set[str]] = {
+        name: set() for name in ("everybody", "reminder_mail", "reminder_call")
+    }
+    for audience, key in shop.rows("select audience, user_key from core.audience_candidates"):
+        if audience in candidates:
+            candidates[audience] = candidates[audience] | {key}
+    drawn = arms(shop)
+    assert candidates["everybody"] == drawn["mail"]
+    assert not candidates["reminder_mail"] and not candidates["reminder_call"]
 
 
 def test_before_the_last_day_there_are_counts_and_guardrails_alone(shop):

@@ -102,3 +102,18 @@ def test_a_breach_is_found(copy, file, line, found):
     holds, said = lint(copy)
     assert not holds
     assert found in " ".join(said.split()), said
+
+
+LOADED = """
+import runpy, sys
+for path in sys.argv[1:]:
+    assert callable(runpy.run_path(path)["model"]), path
+print({"pandas", "sklearn", "scipy", "joblib", "statsmodels"} & sys.modules.keys())
+"""
+
+
+def test_a_python_model_with_nothing_to_fit_waits_for_no_library_that_fits():
+    paths = sorted(map(str, (ROOT / "python_models").rglob("*.py")))
+    assert len(paths) >= 10
+    said = subprocess.run([sys.executable, "-c", LOADED, *paths], capture_output=True, text=True, check=True)
+    assert said.stdout == "{'pandas'}\n"

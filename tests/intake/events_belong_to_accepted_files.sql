@@ -11,6 +11,10 @@ held as (
     from {{ ref('duplicate_events') }}
     group by file_id
     union all
+    select 'refund_lines' as held_in, file_id, count(*) as n_rows
+    from {{ ref('refund_lines') }}
+    group by file_id
+    union all
     select 'quarantined_lines' as held_in, file_id, count(*) as n_rows
     from {{ ref('quarantined_lines') }}
     group by file_id

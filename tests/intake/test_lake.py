@@ -328,10 +328,17 @@ def test_content_decides_and_not_the_name(tmp_path):
         (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
         (b'{"event_time": 1}', "is JSON"),
         (b"x" * 257 + b"ustar", "is a tar archive"),
-        (gzip.compress(gzip.compress(HEADER)), "is gzip within gzip"),
+        (gzip.compress(gzip.compress(HEADER, mtime=0), mtime=0), "is gzip within gzip"),
         ("event_time,event_type".encode("utf-16-le"), "is text in UTF-16 without a byte order mark"),
         ("event_time,event_type".encode("utf-16-be"), "is text in UTF-16 without a byte order mark"),
         ("\ufeffevent_time".encode("utf-16-le"), "is text in UTF-16"),
+        (
+            "\ufeffevent_time".encode("utf-32-le"),
+            "is text in UTF-32, and UTF-8 is read: convert it: iconv -f UTF-32 -t",
+        ),
+        ("\ufeffevent_time".encode("utf-32-be"), "is text in UTF-32"),
+        ("event_time,event_type".encode("utf-32-le"), "is text in UTF-32 without a byte order mark"),
+        ("event_time,event_type".encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8"),
     ],
 )
 def test_other_formats_are_named(tmp_path, magic, kind):
@@ -586,3 +593,35 @@ def test_columns_that_are_passed_over_are_not_all_quoted_back(tmp_path):
     inventory(str(wide), progress=said.append)
     (told,) = [line for line in said if "passed over" in line]
     assert len(told) < 300 and told.endswith("and 8,981 more passed over in wide.csv")
+
+
+OTHER_HEADER = ",".join([*COLUMNS[:2], COLUMNS[3], COLUMNS[2], *COLUMNS[4:]]).encode()
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        OTHER_HEADER,
+        OTHER_HEADER.upper(),
+        OTHER_HEADER.replace(b",", b" , "),
+        b'"' + OTHER_HEADER.replace(b",", b'","') + b'"',
+    ],
+)
+def test_a_second_header_with_other_columns_refuses_its_file(tmp_path, end, other):
+    """Its lines would be read by the first one's places, and the id of a category makes a product, too."""
+    path = write(tmp_path / "a.csv", end.join([HEADER, EVENT, other, EVENT, b""]))
+    assert "has a second header with its columns in other places" in refusal(path)
+    assert "has a second header" in refusal(write(tmp_path / "b.csv", end.join([HEADER, EVENT, other])))
+
+
+def test_a_header_that_repeats_or_stands_in_a_text_refuses_nothing(tmp_path):
+    lines = [HEADER, EVENT, b"\xef\xbb\xbf" + HEADER, HEADER.upper(), EVENT.replace(b"5a", b"event_time")]
+    assert look(write(tmp_path / "a.csv", b"\n".join([*lines, b""]))).status == "readable"
+
+
+def test_a_second_header_is_found_over_the_border_of_blocks(tmp_path):
+    many = b"\n".join([HEADER, *[EVENT] * (4 * 2**20 // (len(EVENT) + 1) - 4)])
+    for shift in range(0, 120, 7):
+        content = b"\n".join([many, b"x" * shift, OTHER_HEADER, EVENT, b""])
+        assert "second header" in refusal(write(tmp_path / "a.csv", content)), shift

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -31,12 +32,14 @@ CALLS = {
 }
 
 
-def compiled(inline: str, folder: Path) -> dbtRunnerResult:
-    """Let dbt render a text; nothing is run."""
+def compiled(inline: str, folder: Path, **variables: str) -> dbtRunnerResult:
+    """Let dbt render a text, with these vars; nothing is run."""
     house = House(folder)
     house.home.mkdir()
     with mock.patch.dict(os.environ, house.environment(), clear=True):
-        ran = dbtRunner(manifest=own_manifest()).invoke(["--quiet", "compile", "--inline", inline])
+        ran = dbtRunner(manifest=own_manifest()).invoke(
+            ["--quiet", "compile", "--inline", inline, "--vars", json.dumps(variables)]
+        )
         if DuckDBConnectionManager._ENV is not None:
             DuckDBConnectionManager._ENV.close()
         DuckDBConnectionManager.close_all_connections()

@@ -1,13 +1,16 @@
 """One judge for every model: who teaches is not tested, and what is not known yet is not used."""
 
+import threading
 from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel
 from sklearn.metrics import r2_score, roc_auc_score
 
+from clientele.learning import backtest, parallel
 from clientele.learning.backtest import EVALUATION_COLUMNS, Backtest, Figure, NothingToLearn
 from clientele.learning.calibration import calibration_rows
 from clientele.learning.ceiling import BoostedTrees
@@ -264,6 +267,27 @@ def test_the_order_of_rows_changes_nothing():
 
 
 # --- cell for cell
+
+
+def test_folds_in_two_processes_give_the_bits_of_one(monkeypatch):
+    frame, comparisons = make_frame(n_users=600), [("pair", "rules")]
+    settings = SMALL | {"extremes": ("n_events",), "equal_cells": True, "n_folds": 3}
+    alone = Backtest(OUTCOMES, FIGURES, **settings, n_workers=1).run(frame, models(), comparisons)
+    monkeypatch.setattr(backtest, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 2)
+    started = []
+    monkeypatch.setattr(
+        parallel, "Parallel", lambda **said: started.append(said["n_jobs"]) or Parallel(**said)
+    )
+    both = Backtest(OUTCOMES, FIGURES, **settings).run(frame, models(), comparisons)
+    assert started == [2, 2, 2]  # folds, figures, folds without the extreme users
+    pd.testing.assert_frame_equal(both, alone, check_exact=True)
+
+
+def test_a_task_keeps_what_it_hands_on(monkeypatch):
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 2)
+    is_its_own = [(2, lambda: threading.current_thread() is threading.main_thread(), [(), ()])]
+    assert parallel.in_parallel(2, parallel.in_parallel, is_its_own * 2) == [[True, True]] * 2
 
 
 def test_a_baseline_gets_as_many_cells_as_the_model_on_trial():

@@ -41,13 +41,20 @@ def champion(house: House) -> list[tuple]:
 
 @contextmanager
 def standings(
-    house: House, *decisions: tuple[str, str], gates: dict[int, str] | None = None, and_fits: str = ""
+    house: House,
+    *decisions: tuple[str, str],
+    gates: dict[int, str] | None = None,
+    and_fits: str = "",
+    layers: str = "none",
 ) -> Iterator[Callable[[str], list[tuple]]]:
     """Give what core.segment_models would say, by its own SQL, if the gate and people had said this.
 
-    `and_fits` adds rows to core.persona_fit_fields first. Nothing is kept, and dbt is not asked again.
+    `and_fits` adds rows to core.persona_fit_fields first; `layers` is what the var deep_layers says. Nothing
+    is kept, and dbt is not asked again.
     """
     sql = (house.target / "compiled/clientele/models/registry/segment_models.sql").read_text()
+    assert sql.count("in ('none', 'none') as has_its_layers") == 1
+    sql = sql.replace("in ('none', 'none') as", f"in ('none', '{layers}') as")
     with house.connection(read_only=False) as connection:
         connection.begin()
         if and_fits:
@@ -168,9 +175,10 @@ def test_people_win_over_the_gate(shop):
     who = "select fit_number, decision, decision_reason from {models} where is_champion"
     with standings(shop, (version, "promote"), gates={1: "failed"}) as said:
         assert said(who) == [(1, "promoted", "the team: a test")]
-    with standings(shop, (version, "promote"), (version, "reject"), gates={1: "passed"}) as said:
-        assert said(who) == []
-        assert said("select count(*) from {models} where is_challenger") == [(0,)]
+    for wish in ("promote", "pin"):
+        with standings(shop, (version, wish), (version, "reject"), gates={1: "passed"}) as said:
+            assert said(who) == []
+            assert said("select count(*) from {models} where is_challenger") == [(0,)]
     with standings(shop, gates={1: "passed"}) as said:
         assert said("select fit_number, decision from {models} where is_champion") == [(1, "passed")]
 
@@ -197,6 +205,43 @@ def test_a_challenger_replaces_the_champion_only_if_it_passes(shop, first, secon
         assert said("select fit_number from {models} where is_champion") == [(scores,)]
         waiting = said("select fit_number from {models} where is_challenger")
         assert waiting == ([] if scores == 2 else [(2,)])
+
+
+DEEP_FIT = f"{SECOND_FIT} union all select 2, '20200201-00000000', 'card', 1, 'layers', null, '16 8'"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "decision", "scores"),
+    [
+        ("passed", "failed", None, 1),
+        # of two linear models the newer one would score
+        ("failed", "unproven", None, 1),
+        ("failed", "passed", None, 2),
+        ("passed", "unproven", "promote", 2),
+        ("passed", "passed", "reject", 1),
+    ],
+)
+def test_a_deep_challenger_scores_by_proof_or_by_a_person(shop, first, second, decision, scores):
+    people = [("20200201-00000000", decision)] if decision else []
+    with standings(shop, *people, gates={1: first, 2: second}, and_fits=DEEP_FIT, layers="16 8") as said:
+        assert said("select fit_number, layers from {models} where is_champion") == [
+            (scores, "16 8" if scores == 2 else None)
+        ]
+        waiting = said("select fit_number from {models} where is_challenger")
+        assert waiting == ([] if scores == 2 or decision == "reject" else [(2,)])
+
+
+@pytest.mark.parametrize("layers", ["none", "16 4"])
+def test_layers_that_the_sql_of_today_lacks_score_nobody(shop, layers):
+    """The units of a model are columns: with others, or none, its scores would be those of another model."""
+    people = [("20200201-00000000", "pin")]
+    with standings(shop, *people, gates={1: "failed", 2: "passed"}, and_fits=DEEP_FIT, layers=layers) as said:
+        assert said("select fit_number from {models} where is_champion") == [(1,)]
+        assert said("select count(*) from {models} where is_challenger") == [(0,)]
+        (standing, sentence), *_ = said(
+            "select model_status, sentence from {models} where layers is not null"
+        )
+        assert standing == "none" and "layers of 16 8 units" in sentence
 
 
 def test_a_model_of_other_features_is_not_proven_and_is_fitted_again(shop, own):

@@ -144,7 +144,7 @@ def test_no_groups_and_no_model_say_why():
         (
             {},
             {"auc": (0.005, -0.015)},
-            "tell less than value_tiers about who buys; about 4.0 times as many customers",
+            "may tell less than value_tiers about who buys; about 4.0 times as many customers",
         ),
         (
             {},

@@ -15,9 +15,10 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_info
 
 import clientele.personas.fit
+from clientele.learning import parallel
 from clientele.learning.linear_rows import round_significant
 from clientele.learning.resampling import hash_sample
-from clientele.personas import Settings, fit_personas, reasons, score, stability
+from clientele.personas import Settings, fit_personas, reasons, score
 from clientele.personas.pipeline import HabitSpace, measure_reliability
 from clientele.personas.scoring import fold_weights, hash_weights
 
@@ -375,18 +376,18 @@ def test_a_fit_on_the_month_before_is_compared(users, fit):
 
 
 def test_two_processes_give_the_bits_of_one(users, fit, monkeypatch):
-    monkeypatch.setattr(stability, "cpu_count", lambda: 2)
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 2)
     both = fit_personas(users, CATALOG, replace(SETTINGS, n_workers=2))
     for name in ("weights", "diagnostics", "confidence", "features", "labels", "model_card"):
         pd.testing.assert_frame_equal(getattr(both, name), getattr(fit, name), check_exact=True)
 
 
 def test_no_process_is_started_for_a_processor_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(stability, "cpu_count", lambda: 1)
-    where = stability.in_parallel(2, os.getpid, [(), ()])
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 1)
+    where = parallel.in_parallel(2, os.getpid, [(), ()])
     assert where == [os.getpid()] * 2
-    monkeypatch.setattr(stability, "cpu_count", lambda: 2)
-    assert os.getpid() not in stability.in_parallel(2, os.getpid, [(), ()])
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 2)
+    assert os.getpid() not in parallel.in_parallel(2, os.getpid, [(), ()])
 
 
 def with_nan(users):

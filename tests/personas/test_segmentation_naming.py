@@ -283,6 +283,16 @@ def test_what_only_buyers_have_is_compared_among_buyers():
     assert summary["revenue_ratio"][1] > 2 > summary["revenue_ratio"][0]
 
 
+def test_one_huge_order_makes_nobody_high_value():
+    chance = np.random.default_rng(0)
+    features = pd.DataFrame({"user_sk": range(1, 401), "often": chance.normal(size=400)})
+    features = features.assign(n_orders=1, revenue=50.0)
+    features.loc[0, "revenue"] = 1e6
+    labels = pd.DataFrame({"user_sk": range(1, 401), "segment_id": np.repeat([1, 2], 200)})
+    _, summary = profile(features, labels, pd.DataFrame({"feature": ["often"], "block": ["intensity"]}))
+    np.testing.assert_allclose(summary["revenue_ratio"], [1, 1], atol=0.01)
+
+
 def test_what_only_carters_have_is_compared_among_carters():
     features, labels, catalog = little_table()
     catalog = catalog.assign(basis=["carters", None])

@@ -15,14 +15,13 @@ from support import WITHOUT_TESTS, House
 from clientele.learning.fields import part_of
 from clientele.learning.linear_rows import LOGIT, apply_link
 from clientele.predictions.grouped import out_of_time
-from clientele.predictions.rows import parts_of
+from clientele.predictions.rows import parts_of, session_rows
 from clientele.predictions.sessions import (
     CUTS,
     OUTCOME,
     SessionModel,
     fit_sessions,
     lacking,
-    session_rows,
     session_tests,
 )
 from clientele.runtime import publishing, signals

@@ -25,10 +25,28 @@ FACTS = {
     "users",
 }
 REGISTERS = {"objections", "restrictions", "profiling_objections"}
-# Tables of people that ask the rule, and what their build needs. The others that ask it are tables of groups.
+# Tables of people that ask the rule, and what their build needs.
 ASKING = ["customer_values", "centroid_scores", "early_scores", "user_segments", "user_features"]
 ASKING_AT_A_FIT = ["value_sample", "segment_sample", "moments", "truncated_histories"]
-ASKING_OF_GROUPS = {"persona_sizes", "segment_traits", "segment_transitions", "challenger_scores"}
+# The others, of people and of groups. Their rule is shown by their query alone.
+ASKING_ELSEWHERE = {
+    *(
+        "audience_sizes",
+        "challenger_scores",
+        "cohorts",
+        "coview_frame",
+        "customer_orders",
+        "customer_purchases",
+    ),
+    *("experiment_outcomes", "experiment_past", "family_features", "item_features", "metric_months"),
+    *("metric_purchases", "metric_sessions", "monthly_personas", "persona_months", "persona_sizes"),
+    *("prediction_features", "prediction_users", "recent_personas", "segment_families", "segment_traits"),
+    *("segment_transitions", "session_frame", "session_scores", "shop_months"),
+}
+# They ask it of what another asks it of, or show products: with everybody gone they have rows.
+ASKING_OF_PRODUCTS = {"challenger_summary", "challenger_traits", "item_imputations"}
+# The shop has no such thing: no challenger and no experiment.
+NOTHING_THERE = {"challenger_scores", "experiment_outcomes", "experiment_past"}
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +149,32 @@ def test_every_place_that_asks_the_rule_leaves_them_out(shop):
         assert held.keys() <= FACTS | REGISTERS | {"user_feature_values"}, user_id
 
 
+def test_with_everybody_objecting_each_place_is_empty(shop):
+    """Each query that asks the rule has rows before, and none after: one that does not ask keeps some."""
+    house = shop
+    places = sorted({*ASKING, *ASKING_AT_A_FIT, *ASKING_ELSEWHERE} - NOTHING_THERE - {"truncated_histories"})
+    compiled = house.run("--select", *places, command=("compile",), variables={"refit": True}).compiled
+
+    def sizes(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        return {
+            place: connection.execute(f"select count(*) from ({compiled[place]})").fetchall()[0][0]
+            for place in places
+        }
+
+    with house.connection(read_only=False) as connection:
+        before = sizes(connection)
+        connection.execute("begin")
+        connection.execute(
+            "insert into core.profiling_objections select user_sk from core.users "
+            "where user_sk not in (select user_sk from core.profiling_objections)"
+        )
+        after = sizes(connection)
+        connection.execute("rollback")
+    assert [place for place in places if not before[place]] == []
+    # customers without a persona are a group as well, of nobody
+    assert {place: n_rows for place, n_rows in after.items() if n_rows} == {"persona_sizes": 1}
+
+
 def test_the_places_that_ask_the_rule_are_known():
     """A place that does not ask any more fails here; a new one needs a line above."""
     macros = parsed().macros
@@ -147,5 +191,7 @@ def test_the_places_that_ask_the_rule_are_known():
         for node in parsed().nodes.values()
         if node.resource_type == "model" and asks(node.raw_code or "", node.depends_on.macros)
     }
-    assert asking >= {*ASKING, *ASKING_AT_A_FIT, *ASKING_OF_GROUPS}
+    # every side input asks it where it has people
+    side = {node.name for node in parsed().nodes.values() if node.config.meta.get("side_input")}
+    assert asking - side == {*ASKING, *ASKING_AT_A_FIT, *ASKING_ELSEWHERE, *ASKING_OF_PRODUCTS}
     assert "forget_objectors" in parsed().nodes["model.clientele.user_feature_values"].raw_code

@@ -41,6 +41,7 @@ NAMES = ["month", "segment", "n_users", "revenue", "lift", "lift_low"]
 
 
 SUMMARY = ("persona_sizes", "segment_traits", "segment_summary")
+BOOKS = "shop_books"
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,9 @@ def rendered(new_house) -> dict[str, object]:
 
     def summaries(**settings: object) -> dict[str, str]:
         """Return the statements of the summary and of what it reads of customers, in their order."""
-        ran = house.run("--select", *SUMMARY, command=("compile",), **settings)
+        ran = house.run("--select", *SUMMARY, BOOKS, command=("compile",), **settings)
         assert ran.succeeded, ran.said[-2000:]
-        return {name: ran.compiled[name] for name in SUMMARY}
+        return {name: ran.compiled[name] for name in (*SUMMARY, BOOKS)}
 
     def unprotected(manifest) -> None:
         node = manifest.nodes["model.clientele.segment_summary"]
@@ -324,6 +325,44 @@ def test_the_greatest_spender_leaves_like_anybody_else(rendered):
                     assert len(values) and not (values % step).any(), (kind, column)
                     changes = ((after[column] - before[column]).dropna().astype(float) / step).round(6)
                     assert changes.abs().max() <= 1, (kind, column)
+
+
+def books(statement: str, lines: list[int], n_erased: int) -> dict[str, int]:
+    """Return marts.shop_books of customers with so many lines each, when so many lines were erased."""
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as warehouse; create schema warehouse.core")
+        connection.execute("create schema warehouse.monitor")
+        connection.execute(
+            "create table warehouse.core.user_sessions as select row_number() over () as user_sk, n_events, "
+            "false as is_bot from (select unnest($1::bigint[]) as n_events)",
+            [lines],
+        )
+        connection.execute("insert into warehouse.core.user_sessions values (0, 10000000, true)")
+        connection.execute(
+            "create table warehouse.core.as_of as "
+            "select date '2020-01-01' as first_date, timestamp '2020-02-01' as as_of_at"
+        )
+        connection.execute(
+            f"create table warehouse.monitor.reconciliation as select {sum(lines)} as n_loaded, "
+            f"7 as n_duplicates, 3 as n_quarantined, 1 as n_headers, 0 as n_blank, {n_erased} as n_erased, "
+            "0 as n_expired"
+        )
+        return dict(connection.execute(f"select line_kind, n_lines from ({statement})").fetchall())
+
+
+def test_the_books_do_not_tell_how_many_lines_an_erased_customer_had(rendered):
+    """Whoever is erased: both sums stay, or move by one step that is no less than what anybody has."""
+    statement = rendered["segment_summary"][BOOKS]
+    chance = random.Random(8)
+    lines = [chance.randrange(1, 400) for _ in range(900)]
+    before = books(statement, lines, 0)
+    assert before["loaded"] > 0.9 * sum(lines) and before["headers"] == 1
+    for gone in (max(lines), min(lines), *chance.sample(lines, 10)):
+        rest = list(lines)
+        rest.remove(gone)
+        after = books(statement, rest, gone)
+        moved = {abs(after[kind] - before[kind]) for kind in before}
+        assert not [size for size in moved if 0 < size < max(lines)], (gone, before, after)
 
 
 def test_a_step_may_come_from_any_number_of_customers_below_the_smallest_cell(rendered):

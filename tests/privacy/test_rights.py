@@ -33,7 +33,7 @@ from clientele.privacy import keys, rights
 from clientele.runtime import rewriting
 
 SHOP = little_shop(seed=11, n_users=40, n_days=30)
-SETTINGS = {"reference_days": 10, "min_events": 5}
+SETTINGS = {"reference_days": 10, "min_events": 5, "refunds": "keep"}
 VICTIM = str(FIRST_USER)
 OTHER = str(FIRST_USER + 37)
 OF_VICTIM = [event for event in SHOP if event.user_id == VICTIM]
@@ -51,6 +51,11 @@ OF_NOBODY = [
     'view,"7,broken',
     replace(SHOP[0], user_id="", user_session="", brand="thing of nobody").line(),
 ]
+# What the shop gave back: to the victim, and to somebody else.
+REFUNDS = [
+    replace(SHOP[0], user_id=user_id, event_type="refund", price="3.00", user_session="").line()
+    for user_id in (VICTIM, OTHER)
+]
 TRACES = {
     VICTIM.encode(),
     int(VICTIM).to_bytes(8, "little"),
@@ -61,8 +66,17 @@ TRACES = {
 }
 
 
-def lake(*events: Event, faulty: list[str] = FAULTY) -> bytes:
-    return csv_text(events) + "".join(f"{line}\n" for line in [*faulty, *OF_NOBODY]).encode()
+OF_KINDS = ", ".join(
+    f"count(*) filter (event_type = '{kind}') as {column}"
+    for column, kind in {
+        "n_views": "view", "n_carts": "cart", "n_removals": "remove_from_cart", "n_purchases": "purchase",
+        "n_refund_lines": "refund",
+    }.items()
+)  # fmt: skip
+
+
+def lake(*events: Event, faulty: list[str] = FAULTY, refunds: list[str] = REFUNDS) -> bytes:
+    return csv_text(events) + "".join(f"{line}\n" for line in [*faulty, *OF_NOBODY, *refunds]).encode()
 
 
 def without_victim(events: list[Event]) -> list[Event]:
@@ -135,6 +149,8 @@ def test_nothing_of_the_erased_is_left(erased):
     house, before = erased["house"], erased["before"]
     held = {name.split(".", 1)[1] for name in before["holders"]}
     assert held >= {"core.events", "core.users", "core.user_sessions", "core.user_feature_values"}
+    assert held >= {"core.refund_lines", "core.refunds"}
+    assert house.value("select count(*) from core.refunds") == 1
     assert held >= {"marts.user_features", "marts.user_segments", "vault.user_keys", "vault.objections"}
     assert before["traces"] >= {VICTIM.encode(), keys.user_key(VICTIM, MATERIAL).encode()}
     assert holders(house) == {}
@@ -171,7 +187,7 @@ def test_the_next_build_is_that_of_a_shop_without_the_erased(erased, new_house):
     house = erased["house"]
     house.build(*WITHOUT_TESTS)
     other = new_house(variables=SETTINGS)
-    other.deliver("a.csv", lake(*without_victim(SHOP), faulty=[]))
+    other.deliver("a.csv", lake(*without_victim(SHOP), faulty=[], refunds=REFUNDS[1:]))
     other.deliver("b.csv.gz", without_victim(SHOP[:300]))
     other.build(*WITHOUT_TESTS)
 
@@ -202,7 +218,7 @@ def test_the_next_build_is_that_of_a_shop_without_the_erased(erased, new_house):
     accounts = house.accounts()
     before = erased["before"]["accounts"]
     n_second = sum(event.user_id == VICTIM for event in SHOP[:300])
-    assert accounts["a.csv"].erased == len(OF_VICTIM) + len(FAULTY) and accounts["a.csv"].unaccounted == 0
+    assert accounts["a.csv"].erased == len(OF_VICTIM) + len(FAULTY) + 1 and accounts["a.csv"].unaccounted == 0
     assert accounts["b.csv.gz"].erased == n_second and accounts["b.csv.gz"].unaccounted == 0
     assert accounts["a.csv"].lines == before["a.csv"].lines
     # A build with nothing new has nothing to build again: the erasure has been taken in.
@@ -219,13 +235,13 @@ def test_erasing_again_and_delivering_again_change_nothing(erased):
     assert house.operation("erase_subjects", CLIENTELE_SUBJECT=VICTIM).succeeded
     assert_same(house.contents(), before)
     assert house.value("select count(*) from vault.vault.tombstones") == 1
-    house.deliver("again.csv", lake(*OF_VICTIM, SHOP[0], faulty=FAULTY[:2]))
+    house.deliver("again.csv", lake(*OF_VICTIM, SHOP[0], faulty=FAULTY[:2], refunds=REFUNDS[:1]))
     house.build(*UP_TO_FEATURES)
     assert_same(house.contents("core"), {name: table for name, table in before.items() if ".core." in name})
     n_others = int(SHOP[0].user_id != VICTIM)
     again = house.accounts()["again.csv"]
     assert (again.erased, again.duplicates, again.unaccounted) == (
-        len(OF_VICTIM) + 2 + (1 - n_others), n_others, 0,
+        len(OF_VICTIM) + 3 + (1 - n_others), n_others, 0,
     )  # fmt: skip
     house.build(*UP_TO_FEATURES, "--full-refresh")
     assert_same(house.contents("core"), {name: table for name, table in before.items() if ".core." in name})
@@ -240,12 +256,16 @@ def test_an_interrupted_erasure_is_finished_before_anything_else(shop):
         connection.execute(f"insert into vault.vault.erasure_requests values ({VICTIM})")
         # What an erasure counts before it deletes, and half of what it deletes.
         connection.execute(
-            "insert into vault.vault.erasure_counts select file_id, cast(event_at as date), count(*) "
-            "from (select file_id, event_at, user_sk from core.events union all "
-            "select file_id, event_at, user_sk from core.duplicate_events) "
+            "insert into vault.vault.erasure_counts by name "
+            f"select file_id, cast(event_at as date) as event_date, count(*) as n_lines, {OF_KINDS} "
+            "from (select file_id, event_at, event_type, user_sk from core.events union all "
+            "select file_id, event_at, event_type, user_sk from core.duplicate_events union all "
+            "select file_id, event_at, event_type, user_sk from core.refund_lines) "
             f"where user_sk = {number} group by all"
         )
-        connection.execute(f"insert into vault.vault.erasure_counts values (1, null, {len(FAULTY)})")
+        connection.execute(
+            f"insert into vault.vault.erasure_counts (file_id, n_lines) values (1, {len(FAULTY)})"
+        )
     with house.connection(read_only=False) as connection:
         connection.execute(f"delete from core.events where user_sk = {number}")
     stopped = house.run(*UP_TO_FEATURES)
@@ -253,7 +273,7 @@ def test_an_interrupted_erasure_is_finished_before_anything_else(shop):
     assert house.operation("erase_subjects").succeeded
     house.build(*UP_TO_FEATURES)
     account = house.accounts()["a.csv"]
-    assert account.erased == len(OF_VICTIM) + len(FAULTY) and account.unaccounted == 0
+    assert account.erased == len(OF_VICTIM) + len(FAULTY) + 1 and account.unaccounted == 0
     assert traces(house.home / "warehouse.duckdb") == set()
 
 
@@ -321,7 +341,7 @@ def test_rotation_shares_no_value_and_keeps_every_count(shop):
     for flags in ([], ["--full-refresh"]):
         stopped = house.run(*UP_TO_FEATURES, *flags)
         assert not stopped.succeeded and "is not the key that this warehouse was built with" in stopped.said
-    house.deliver("again.csv", lake(*SHOP[:200], *OF_VICTIM, faulty=[]))
+    house.deliver("again.csv", lake(*SHOP[:200], *OF_VICTIM, faulty=[], refunds=[]))
     house.build(*UP_TO_FEATURES, CLIENTELE_PSEUDONYM_KEY=key)
     again = house.accounts()["again.csv"]
     assert (

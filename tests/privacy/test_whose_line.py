@@ -28,6 +28,7 @@ ASKED = {
     "id": "{{ clientele.readable_id('text', 'integer') }}",
     "judged": "{{ clientele.judged_lines('lines') }}",
     "sessions": "{{ clientele.sessions_of_subjects(['events', 'quarantined_lines']) }}",
+    "shared": "{{ clientele.leave_shared_sessions(clientele.register('quarantined_lines')) }}",
     "is_theirs": "{{ clientele._is_of_subjects({'user_id': 'user_id', 'session_sk': KIND}) }}".replace(
         "KIND", "'session_of_nobody_else'"
     ),
@@ -183,8 +184,25 @@ class Shop:
         return texts | {"user_id": chance.choice(NO_IDS)}, None, set()
 
 
-def attributed(sql: dict[str, str], shop: Shop, subjects: list[int]) -> list[set[int]]:
-    """Return the numbers of the lines that are found for each of these customers."""
+Line = tuple[dict[str, str | None], str | None, set[int]]
+
+
+def attributed(
+    sql: dict[str, str], lines: list[Line], sessions: dict[str, set[int]], subjects: list[int]
+) -> list[set[int]]:
+    """Return the numbers of the lines that are found for each of these customers.
+
+    Parameters
+    ----------
+    sql : dict
+        The rendered statements.
+    lines : list of Line
+        Faulty lines: texts by column, what is wrong with the form, the owners.
+    sessions : dict
+        Which customers each session of events has.
+    subjects : list of int
+        Customers who are asked for one by one.
+    """
     names = [f"{name}_text" if f"{name}_text" in sql["judged"] else name for name in COLUMNS]
     with duckdb.connect() as connection:
         register_functions(connection)
@@ -203,20 +221,20 @@ def attributed(sql: dict[str, str], shop: Shop, subjects: list[int]) -> list[set
             [
                 [
                     [str(number), fault, *(texts[name] for name in COLUMNS)]
-                    for number, (texts, fault, _) in enumerate(shop.lines)
+                    for number, (texts, fault, _) in enumerate(lines)
                 ]
             ],
         )
         connection.execute(
             f"create table vault.vault.quarantined_lines as from ({sql['judged']}) where line_kind = 'faulty'"
         )
-        assert connection.execute("from vault.vault.quarantined_lines").fetchall()[N_LINES - 1 :]
-        owners = [(user, session) for session, users in shop.sessions.items() for user in users]
+        assert len(connection.execute("from vault.vault.quarantined_lines").fetchall()) == len(lines)
         connection.execute("create table events (user_sk bigint, session_sk bigint)")
-        connection.executemany(
-            "insert into events values (?, ?)",
-            [(number_of(user), keys.session_sk(session, MATERIAL)) for user, session in owners],
-        )
+        for session, users in sessions.items():
+            for user in users:
+                connection.execute(
+                    "insert into events values (?, ?)", [number_of(user), keys.session_sk(session, MATERIAL)]
+                )
         held = sql["sessions"].replace('"warehouse"."core"."events"', "events")
         all_found = []
         for subject in subjects:
@@ -238,11 +256,77 @@ def test_a_line_is_found_for_its_customer_and_for_nobody_else(sql):
     for seed in range(N_SHOPS):
         shop = Shop(random.Random(seed))
         subjects = shop.chance.sample(shop.customers, 5)
-        for subject, found in zip(subjects, attributed(sql, shop, subjects), strict=True):
+        for subject, found in zip(
+            subjects, attributed(sql, shop.lines, shop.sessions, subjects), strict=True
+        ):
             theirs = {number for number, (_, _, owner) in enumerate(shop.lines) if subject in owner}
             assert found == theirs, [shop.lines[number] for number in found ^ theirs][:3]
             n_theirs += len(theirs)
     assert n_theirs > 10 * N_SHOPS
+
+
+def faulty(user_id: str | None, session: str | None) -> Line:
+    """Return a line that names nobody but by these two fields."""
+    texts: dict[str, str | None] = dict.fromkeys(COLUMNS, None)
+    return (
+        texts | {"event_type": "view", "event_time": "soon", "user_id": user_id, "user_session": session},
+        None,
+        set(),
+    )
+
+
+# What decides when little is known: faulty lines, sessions of events, and which lines are customer 1's.
+DECIDING = {
+    "no session at all is nobody's session": ([faulty("1", None), faulty("", None)], {}, {0}),
+    "a session that only faulty lines have": (
+        [faulty("1.0", "s"), faulty("", "s"), faulty("", "t")], {}, {0, 1}
+    ),
+    "a faulty line names somebody else in the session": (
+        [faulty("2", "s"), faulty("", "s"), faulty("", "t")], {"s": {1}, "t": {1}}, {2}
+    ),
+    "two faulty lines name two customers in a session": (
+        [faulty("1", "s"), faulty("2", "s"), faulty("", "s")], {}, {0}
+    ),
+    "a line that names nobody who can be read": ([faulty("?", "s"), faulty("1", "s")], {}, {0, 1}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DECIDING)
+def test_whose_a_session_is(sql, case):
+    lines, sessions, theirs = DECIDING[case]
+    assert attributed(sql, lines, sessions, [1]) == [theirs]
+
+
+def test_a_line_of_somebody_else_stays_theirs_in_a_session_of_the_customer(sql):
+    """The condition is also asked of lines that no build has put in their place yet: nobody owns by them."""
+    with duckdb.connect() as connection:
+        connection.execute("create table clientele_subjects as select 1 as user_id")
+        connection.execute(
+            "create table clientele_subject_sessions as "
+            "from (values (7, 1), (8, 0)) as held (session_sk, is_alone)"
+        )
+        found = connection.execute(
+            "select line from (values (1, 1, 8), (2, 2, 7), (3, null, 7), (4, null, 8), (5, null, null)) "
+            f"as lines (line, user_id, session_sk) where {sql['is_theirs']} order by line"
+        ).fetchall()
+    assert found == [(1,), (3,)]
+
+
+def test_who_is_erased_leaves_no_line_of_theirs_to_whom_they_shared_a_session_with(sql):
+    """Else a copy for the other one would hold it, as soon as nothing tells that the session was shared."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "attach ':memory:' as vault; create schema vault.vault; "
+            "create table clientele_subjects as select 1 as user_id, 1 as user_sk; "
+            "create table events as from (values (1, 7), (2, 7), (1, 8), (2, 9)) as t (user_sk, session_sk); "
+            "create table vault.vault.quarantined_lines as from (values ('shared', null, 7), "
+            "('own', null, 8), ('other', null, 9), ('named', 2, 7)) as t (line, user_id, session_sk)"
+        )
+        held = sql["sessions"].replace('"warehouse"."core"."events"', "events")
+        connection.execute(f"create table clientele_subject_sessions as {held}")
+        connection.execute(sql["shared"])
+        found = connection.execute("select line, session_sk from vault.vault.quarantined_lines").fetchall()
+    assert dict(found) == {"shared": 0, "own": 8, "other": 9, "named": 7}
 
 
 def test_lines_of_nobody_are_let_go_and_counted(house):

@@ -25,6 +25,13 @@ SHOP = little_shop(seed=11, n_users=12, n_days=20)
 ERASED, OBJECTOR, RESTRICTED, WITHDRAWN = (str(FIRST_USER + 37 * number) for number in range(1, 5))
 
 
+# Known from a side input alone: there is no event of them.
+STRANGER = "912345678901"
+CONSENTS = (
+    f"user_id,purpose,state,changed_at\n{STRANGER},ads,given,2019-10-01\n{OBJECTOR},ads,given,2019-10-01\n"
+)
+
+
 def key_of(user_id: str) -> str:
     return keys.user_key(user_id, MATERIAL)
 
@@ -71,7 +78,8 @@ def lived(tmp_path_factory) -> tuple[House, list[Path], Path]:
     house = House(folder, papers=False)
     house.deliver("a.csv", SHOP[: len(SHOP) * 2 // 3])
     assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=WITHDRAWN).succeeded
-    house.build(*WITHOUT_TESTS)
+    (folder / "consents.csv").write_text(CONSENTS)
+    house.build(*WITHOUT_TESTS, CLIENTELE_SIDE_CONSENTS=str(folder / "consents.csv"))
     saved = folder / "backups"
     moments = []
 
@@ -83,7 +91,8 @@ def lived(tmp_path_factory) -> tuple[House, list[Path], Path]:
     remember()
     house.deliver("b.csv", SHOP[len(SHOP) * 2 // 3 :])
     house.build(*UP_TO_FEATURES)
-    assert house.operation("erase_subjects", CLIENTELE_SUBJECT=ERASED).succeeded
+    (folder / "erased").write_text(f"{ERASED}\n{STRANGER}\n")
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECTS_FILE=str(folder / "erased")).succeeded
     remember()
     for operation, user_id in (
         ("object_to_profiling", OBJECTOR),
@@ -185,7 +194,10 @@ def test_restored_and_built_it_is_as_if_nothing_had_happened(lived, tmp_path):
     restored = house.copy(tmp_path / "restored")
     with restored.surroundings():
         done = backups.restore(backups.opened(folder), restored.home, operate(restored))
-    assert "1 customer(s) erased again" in done.sentences[0]
+    assert "2 customer(s) erased again" in done.sentences[0]
+    assert restored.rows("select user_id from vault.vault.side_lines where user_id is not null") == [
+        (int(OBJECTOR),)
+    ]
     assert not published(restored.home) & {key_of(user) for user in (ERASED, OBJECTOR, RESTRICTED)}
     assert published(restored.home), "others are there"
     assert not (restored.home / ".rewritten").exists()

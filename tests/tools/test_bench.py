@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import datetime
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tools.bench import peers
+from tools.bench import measuring, peers, reading
 from tools.bench.measuring import privacy_nodes
 from tools.bench.page import Page
-from tools.bench.processes import Cost, ancestors
+from tools.bench.processes import Cost, ancestors, fit_nodes
 from tools.bench.shops import split_into_days
 
 LINES = """\
@@ -129,10 +130,62 @@ def test_ancestors_include_the_model_itself():
     assert ancestors(graph, "b") == {"a", "b"}
 
 
+def test_a_fit_is_what_fits_and_what_it_alone_reads():
+    def model(*tags: str) -> dict:
+        return {"resource_type": "model", "config": {"tags": list(tags)}}
+
+    readers = {"events": ["sample", "marts"], "sample": ["frame"], "frame": ["fit"], "fit": ["marts"]}
+    graph = {
+        "nodes": {
+            f"model.clientele.{name}": model(*(["fit"] if name == "fit" else []))
+            for name in ("events", "sample", "frame", "fit", "marts")
+        },
+        "child_map": {
+            f"model.clientele.{name}": [
+                *(f"model.clientele.{one}" for one in found),
+                "test.clientele.of_it.1",
+            ]
+            for name, found in readers.items()
+        },
+    }
+    assert fit_nodes(graph) == {"sample", "frame", "fit"}
+
+
+def test_dirt_packing_and_a_cold_disk_are_measured_apart(tmp_path, monkeypatch):
+    read = []
+
+    def built(home, files):
+        home.mkdir()
+        texts = [(gzip.open if path.endswith(".gz") else open)(path, "rb").read() for path in files]
+        read.append(sum(b"\n\n" in text for text in texts))  # a blank line is one kind of dirt
+        return Cost(3.0, 6.0, 2**30, 0, {"start": 1.0, "fit": 1.0})
+
+    forgotten = []
+    monkeypatch.setattr(measuring, "build", built)
+    monkeypatch.setattr(measuring, "run_task", lambda task, *files: Cost(1.0, 2.0, 2**30, 0))
+    monkeypatch.setattr(measuring, "forget", forgotten.append)
+    page = Page()
+    measuring.PARTS["dirty"](page, measuring.Plan(1, 0, 20_000, 0), tmp_path)
+    assert len(forgotten) == 4  # the scan, and each kind of file
+    assert read == [0, 0, 4, 4, 4, 4]
+    assert (
+        "| full build, 0.02M events, clean CSV, cold, with the fit | 3.0 | 6.0 | 300.00 | 1.00 | 0.00 | 1 |"
+        in page.costs
+    )
+    assert sum("without dbt's start and the fit | 2.0" in row for row in page.costs) == 6
+
+
+def test_what_the_system_keeps_of_a_file_may_be_forgotten(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text(LINES)
+    reading.forget((str(path),))
+    assert path.read_text() == LINES
+
+
 def test_the_page_compares_medians_with_bars():
     page = Page()
     costs = [Cost(seconds, 2 * seconds, 2**30, 0) for seconds in (1.0, 9.0, 2.0)]
-    assert page.cost("a", costs) == 2.0 and page.costs == ["| a | 2.0 | 4.0 | 1.00 | 0.00 | 3 |"]
+    assert page.cost("a", costs) == 2.0 and page.costs == ["| a | 2.0 | 4.0 | | 1.00 | 0.00 | 3 |"]
     page.ratio("b", 4.0, 4.0)
     page.ratio("c", 4.01, 4.0, " s")
     assert page.ratios == ["| b | 4.00 | 4 | met |", "| c | 4.01 s | 4 s | **missed** |"]

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
+from clientele.personas.challengers import CHALLENGER_COLUMNS
 from tools.method_docs import DOCUMENTS, FIGURES, fill, interval, main, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +38,30 @@ def test_a_block_is_written_anew_and_the_rest_stays(home):
 def test_blocks_of_other_shops_stay(home):
     other = STATUSES.replace("mine.", "other.")
     assert fill(other, {"mine": home / "warehouse.duckdb"}) == other
+
+
+def test_figures_that_are_not_asked_for_stay(home):
+    both = STATUSES + STATUSES.replace("statuses", "gate")
+    text = fill(both, {"mine": home / "warehouse.duckdb"}, only=["gate"])
+    assert STATUSES in text and "Not measured" in text
+
+
+def test_networks_are_those_of_the_evaluation(home, tmp_path):
+    block = STATUSES.replace("statuses", "networks")
+    assert "there is no challengers.csv" in fill(block, {"mine": home / "warehouse.duckdb"})
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")):
+        (tmp_path / "evaluation").mkdir()
+    row = dict.fromkeys(CHALLENGER_COLUMNS) | {"model": "recurrent", "n_users": 2330, "n_personas": 3}
+    row |= {"standing": "stable", "half_sample_ari": 0.9559, "habit_r2_gain": -0.002, "outcome": "failed"}
+    row |= {
+        "habit_r2_over_linear": -0.01,
+        "habit_r2_over_linear_low": -0.02,
+        "habit_r2_over_linear_high": 0.0,
+    }
+    pd.DataFrame([row]).to_csv(tmp_path / "evaluation" / "challengers.csv", index=False)
+    text = fill(block, {"mine": tmp_path / "warehouse.duckdb"})
+    assert "| recurrent | 2,330 | 3 | stable | - | 0.956 | - | - | -0.002 | - |" in text
+    assert "| -0.010 (-0.020 to 0.000) | failed |" in text
 
 
 def test_a_missing_table_is_said_to_be_missing(home):

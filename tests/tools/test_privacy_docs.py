@@ -83,3 +83,20 @@ def test_buyers_who_share_what_is_known_are_counted_over_joined_tables():
         )
         ((kind, n_buyers, share, smallest, bar),) = privacy_docs.singled_out(connection)
     assert (n_buyers, share, smallest, bar) == (20, 17 / 20, 3, 0.95) and "revenue" in kind
+
+
+def test_of_the_items_of_an_order_the_one_that_fewest_have_is_known():
+    """Seven bought a kettle, one of them a pan besides, another one in a week of her own."""
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts")
+        connection.execute(
+            "create table marts.facts as select n as user_key, "
+            "date '2020-01-06' + 7 * (n = 6)::integer as last_order_week from range(7) t(n)"
+        )
+        connection.execute(
+            "create table marts.customer_rebuys as select n as user_key, 'product' as item_level, "
+            "'kettle' as item_id from range(7) t(n) "
+            "union all values (0, 'product', 'pan'), (1, 'brand', null)"
+        )
+        ((kind, *found),) = privacy_docs.singled_out(connection)
+    assert "last order" in kind and found == [7, 5 / 7, 1, None]

@@ -22,6 +22,7 @@ from tools.bench.processes import (
     run_task,
     without_fit,
 )
+from tools.bench.reading import forget
 from tools.bench.shops import split_into_days, write_shop
 
 READING_NODES = ("stg_lake__lines", "file_lines", "quarantined_lines", "reconciliation")
@@ -29,6 +30,7 @@ SCORING_NODES = ("centroid_scores", "early_scores", "persona_scores")
 PRIVACY_HOOKS = ("check_classification", "check_key_readers", "require_pseudonym_key", "check_built_columns")
 PRIVACY_MODELS = ("retention", "profiling_objections")
 ERASED = 1000
+DIRT = 0.002  # faults a line
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,13 @@ def _measure_large(page: Page, plan: Plan, scratch: Path) -> None:
         disk = sum(path.stat().st_size for path in home.glob("*.duckdb"))
         if number:
             shutil.rmtree(home)
-    floor = page.cost(f"bare typed scan, {size}", scans)
-    typed = page.cost(f"typed read into a table, {size}", tables["typed_table"])
+    floor = page.cost(f"bare typed scan, {size}", scans, n_events=plan.large)
+    typed = page.cost(f"typed read into a table, {size}", tables["typed_table"], n_events=plan.large)
     plain = page.cost(f"events under plain integers, {size}", tables["plain_events"])
     keyed = page.cost(f"events under keyed pseudonyms, {size}", tables["keyed_events"])
 
     home = scratch / "full_0"
-    page.cost(f"full build, {size}, with the fit", fulls)
+    page.cost(f"full build, {size}, with the fit", fulls, n_events=plan.large)
     full = page.cost(f"full build, {size}, without dbt's start and the fit", fulls, without_fit)
     page.ratio(f"full build / bare typed scan, {size}", full / floor, 4.0)
     peak = median(cost.peak_bytes for cost in fulls) / 2**30
@@ -195,12 +197,46 @@ def _measure_small(page: Page, plan: Plan, scratch: Path) -> None:
     _measure_peers(page, plan, names, size, "pandas", (0.1, 0.3), (everything, peak), floor)
 
 
+def _measure_dirty(page: Page, plan: Plan, scratch: Path) -> None:
+    """Measure what dirt, packing and a cold disk cost: one shop, clean, dirty, and dirty and packed."""
+    n_events, size = plan.small, _millions(plan.small)
+    dirt = ("--dirt", str(DIRT))
+    kinds = {
+        "clean CSV": (),
+        f"CSV with {DIRT:.1%} of dirt": dirt,
+        f"csv.gz with {DIRT:.1%} of dirt": (*dirt, "--format", "csv.gz"),
+    }
+    shops = {
+        kind: tuple(map(str, write_shop(scratch / f"shop_{number}", n_events, 4, *arguments)))
+        for number, (kind, arguments) in enumerate(kinds.items())
+    }
+    builds: dict[str, list[Cost]] = {f"{kind}, {warmth}": [] for kind in kinds for warmth in ("cold", "warm")}
+    scans: dict[str, list[Cost]] = {"cold": [], "warm": []}
+    home, clean = scratch / "home", shops["clean CSV"]
+    for _ in range(plan.n_runs):  # in turn, as above
+        for warmth, costs in scans.items():
+            if warmth == "cold":
+                forget(clean)
+            costs.append(run_task("scan", *clean))
+        for kind, files in shops.items():
+            for warmth in ("cold", "warm"):
+                if warmth == "cold":
+                    forget(files)
+                builds[f"{kind}, {warmth}"].append(build(home, files))
+                shutil.rmtree(home)
+    for warmth, costs in scans.items():
+        page.cost(f"bare typed scan, {size}, {warmth}", costs, n_events=n_events)
+    for kind, costs in builds.items():
+        page.cost(f"full build, {size}, {kind}, with the fit", costs, n_events=n_events)
+        page.cost(f"full build, {size}, {kind}, without dbt's start and the fit", costs, without_fit)
+
+
 def _measure_huge(page: Page, plan: Plan, scratch: Path) -> None:
     size = _millions(plan.huge)
     names = [str(path) for path in write_shop(scratch / "huge", plan.huge, 4)]
-    floor = page.cost(f"bare typed scan, {size}", [run_task("scan", *names)])
+    floor = page.cost(f"bare typed scan, {size}", [run_task("scan", *names)], n_events=plan.huge)
     costs = [build(scratch / "home", names)]
-    page.cost(f"full build, {size}, with the fit", costs)
+    page.cost(f"full build, {size}, with the fit", costs, n_events=plan.huge)
     full = page.cost(f"full build, {size}, without dbt's start and the fit", costs, without_fit)
     page.ratio(f"full build / bare typed scan, {size}, one run", full / floor, 4.0)
     page.ratio(f"peak memory of that build, {size}", costs[0].peak_bytes / 2**30, 8, " GB")
@@ -283,5 +319,6 @@ PARTS: dict[str, Callable[[Page, Plan, Path], None]] = {
     "large": _measure_large,
     "month": _measure_month,
     "small": _measure_small,
+    "dirty": _measure_dirty,
     "huge": _measure_huge,
 }

@@ -24,8 +24,14 @@ class Page:
     ratios: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def cost(self, what: str, costs: list[Cost], seconds: Callable[[Cost], float] | None = None) -> float:
-        """Add the medians of a command; return its median seconds.
+    def cost(
+        self,
+        what: str,
+        costs: list[Cost],
+        seconds: Callable[[Cost], float] | None = None,
+        n_events: int | None = None,
+    ) -> float:
+        """Add the medians of a command that reads `n_events`; return its median seconds.
 
         Processor time and memory are those of the whole process, also where `seconds` picks a part of it.
         """
@@ -33,13 +39,16 @@ class Page:
         cpu = median(cost.cpu_seconds for cost in costs)
         peak = median(cost.peak_bytes for cost in costs) / 2**30
         written = median(cost.written_bytes for cost in costs) / 2**30
-        self._add_cost(f"| {what} | {value:.1f} | {cpu:.1f} | {peak:.2f} | {written:.2f} | {len(costs)} |")
+        each = f" {cpu / n_events * 1e6:.2f}" if n_events else ""
+        self._add_cost(
+            f"| {what} | {value:.1f} | {cpu:.1f} |{each} | {peak:.2f} | {written:.2f} | {len(costs)} |"
+        )
         return value
 
     def seconds(self, what: str, values: list[float]) -> float:
         """Add the median seconds of a part of a process; return it."""
         value = median(values)
-        self._add_cost(f"| {what} | {value:.2f} | | | | {len(values)} |")
+        self._add_cost(f"| {what} | {value:.2f} | | | | | {len(values)} |")
         return value
 
     def ratio(self, what: str, value: float, bar: float, unit: str = "") -> None:
@@ -74,8 +83,8 @@ class Page:
             *self.ratios,
             *(["", *self.notes] if self.notes else []),
             "",
-            "| command | seconds | processor seconds | peak GB | GB written | runs |",
-            "|---|---|---|---|---|---|",
+            "| command | seconds | processor seconds | … a million events | peak GB | GB written | runs |",
+            "|---|---|---|---|---|---|---|",
             *self.costs,
         ]
         return "\n".join(lines)

@@ -15,21 +15,9 @@ from functools import cache
 from pathlib import Path
 
 from clientele.privacy.keys import ENVIRONMENT_VARIABLE
+from clientele.runtime.fits import TAG as FIT
 
 ROOT = Path(__file__).resolve().parents[2]
-
-# What belongs to the model and not to the data: the fit, what only it reads, and what judges it.
-FIT_NODES = (
-    "training_frame",
-    "segment_sample",
-    "segment_replicates",
-    "persona_fit_fields",
-    "segment_sample_labels",
-    "truncated_histories",
-    "persona_study_fields",
-    "value_sample",
-    "value_fit_fields",
-)
 
 
 @dataclass(frozen=True)
@@ -41,13 +29,14 @@ class Cost:
     seconds : float
         Wall time of what is compared: of the process, or of the part of it that the task is about.
     cpu_seconds : float
-        Of all threads of the whole process, in the kernel too.
+        Of all threads of the whole process and of those that it has started, in the kernel too.
     peak_bytes : int
         Largest resident set of the process.
     written_bytes : int
         Handed to the file system's disks by the process.
     parts : dict of str to float
-        Seconds of the nodes of a dbt run, and under ``start`` those before its first node.
+        Seconds of the nodes of a dbt run; under ``start`` those before its first node, under ``fit`` those
+        of its `fit_nodes`.
     """
 
     seconds: float
@@ -91,8 +80,18 @@ def run_task(task: str, *arguments: str) -> Cost:
 
 
 def build(home: Path, events: Iterable[Path | str], *arguments: str) -> Cost:
-    """Run `dbt build`; its seconds leave out dbt's own start, its parts have that and every node."""
-    return _dbt(home, "build", *arguments, CLIENTELE_EVENTS="\n".join(str(path) for path in events))
+    """Run `dbt build` without prediction heads, whose fits are the model's business and not the data's.
+
+    Its seconds leave out dbt's own start; its parts have that and every node.
+    """
+    return _dbt(
+        home,
+        "build",
+        "--vars",
+        "prediction_heads: none",
+        *arguments,
+        CLIENTELE_EVENTS="\n".join(str(path) for path in events),
+    )
 
 
 def operate(home: Path, operation: str, **environment: str) -> Cost:
@@ -121,6 +120,9 @@ def _dbt(home: Path, command: str, *arguments: str, **environment: str) -> Cost:
             if timing["started_at"]:
                 first = min(first, _timestamp(timing["started_at"]))
     parts["start"] = first - started
+    parts["fit"] = sum(
+        parts.get(node, 0.0) for node in fit_nodes(json.loads((target / "manifest.json").read_text()))
+    )
     return replace(cost, seconds=cost.seconds - parts["start"], parts=parts)
 
 
@@ -135,7 +137,17 @@ def _key() -> str:
 
 def without_fit(cost: Cost) -> float:
     """Seconds of a build without dbt's start and the model fit."""
-    return cost.seconds - sum(cost.parts.get(node, 0.0) for node in FIT_NODES)
+    return cost.seconds - cost.parts["fit"]
+
+
+def fit_nodes(graph: dict) -> set[str]:
+    """Return what belongs to fits and not to the data, by name: models that fit, and what they alone read."""
+    models = {name: node for name, node in graph["nodes"].items() if node["resource_type"] == "model"}
+    readers = {name: {one for one in graph["child_map"].get(name, []) if one in models} for name in models}
+    found = {name for name, node in models.items() if FIT in node["config"]["tags"]}
+    while more := {name for name in models if name not in found and readers[name] and readers[name] <= found}:
+        found |= more
+    return {name.split(".", 2)[2] for name in found}
 
 
 def manifest(home: Path) -> dict:

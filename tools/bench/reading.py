@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import duckdb
 
 COLUMNS = {
@@ -30,3 +32,11 @@ def typed(files: tuple[str, ...], **other_types: str) -> str:
     types = ", ".join(f"'{name}': '{kind}'" for name, kind in (COLUMNS | other_types).items())
     dialect = "header = true, delim = ',', quote = '\"', escape = '\"'"
     return f"read_csv([{names}], columns = {{{types}}}, {dialect})"
+
+
+def forget(files: tuple[str, ...]) -> None:
+    """Let the system drop what it keeps of these files in memory: the next reader waits for the disk."""
+    for name in files:
+        with open(name, "rb") as file:
+            os.fsync(file.fileno())  # what is not written yet stays in memory
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

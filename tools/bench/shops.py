@@ -33,10 +33,13 @@ class Days:
     late: Path
 
 
-def write_shop(folder: Path, n_events: int, months: int, seed: int = 0) -> list[Path]:
-    """Write the monthly files of a synthetic shop of about `n_events` events; return their paths."""
+def write_shop(folder: Path, n_events: int, months: int, *arguments: str, seed: int = 0) -> list[Path]:
+    """Write the monthly files of a synthetic shop of about `n_events` events; return their paths.
+
+    `arguments` are those of shop-simulator: dirt, or another format.
+    """
     command = [sys.executable, "-m", "shop_simulator", "--events", str(n_events)]
-    run([*command, "--months", str(months), "--seed", str(seed), "--quiet", str(folder)])
+    run([*command, "--months", str(months), "--seed", str(seed), "--quiet", *arguments, str(folder)])
     return sorted((folder / "events").iterdir())
 
 

@@ -154,7 +154,7 @@
 {% macro _stop_if_order_is_lost(relation, group) %}
     {#- The first line of a file is no event: where it is one, lines do not stand in their order. -#}
     {%- set first = run_query(
-        'select count(*) from ' ~ relation ~ " where line_kind = 'event' and rowid in (select min(rowid) from " ~ relation
+        'select count(*) from ' ~ relation ~ " where line_kind in " ~ clientele.kept_kinds() ~ " and rowid in (select min(rowid) from " ~ relation
         ~ ' where file_id between ' ~ group[0]['file_id'] ~ ' and ' ~ group[-1]['file_id'] ~ ' group by file_id)'
     ) -%}
     {%- if first.columns[0].values()[0] > 0 -%}

@@ -4,6 +4,7 @@
     {%- set feed -%}
         select counted.* from {{ clientele.register('file_days') }} as counted
         inner join {{ clientele.built('monitor', 'reconciliation') }} as books on counted.file_id = books.file_id
+        where counted.n_event_lines > 0
     {%- endset -%}
     {%- set has_clock = clientele.setting('clock') == 'now' -%}
     {%- set has_due_lines = has_clock and clientele.setting('latest_event_date') == 'none' -%}

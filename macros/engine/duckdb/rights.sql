@@ -8,14 +8,23 @@
 {%- endmacro %}
 
 
-{% macro duckdb__withdraw_publications() %}
+{% macro _publish_without_subjects() %}
+    {#- The kept publications, and the audiences that were exported beside them. -#}
     {%- do clientele._republish("select published.* from published where user_key not in (select user_key from clientele_subjects)") -%}
+    {%- do run_query(
+        'select clientele_withdraw_exports((select cast(to_json(coalesce(list(user_key), [])) as varchar) from clientele_subjects))'
+    ) -%}
+{% endmacro %}
+
+
+{% macro duckdb__withdraw_publications() %}
+    {%- do clientele._publish_without_subjects() -%}
     {%- do run_query('select clientele_rewrite_finish()') -%}
 {% endmacro %}
 
 
 {% macro duckdb__finish_erasure() %}
-    {%- do clientele._republish("select published.* from published where user_key not in (select user_key from clientele_subjects)") -%}
+    {%- do clientele._publish_without_subjects() -%}
     {%- do clientele._rewrite_databases(clientele.finished_in_new_files('erase'), emptied=['erasure_requests', 'erasure_counts']) -%}
     {{ print('what is counted per day, product or persona leaves them out from the next build on') }}
 {% endmacro %}

@@ -4,7 +4,7 @@
     coalesce(
         case when {{ text }} like '____-__-__ __:__:__ UTC' then try_strptime({{ text }}, '%Y-%m-%d %H:%M:%S UTC') end,
         case
-            when {{ text }} is not null and regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z| UTC|[+]00(:?00)?)')
+            when {{ text }} is not null and regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z| UTC|[+]00(:?00)?)')
                 then try_cast(left({{ text }}, 19) as timestamp)
             when {{ text }} is not null and regexp_full_match({{ text }}, '[0-9]{10}|[0-9]{13}')
                 then make_timestamp(cast(left({{ text }}, 10) as bigint) * 1000000)
@@ -88,11 +88,11 @@
 {%- endmacro %}
 
 
-{% macro duckdb__decimal_number(text) -%}
+{% macro duckdb__decimal_number(text, type) -%}
     {#- Exact, with an exponent if there is one; without separators. -#}
     {%- if clientele.setting('decimal') == 'comma' -%}
-    case when not contains({{ text }}, '_') and not contains({{ text }}, '.') then try_cast(replace({{ text }}, ',', '.') as decimal(14, 4)) end
+    case when not contains({{ text }}, '_') and not contains({{ text }}, '.') then try_cast(replace({{ text }}, ',', '.') as {{ type }}) end
     {%- else -%}
-    case when not contains({{ text }}, '_') then try_cast({{ text }} as decimal(14, 4)) end
+    case when not contains({{ text }}, '_') then try_cast({{ text }} as {{ type }}) end
     {%- endif -%}
 {%- endmacro %}

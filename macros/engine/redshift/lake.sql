@@ -234,3 +234,17 @@
     from {{ ref('stg_lake__lines') }} as lines
     inner join (select distinct line_id from {{ line_ids }}) as wanted on lines.line_sk = wanted.line_id
 {% endmacro %}
+
+
+{% macro redshift__relation_if_there(relation) %}
+    {#- Files in S3 are an external table, which the catalogue that dbt reads does not list (SVV_EXTERNAL_TABLES does). It is
+        named without its database, as external schemas are of one. -#}
+    {%- set found = clientele.default__relation_if_there(relation) -%}
+    {%- if found is none and run_query(
+        "select count(*) from svv_external_tables where schemaname = '" ~ relation.schema | lower ~ "' and tablename = '"
+        ~ relation.identifier | lower ~ "'"
+    ).columns[0].values()[0] > 0 -%}
+        {%- set found = relation.include(database=false) -%}
+    {%- endif -%}
+    {{ return(found) }}
+{% endmacro %}

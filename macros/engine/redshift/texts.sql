@@ -111,7 +111,7 @@
 {%- endmacro %}
 
 
-{% macro redshift__decimal_number(text) -%}
+{% macro redshift__decimal_number(text, type) -%}
     {#- digits and a decimal mark, an exponent if there is one, blanks around them; cast as a whole, because a CASE without ELSE
         may lose its precision -#}
     {%- set mark = ',' if clientele.setting('decimal') == 'comma' else '.' -%}
@@ -119,14 +119,15 @@
     {%- set form = "[+-]?([0-9]+[" ~ mark ~ "]?[0-9]*|[" ~ mark ~ "][0-9]+)" -%}
     cast(
         case
-            when regexp_count({{ text }}, '^ *{{ form }} *$') > 0 then try_cast({{ point }} as decimal(14, 4))
+            when regexp_count({{ text }}, '^ *{{ form }} *$') > 0 then try_cast({{ point }} as {{ type }})
             when regexp_count({{ text }}, '^ *{{ form }}[eE][+-]?0?[0-9] *$') > 0
-                then try_cast(split_part(lower({{ point }}), 'e', 1) as decimal(20, 10)) * case cast(split_part(lower({{ point }}), 'e', 2) as integer)
+                then try_cast(cast(try_cast(split_part(lower({{ point }}), 'e', 1) as decimal(20, 10))
+                    * case cast(split_part(lower({{ point }}), 'e', 2) as integer)
                     {% for power in range(-9, 10) -%}
                     when {{ power }} then {{ '0.' ~ '0' * (-power - 1) ~ '1' if power < 0 else '1' ~ '0' * power }}
                     {% endfor -%}
-                end
-        end as decimal(14, 4)
+                end as varchar(64)) as {{ type }})
+        end as {{ type }}
     )
 {%- endmacro %}
 

@@ -28,7 +28,7 @@
     select
         max(n_users) as n_users,
         {{ clientele.double('max(amount)') }} / nullif({{ clientele.double('sum(amount)') }}, 0) as largest,
-        2 * {{ clientele.double('sum(place * cast(amount as decimal(18, 4)))') }} / nullif(max(n_users) * {{ clientele.double('sum(amount)') }}, 0)
+        2 * {{ clientele.double('sum(place * cast(amount as decimal(28, 4)))') }} / nullif(max(n_users) * {{ clientele.double('sum(amount)') }}, 0)
         - ({{ clientele.double('max(n_users)') }} + 1) / nullif(max(n_users), 0) as gini,
         {% for share in [100, 10] %}
         {{ clientele.double('sum(case when place > n_users - n_users / ' ~ share ~ '.0 then amount else 0 end)') }}

@@ -1,6 +1,6 @@
-{#- Grain: one audience that may be used, and customer who is in it today. While an experiment runs, whoever it
-    holds back is left out of its audience; each other arm is an audience of its own, without who has withdrawn
-    consent since. Late data: built whole in each run. -#}
+{#- Grain: one audience that may be used, and customer who is in it today. While an experiment runs, or its file is
+    not as it was, whoever it holds back is left out of its audience; each other arm is an audience of its own while
+    it runs, without who has withdrawn consent since. Late data: built whole in each run. -#}
 
 with
 
@@ -10,7 +10,7 @@ running as (
         assignments.user_sk,
         assignments.user_key,
         arms.arm_audience,
-        arms.is_held_back,
+        treated.user_sk is not null as is_treated,
         bases.consent_status != 'checked' or consents.user_sk is not null as has_consent
     from {{ ref('experiment_assignments') }} as assignments
     inner join {{ ref('experiment_designs') }} as designs on assignments.experiment = designs.experiment
@@ -18,13 +18,25 @@ running as (
     inner join {{ ref('experiment_arms') }} as arms
         on assignments.experiment = arms.experiment and assignments.arm = arms.arm
     inner join {{ ref('audience_standings') }} as bases on designs.audience = bases.audience
+    left join {{ ref('arm_matches') }} as treated
+        on
+            assignments.experiment = treated.experiment
+            and assignments.arm = treated.arm
+            and assignments.user_sk = treated.user_sk
     left join {{ ref('consents_in_force') }} as consents
         on assignments.user_sk = consents.user_sk and bases.consent_purpose = consents.purpose
     where standings.status = 'running'
 ),
 
 held_back as (
-    select distinct audience, user_sk from running where is_held_back
+    select distinct
+        designs.audience,
+        assignments.user_sk
+    from {{ ref('experiment_assignments') }} as assignments
+    inner join {{ ref('experiment_designs') }} as designs on assignments.experiment = designs.experiment
+    inner join {{ ref('experiment_standings') }} as standings on assignments.experiment = standings.experiment
+    -- a reserved name, so the file need not have the arm any more
+    where assignments.arm = 'holdout' and standings.status in ('running', 'changed')
 ),
 
 wanted as (
@@ -39,7 +51,7 @@ wanted as (
         running.arm_audience as audience,
         running.user_key
     from running
-    where not running.is_held_back and running.has_consent
+    where running.is_treated and running.has_consent
 ),
 
 final as (

@@ -4,7 +4,8 @@
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key=['audience', 'as_of_date'],
-    full_refresh=false
+    full_refresh=false,
+    on_schema_change='append_new_columns'
 ) }}
 
 with
@@ -29,8 +30,8 @@ final as (
         moment.as_of_date,
         cast(count(*) as bigint) as n_members,
         cast(sum(case when spent.n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
-        cast(sum(spent.revenue) as decimal(18, 4)) as revenue,
-        cast(max(spent.revenue) as decimal(18, 4)) as largest_revenue
+        cast(sum(spent.revenue) as decimal(28, 4)) as revenue,
+        cast(max(spent.revenue) as decimal(28, 4)) as largest_revenue
     from {{ ref('audience_members') }} as members
     inner join spent on members.user_key = spent.user_key
     cross join moment

@@ -25,11 +25,11 @@ arms as (
 
 sizes as (
     select
-        assignments.experiment,
-        assignments.arm,
+        treated.experiment,
+        treated.arm,
         count(*) as n_customers
-    from {{ ref('experiment_assignments') }} as assignments
-    group by assignments.experiment, assignments.arm
+    from {{ ref('arm_matches') }} as treated
+    group by treated.experiment, treated.arm
 ),
 
 judged as (

@@ -24,6 +24,8 @@ counted as (
     from {{ ref('file_days') }} as file_days
     inner join books on file_days.file_id = books.file_id
     inner join {{ ref('event_files') }} as files on file_days.file_id = files.file_id
+    -- a day of refunds alone is no day on which something came
+    where file_days.n_event_lines > 0
 ),
 
 levels as (

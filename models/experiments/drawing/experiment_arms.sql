@@ -24,7 +24,8 @@ definitions as (
         {{ clientele.double('%.9f' | format(before)) }} as from_place,
         {{ clientele.double('%.9f' | format(before + arm.share)) }} as to_place,
         {{ 'true' if arm.name == one.control else 'false' }} as is_control,
-        {{ 'true' if arm.name == 'holdout' else 'false' }} as is_held_back
+        {{ 'true' if arm.name == 'holdout' else 'false' }} as is_held_back,
+        {{ clientele.literals([arm.get('model', '')]) | trim }} as model  -- noqa: RF04
     {{ 'union all' if not loop.last }}
     {% else -%}
     select
@@ -37,7 +38,8 @@ definitions as (
         {{ clientele.double(0) }} as from_place,
         {{ clientele.double(0) }} as to_place,
         false as is_control,
-        false as is_held_back
+        false as is_held_back,
+        cast(null as varchar(128)) as model  -- noqa: RF04
     from designs
     where 1 = 0
     {% endfor %}
@@ -57,7 +59,8 @@ final as (
         definitions.is_held_back,
         cast(case
             when not definitions.is_held_back then definitions.experiment || '_' || definitions.arm
-        end as varchar(64)) as arm_audience
+        end as varchar(64)) as arm_audience,
+        cast(nullif(definitions.model, '') as varchar(128)) as model  -- noqa: RF04
     from definitions
     inner join designs on definitions.experiment = designs.experiment
 )

@@ -3,7 +3,7 @@
 {%- set texts = {
     'experiment': 64, 'label': 256, 'label_fr': 512, 'description': 4096, 'owner_name': 512, 'purpose': 512,
     'file_name': 512, 'audience': 64, 'measure': 16, 'control_arm': 32, 'guardrails': 64, 'destinations': 1024,
-    'playbook_measure': 32,
+    'playbook_measure': 32, 'design_hash': 32,
 } %}
 
 with
@@ -17,7 +17,7 @@ definitions as (
     {%- set held = [
         one.name, one.label, one.label_fr, one.description, one.owner, one.purpose, one.file, one.audience, one.measure,
         one.control, one.guardrails | join(' '), one.get('destinations', clientele.destination_names()) | join(' '),
-        one.get('playbook', '')
+        one.get('playbook', ''), clientele.design_hash(one)
     ] -%}
     select
         {% for column in texts -%}

@@ -26,20 +26,23 @@ dated as (
         standings.status as audience_status,
         drawn.assigned_date,
         drawn.n_assigned,
-        drawn.has_lost_arm,
+        case
+            when drawn.has_lost_arm = 1 or drawings.design_hash != designs.design_hash then 1 else 0
+        end as is_changed,
         coalesce(drawn.detectable_effect, judged.detectable_effect) as detectable_effect,
         {{ dbt.dateadd('day', 'designs.horizon_days', 'drawn.assigned_date') }} as ends_date
     from {{ ref('experiment_designs') }} as designs
     inner join {{ ref('experiment_power') }} as judged on designs.experiment = judged.experiment
     inner join {{ ref('audience_standings') }} as standings on designs.audience = standings.audience
     left join drawn on designs.experiment = drawn.experiment
+    left join {{ ref('experiment_drawings') }} as drawings on designs.experiment = drawings.experiment
 ),
 
 told as (
     select
         dated.*,
         case
-            when dated.has_lost_arm = 1 then 'changed'
+            when dated.is_changed = 1 then 'changed'
             when dated.assigned_date is not null and dated.as_of_date > dated.ends_date then 'over'
             when dated.assigned_date is not null then 'running'
             when dated.audience_status != 'active' then 'no_audience'
@@ -75,7 +78,8 @@ final as (
         detectable_effect,
         cast(case
             when status = 'changed'
-                then 'An arm that was drawn is not in its file any more: put it back, or rename the experiment.'
+                then 'Its file is not as it was when its arms were drawn (audience, horizon_days, measure, guardrails, '
+                    || 'control or arms): put it back, or rename the experiment to draw again.'
             when status = 'no_audience' then 'Nobody is in its audience: marts.audiences says why.'
             when status = 'no_past'
                 then 'There is no past to judge it by: the shop needs twice the horizon of history, with the measure.'

@@ -40,8 +40,8 @@ final as (
         by_series.user_sk,
         by_series.sales_date,
         cast(by_series.category_family as varchar(256)) as category_family,
-        cast(sum(by_series.n_units) as decimal(18, 3)) as n_units,
-        cast(sum(by_series.revenue) as decimal(18, 4)) as revenue
+        cast(sum(by_series.n_units) as decimal(28, 3)) as n_units,
+        cast(sum(by_series.revenue) as decimal(28, 4)) as revenue
     from by_series
     cross join request
     where by_series.sales_date <= request.as_of_date

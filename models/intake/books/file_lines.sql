@@ -14,13 +14,16 @@ counted as (
         file_id,
         sum(case when line_kind = 'header' then 1 else 0 end) as n_headers,
         sum(case when line_kind = 'blank' then 1 else 0 end) as n_blank,
-        sum(case when line_kind = 'event' then 1 else 0 end) as n_events_read
+        sum(case when line_kind = 'event' then 1 else 0 end) as n_events_read,
+        sum(case when line_kind in {{ clientele.kept_kinds() }} then 1 else 0 end) as n_of_customers
     from lines
     group by file_id
 ),
 
 of_customers as (
-    select file_id, sum(n_event_lines) as n_event_lines from {{ ref('file_days') }} group by file_id
+    select file_id, sum(n_event_lines + coalesce(n_refund_lines, 0)) as n_lines
+    from {{ ref('file_days') }}
+    group by file_id
 ),
 
 erased_users as (
@@ -42,7 +45,7 @@ final as (
         cast(coalesce(counted.n_blank, 0) as bigint) as n_blank,
         cast(coalesce(counted.n_events_read, 0) as bigint) as n_events_read,
         cast(
-            coalesce(counted.n_events_read, 0) - coalesce(of_customers.n_event_lines, 0)
+            coalesce(counted.n_of_customers, 0) - coalesce(of_customers.n_lines, 0)
             + coalesce(faulty_of_erased.n_lines, 0) as bigint
         ) as n_erased,
         cast(0 as bigint) as n_unnamed_expired

@@ -1,6 +1,6 @@
 {#- Grain: one accepted file. The books: lines (counted from the bytes, without the database) = header + blank + loaded
-    + duplicates + quarantined, + erased + expired where rights or retention have taken lines away. Counted anew in each
-    run from the tables as they are, so that a lost row shows. -#}
+    + duplicates + refunds + quarantined, + erased + expired where rights or retention have taken lines away. Counted
+    anew in each run from the tables as they are, so that a lost row shows. -#}
 
 with
 
@@ -20,8 +20,12 @@ duplicates as (
     select file_id, count(*) as n_duplicates from {{ ref('duplicate_events') }} group by file_id
 ),
 
+refunds as (
+    select file_id, count(*) as n_refunds from {{ ref('refund_lines') }} group by file_id
+),
+
 expired as (
-    select file_id, sum(n_event_lines) as n_expired
+    select file_id, sum(n_event_lines + coalesce(n_refund_lines, 0)) as n_expired
     from {{ ref('file_days') }}
     where event_date < {{ clientele.kept_from('events') }}
     group by file_id
@@ -45,6 +49,7 @@ counted as (
         coalesce(lines.n_blank, 0) as n_blank,
         coalesce(loaded.n_loaded, 0) as n_loaded,
         coalesce(duplicates.n_duplicates, 0) - coalesce(released.n_released, 0) as n_duplicates,
+        coalesce(refunds.n_refunds, 0) as n_refunds,
         coalesce(quarantined.n_quarantined, 0) as n_quarantined,
         coalesce(lines.n_erased, 0) as n_erased,
         cast(coalesce(expired.n_expired, 0) + coalesce(lines.n_unnamed_expired, 0) as bigint) as n_expired
@@ -52,6 +57,7 @@ counted as (
     left join lines on files.file_id = lines.file_id
     left join loaded on files.file_id = loaded.file_id
     left join duplicates on files.file_id = duplicates.file_id
+    left join refunds on files.file_id = refunds.file_id
     left join expired on files.file_id = expired.file_id
     left join released on files.file_id = released.file_id
     left join quarantined on files.file_id = quarantined.file_id
@@ -61,7 +67,7 @@ final as (
     select
         counted.*,
         counted.n_lines - counted.n_headers - counted.n_blank - counted.n_loaded - counted.n_duplicates
-        - counted.n_quarantined - counted.n_erased - counted.n_expired as n_unaccounted
+        - counted.n_refunds - counted.n_quarantined - counted.n_erased - counted.n_expired as n_unaccounted
     from counted
 )
 

@@ -89,11 +89,23 @@ final as (
     select
         heads.fit_number,
         heads.head,
-        heads.scored_by,
-        heads.reason,
+        -- an experiment has set the head against its heuristic
+        cast(case
+            when heads.scored_by = 'cells' and outcomes.decision = 'promote' then 'model'
+            when heads.scored_by = 'model' and outcomes.decision = 'hold_back' then 'cells'
+            else heads.scored_by
+        end as varchar(16)) as scored_by,
+        cast(
+            case
+                when heads.scored_by in ('cells', 'model') then coalesce(outcomes.reason, heads.reason)
+                else heads.reason
+            end
+            as varchar(1024)
+        ) as reason,
         cast(heads.model_version as varchar(64)) as model_version
     from heads
     inner join newest on heads.fit_number = newest.fit_number
+    left join outcomes on heads.model_version || '/' || heads.head = outcomes.model
 )
 
 select * from final

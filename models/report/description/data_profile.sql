@@ -38,7 +38,7 @@ final as (
         {% for event_type in clientele.event_types() %}
         cast(months.n_{{ event_type }} as bigint) as n_{{ event_type }},
         {% endfor %}
-        cast(months.revenue as decimal(18, 4)) as revenue
+        cast(months.revenue as decimal(28, 4)) as revenue
     from months
     inner join books on months.file_id = books.file_id
 )

@@ -53,7 +53,7 @@ final as (
         every_day.month_date,
         cast(every_day.n_events as bigint) as n_events,
         cast(every_day.n_purchases as bigint) as n_purchases,
-        cast(every_day.revenue as decimal(18, 4)) as revenue,
+        cast(every_day.revenue as decimal(28, 4)) as revenue,
         n_events_middle.middle as usual_events,
         revenue_middle.middle as usual_revenue,
         coalesce(every_day.n_events = 0, false) as is_missing,

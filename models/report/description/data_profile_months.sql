@@ -118,7 +118,7 @@ final as (
         cast(coalesce(bots.{{ column }}, 0) as bigint) as {{ column }},
         {% endfor %}
         cast(catalogue.n_products as bigint) as n_products,
-        cast(catalogue.highest_price as decimal(14, 4)) as highest_price,
+        cast(catalogue.highest_price as decimal(18, 4)) as highest_price,
         cast(catalogue.n_products_at_highest_price as bigint) as n_products_at_highest_price,
         cast(coalesce(moves.n_products_moved, 0) as bigint) as n_products_moved,
         {% for column in ['n_category_codes_new', 'n_category_codes_vanished', 'n_brands_new', 'n_brands_vanished'] %}

@@ -14,7 +14,7 @@ final as (
         detail,
         case
             when trap = 'price_cap' then figure
-            when trap <> 'bot_session' then {{ clientele.double('round(cast(figure as decimal(18, 4)), 2)') }}
+            when trap <> 'bot_session' then {{ clientele.double('round(cast(figure as decimal(28, 4)), 2)') }}
         end as figure,
         is_known,
         note_en,

@@ -23,7 +23,7 @@ counted as (
         cast(sum(case when coalesce(price, 0) = 0 then 1 else 0 end) as bigint) as n_without_price,
         count(quantity) as n_with_quantity,
         cast(
-            sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as decimal(18, 4)
+            sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as decimal(28, 4)
         ) as revenue
     from events
     group by event_date, file_id, event_type

@@ -64,7 +64,7 @@ final as (
         max(case when place = 1 then brand end) as brand,
         cast(sum(n_events) as bigint) as n_events,
         cast(sum(n_purchases) as bigint) as n_purchases,
-        cast(max(highest_price) as decimal(14, 4)) as highest_price
+        cast(max(highest_price) as decimal(18, 4)) as highest_price
     from placed
     group by month_date, product_id
 )

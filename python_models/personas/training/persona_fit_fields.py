@@ -1,6 +1,6 @@
 """Grain: one row of one fit, of several kinds (see clientele.personas.rows). Every fit so far is kept."""
 
-from clientele.personas.rows import fit_rows
+from clientele.personas.rows import fit_rows, layers_of
 
 
 def model(dbt, session):
@@ -22,4 +22,5 @@ def model(dbt, session):
         earlier,
         max_segments=dbt.config.meta_get("max_segments"),
         sample_users=dbt.config.meta_get("sample_users"),
+        layers=layers_of(dbt.config.meta_get("deep_layers")),
     )

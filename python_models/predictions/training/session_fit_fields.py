@@ -1,6 +1,6 @@
 """Grain: one field of one row of one part of a fit of the model of sessions under way. Every fit is kept."""
 
-from clientele.predictions.sessions import session_rows
+from clientele.predictions.rows import session_rows
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-"""Where audiences go: a folder, and services that take requests over HTTP.
+"""Where audiences go: a folder, and services that take requests over HTTP (``bucket`` has the third kind).
 
 A destination has a name and two methods. ``send`` returns once the other side has acknowledged an export, or
 raises :class:`DeliveryError`; it may be called again with the same pseudonyms at any time. ``has_leftovers``
@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,21 @@ from clientele.activation.ledger import Export, is_name
 from clientele.contents import sha256_of
 from clientele.errors import ClienteleError
 
-__all__ = ["DeliveryError", "Destination", "DestinationError", "Folder", "Webhook", "configured", "signature"]
+__all__ = [
+    "DeliveryError",
+    "Destination",
+    "DestinationError",
+    "Folder",
+    "Webhook",
+    "configured",
+    "is_this_machine",
+    "of_the_home",
+    "signature",
+    "written",
+]
+
+
+_MOST_TOLD = 65_536  # bytes of an answer
 
 
 class DestinationError(ClienteleError, ValueError):
@@ -70,20 +84,29 @@ def configured(
     ------
     DestinationError
     """
-    found: dict[str, Destination] = {"folder": Folder("folder", home / "audiences")}
+    from clientele.activation.bucket import Bucket
+
+    found: dict[str, Destination] = {"folder": of_the_home(home)}
     for exposure in sorted(manifest["exposures"].values(), key=lambda exposure: exposure["name"]):
-        settings = exposure["config"].get("meta", {}).get("destination")
-        if settings is None:
+        meta = exposure["config"].get("meta", {})
+        if "destination" not in meta:
             continue
+        settings = meta["destination"]
         name, where = exposure["name"], f"{exposure['original_file_path']}, {exposure['name']}"
         if not is_name(name) or name in found:
             raise DestinationError(f"{where}: a name has small letters, digits and _, and is used once")
-        if not isinstance(settings, dict) or settings.get("kind") not in ("folder", "webhook"):
-            raise DestinationError(f"{where}: destination needs kind: folder or webhook")
+        if not isinstance(settings, dict) or settings.get("kind") not in (
+            "folder",
+            "s3",
+            "webhook",
+        ):
+            raise DestinationError(f"{where}: destination needs kind: folder, s3 or webhook")
         try:
             kept = {key: value for key, value in settings.items() if key != "kind"}
             if settings["kind"] == "folder":
                 found[name] = Folder(name, Path(kept.pop("path")), **kept)
+            elif settings["kind"] == "s3":
+                found[name] = Bucket(name, **kept)
             else:
                 secret = environment.get(f"CLIENTELE_SECRET_{name.upper()}", "")
                 found[name] = Webhook(name, secret=secret, **kept)
@@ -123,22 +146,7 @@ class Folder:
         try:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
-            files: dict[str, dict[str, object]] = {}
-            for part, batches in (
-                ("members", export.members),
-                ("added", export.added),
-                ("removed", export.removed),
-            ):
-                files |= _write(fresh, part, batches())
-            manifest = {
-                "audience": audience.name,
-                "label": audience.label,
-                "purpose": audience.purpose,
-                "export": export.number,
-                "as_of": audience.as_of or None,
-                "written_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
-                "files": files,
-            }
+            manifest = written(fresh, export)
             (fresh / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
             for path in [*fresh.iterdir(), fresh]:
                 _sync(path)
@@ -155,6 +163,43 @@ class Folder:
         except OSError as problem:
             raise DeliveryError(f"{problem.filename or self.path}: {problem.strerror or problem}") from None
 
+    def withdraw(self, user_keys: Collection[str]) -> None:
+        """Take customers out of who is in an audience or came to it, without an export.
+
+        Who objects or is erased must not be read as a member until the next one. That tells the removal, as
+        the ledger has it. Can be repeated: each file changes in one step, and the manifest comes last.
+
+        Parameters
+        ----------
+        user_keys : collection of str
+            Pseudonyms.
+        """
+        gone = set(user_keys)
+        for folder in sorted((self.path / ".exports").glob("*/")):
+            changed: dict[str, dict[str, object]] = {}
+            for part in ("members", "added"):
+                table = folder / f"{part}.csv"
+                kept = table.read_text().split()[1:] if table.exists() else []
+                if gone.isdisjoint(kept):
+                    continue
+                draft = folder / ".draft"
+                draft.mkdir(exist_ok=True)
+                changed |= _write(draft, part, iter([[key for key in kept if key not in gone]]))
+                # the Parquet file first: while the CSV file has the customer, this is done again
+                for name in (f"{part}.parquet", table.name):
+                    _sync(draft / name)
+                    os.replace(draft / name, folder / name)
+                draft.rmdir()
+            manifest = folder / "manifest.json"
+            if changed and manifest.exists():
+                told = json.loads(manifest.read_text())
+                told["files"] |= changed
+                draft = folder / ".manifest.json"
+                draft.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+                _sync(draft)
+                os.replace(draft, manifest)
+            _sync(folder)
+
     def has_leftovers(self, audience: str) -> bool:
         """Return whether the last export has named who was removed."""
         try:
@@ -162,6 +207,40 @@ class Folder:
             return files["removed.csv"]["rows"] > 0
         except (OSError, ValueError, KeyError):
             return False
+
+
+def written(folder: Path, export: Export) -> dict[str, Any]:
+    """Write the files of an export into a folder, and return the manifest that names them.
+
+    Parameters
+    ----------
+    folder : Path
+        Is there, and empty.
+    export : Export
+
+    Returns
+    -------
+    dict
+        `files` has rows, bytes and sha256 by name.
+    """
+    files: dict[str, dict[str, object]] = {}
+    for part, batches in (("members", export.members), ("added", export.added), ("removed", export.removed)):
+        files |= _write(folder, part, batches())
+    audience = export.audience
+    return {
+        "audience": audience.name,
+        "label": audience.label,
+        "purpose": audience.purpose,
+        "export": export.number,
+        "as_of": audience.as_of or None,
+        "written_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "files": files,
+    }
+
+
+def of_the_home(home: Path) -> Folder:
+    """Return the destination to which each publication of a home has a link."""
+    return Folder("folder", home / "audiences")
 
 
 def _write(folder: Path, part: str, batches: Iterator[list[str]]) -> dict[str, dict[str, object]]:
@@ -220,7 +299,8 @@ class Webhook:
     wait_seconds : float
         Before the first repetition; twice as long before each further one.
     timeout_seconds : float
-        Without an answer for so long, a request has failed.
+        Without an answer for so long, a request has failed; and so it has when its answer is not at an end
+        after that time, or has more than 64 KiB.
     """
 
     def __init__(
@@ -235,7 +315,7 @@ class Webhook:
         timeout_seconds: float = 10,
     ) -> None:
         parts = urlsplit(str(url))
-        is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        is_here = is_this_machine(parts.hostname)
         if parts.scheme != "https" and not (parts.scheme == "http" and is_here):
             raise DestinationError("url has to begin with https://; http is for this machine alone")
         if parts.username or parts.password:
@@ -297,10 +377,22 @@ class Webhook:
         """Return False: what was sent is not ours to clear away."""
         return False
 
+    def _read(self, answer: Any, where: str) -> bytes:
+        """Return the body of an answer: a timeout is of each byte, and a body may drip, or never end."""
+        ends = time.monotonic() + self.timeout_seconds
+        told = b""
+        with answer:
+            while part := answer.raw.read1(_MOST_TOLD, decode_content=True):
+                told += part
+                if len(told) > _MOST_TOLD or time.monotonic() > ends:
+                    raise DeliveryError(f"{self.name} gave no end of its answer to {where}")
+        return told
+
     def _post(
         self, session: Any, export: Export, action: str, keys: list[str], place: int, n_batches: int
     ) -> None:
         import requests
+        from urllib3.exceptions import HTTPError
 
         batch = f"{export.number}-{place}"
         body = json.dumps(
@@ -327,21 +419,32 @@ class Webhook:
         where = f"batch {place} of {n_batches}"
         try:
             answer = session.post(
-                self.url, data=body, headers=headers, timeout=self.timeout_seconds, allow_redirects=False
+                self.url,
+                data=body,
+                headers=headers,
+                timeout=self.timeout_seconds,
+                allow_redirects=False,
+                stream=True,
             )
-        except requests.RequestException as problem:
+            told = self._read(answer, where)
+        except (requests.RequestException, HTTPError) as problem:
             reason = "gave no answer in time" if isinstance(problem, requests.Timeout) else "gave no answer"
             raise DeliveryError(f"{self.name} {reason} to {where} ({type(problem).__name__})") from None
         if not 200 <= answer.status_code < 300:
             raise DeliveryError(f"{self.name} answered {answer.status_code} to {where}")
         try:
-            acknowledged = answer.json()["acknowledged"]
+            acknowledged = json.loads(told)["acknowledged"]
         except (ValueError, TypeError, KeyError):
             raise DeliveryError(
                 f"{self.name} answered {answer.status_code} to {where}, and no acknowledgement with it"
             ) from None
         if acknowledged != batch:
             raise DeliveryError(f"{self.name} acknowledged something else than {where}")
+
+
+def is_this_machine(host: str | None) -> bool:
+    """Return whether a host's name means the machine that asks."""
+    return host in ("localhost", "127.0.0.1", "::1")
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

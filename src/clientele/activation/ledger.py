@@ -175,7 +175,17 @@ class Ledger:
             "from marts.audiences order by audience"
         )
         found = {
-            name: Audience(name, label, purpose, status, reason or "", str(day), share, tuple(places.split()))
+            name: Audience(
+                name,
+                label,
+                purpose,
+                status,
+                reason or "",
+                str(day),
+                # its last day is over: that everybody leaves is no sign of a broken feed
+                1.0 if status == "expired" else share,
+                tuple(places.split()),
+            )
             for name, label, purpose, status, reason, day, share, places in rows
         }
         left = {audience: Audience(audience) for audience, _ in self.pairs() if audience not in found}

@@ -33,7 +33,12 @@ _FOREIGN = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!": "a rar archive",
 }
-_CONVERT = "convert it: iconv -f UTF-16 -t UTF-8 old.csv > new.csv"
+# Byte order marks, the longer ones first: that of UTF-32 begins like that of UTF-16.
+_WIDE_MARKS = {
+    (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"): "UTF-32",
+    (b"\xff\xfe", b"\xfe\xff"): "UTF-16",
+}
+_CONVERT = "and UTF-8 is read: convert it: iconv -f {0} -t UTF-8 old.csv > new.csv"
 _TAR_PLACE = slice(257, 262)
 _HEAD = 4096
 
@@ -60,10 +65,13 @@ def refuse_foreign(head: bytes, packed: str) -> None:
         raise Refusal(f"is a Parquet file{within}: unpack it")
     if head[_TAR_PLACE] == b"ustar":
         raise Refusal(f"is a tar archive{within}: unpack it, and name the files in it")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Refusal(f"is text in UTF-16{within}, and UTF-8 is read: {_CONVERT}")
-    if _is_wide(head):
-        raise Refusal(f"is text in UTF-16 without a byte order mark{within}, and UTF-8 is read: {_CONVERT}")
+    for marks, encoding in _WIDE_MARKS.items():
+        if head.startswith(marks):
+            raise Refusal(f"is text in {encoding}{within}, {_CONVERT.format(encoding)}")
+    if encoding := _wide_encoding(head):
+        raise Refusal(
+            f"is text in {encoding[:-2]} without a byte order mark{within}, {_CONVERT.format(encoding)}"
+        )
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
         raise Refusal("is a pointer of Git LFS and not the file itself: fetch it with git lfs pull")
     start = head[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -75,16 +83,18 @@ def refuse_foreign(head: bytes, packed: str) -> None:
         raise Refusal("is JSON: deliver CSV in UTF-8 or Parquet, with the columns side by side")
 
 
-def _is_wide(head: bytes) -> bool:
-    """Whether every second byte of a text is zero, as in UTF-16 of western languages."""
+def _wide_encoding(head: bytes) -> str | None:
+    """Return the encoding of a western text without a mark, most of whose bytes are zero, as iconv has it."""
     sample = head[:_HEAD]
-    sample = sample[: len(sample) // 2 * 2]
-    if len(sample) < 8:
-        return False
-    for zeros, others in ((sample[::2], sample[1::2]), (sample[1::2], sample[::2])):
-        if zeros.count(0) > 0.8 * len(zeros) and others.count(0) < 0.1 * len(others):
-            return True
-    return False
+    for width, name in ((4, "UTF-32"), (2, "UTF-16")):
+        sample = sample[: len(sample) // width * width]
+        if len(sample) < 8:
+            return None
+        zeros = [sample[place::width].count(0) * width / len(sample) for place in range(width)]
+        for order, low in (("LE", 0), ("BE", width - 1)):
+            if zeros[low] < 0.1 and all(share > 0.8 for n, share in enumerate(zeros) if n != low):
+                return name + order
+    return None
 
 
 def unpacked(path: str, packed: str, block_bytes: int) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Mapping, Sequence
@@ -103,6 +104,27 @@ class Header:
             )
             raise Refusal(f"has no header, the first line {looks}: {self._wanted}")
         return self.of_names(names, folders, n_header_lines)
+
+    @property
+    def time_names(self) -> tuple[bytes, ...]:
+        """Names of the time of an event, as headers write them."""
+        others = [name for name, column in self._reading.names.items() if column == "event_time"]
+        forms = [form for name in ("event_time", *others) for form in (name, name.upper(), name.capitalize())]
+        return tuple(form.encode() for form in dict.fromkeys(forms))
+
+    def refuse_others(self, line: bytes, candidates: Sequence[bytes]) -> None:
+        """Raise :class:`Refusal` when one of these lines is a header with its columns in other places."""
+        names = _names(line.decode(), self._reading.delimiter)
+        known = self._known.intersection(names)
+        for candidate in candidates:
+            text = candidate.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+            others = _names(text, self._reading.delimiter)
+            # what stands in a line of an event is a name or two
+            if others != names and 2 * len(self._known.intersection(others)) > len(known):
+                raise Refusal(
+                    "has a second header with its columns in other places, as files have that were put one "
+                    "behind the other: deliver the parts as files of their own"
+                )
 
     def of_names(self, names: list[str], folders: Mapping[str, str], n_header_lines: int = 1) -> Columns:
         """Return the columns by their names."""

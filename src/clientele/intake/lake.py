@@ -59,6 +59,7 @@ _HIVE_FOLDER = re.compile(r"([A-Za-z_]\w*)=(.*)")
 _MAX_NAMED = 5
 _BLOCK_BYTES = 4 * 2**20
 _HEAD_BYTES = 64 * 2**10
+_MOST_CANDIDATES = 1000
 _WORKERS = 2
 _GZIP_MAGIC = b"\x1f\x8b"
 _PARQUET_MAGIC = b"PAR1"
@@ -467,7 +468,7 @@ def _read(facts: FileFacts, source: _Hashed, header: Header) -> FileFacts:
     # What a file is shows in its first block; a web page that was saved as an event file is named as one.
     head = next(blocks, b"")
     formats.refuse_foreign(head, packing)
-    text = _Text()
+    text = _Text(header.time_names)
     for block in chain([head], blocks):
         text.add(block)
     seen = replace(
@@ -480,7 +481,9 @@ def _read(facts: FileFacts, source: _Hashed, header: Header) -> FileFacts:
         raise _Refusal("holds U+0001 and U+10FFFF and six others that belong in no text")
     if not seen.n_lines:
         return _empty(replace(seen, column_positions=tuple(range(len(COLUMNS)))), "holds no line")
-    columns = header.of_text(text.first_lines(seen.reader_new_line), _hive_values(facts.file_path))
+    first_lines = text.first_lines(seen.reader_new_line)
+    columns = header.of_text(first_lines, _hive_values(facts.file_path))
+    header.refuse_others(first_lines[columns.n_header_lines - 1], text.header_candidates)
     seen = replace(
         seen,
         column_positions=columns.positions,
@@ -570,10 +573,22 @@ class _Lines:
             self._open = 0
 
 
-class _Text:
-    """Facts of a text that comes in blocks."""
+def _holds(block: bytes, character: bytes) -> bool:
+    """Whether a block holds a character: most lack even its first byte, which is looked for much faster."""
+    return character[:1] in block and character in block
 
-    def __init__(self) -> None:
+
+class _Text:
+    """Facts of a text that comes in blocks.
+
+    Lines further down that hold one of `names`, as another header would, are `header_candidates`.
+    """
+
+    def __init__(self, names: Sequence[bytes] = ()) -> None:
+        self._names = list(names)
+        self._is_named = False  # whether only those that stand in the first lines are left
+        self._line_start = b""
+        self.header_candidates: list[bytes] = []
         self._head = b""
         self._held = b""
         self._is_started = False
@@ -608,6 +623,7 @@ class _Text:
         self.has_nul = self.has_nul or b"\0" in block
         self.has_quotes = self.has_quotes or b'"' in block
         self._scan_characters(block)
+        self._scan_headers(block)
         codes = np.frombuffer(block, np.uint8)
         line_feeds = np.flatnonzero(codes == 10)
         self._n_lf += line_feeds.size
@@ -626,6 +642,22 @@ class _Text:
         self._by_lf.add(line_feeds, after_cr, codes.size)
         self._by_any.add(np.flatnonzero((codes == 10) | (codes == 13)), 0, codes.size)
 
+    def _scan_headers(self, block: bytes) -> None:
+        # Files that were put one behind the other bring their headers along. A name is rare in other lines.
+        if not self._is_named:
+            head, self._is_named = self._head.lower(), True
+            self._names = [name for name in self._names if name.lower() in head]
+        whole = self._line_start + block
+        ends = max(whole.rfind(b"\n"), whole.rfind(b"\r")) + 1
+        self._line_start = whole[ends:][-_HEAD_BYTES:]
+        for name in self._names:
+            place = whole.find(name, 0, ends)
+            while place >= 0 and len(self.header_candidates) < _MOST_CANDIDATES:
+                start = max(whole.rfind(b"\n", 0, place), whole.rfind(b"\r", 0, place)) + 1
+                line = re.split(rb"[\r\n]", whole[start : start + _HEAD_BYTES], maxsplit=1)[0]
+                self.header_candidates.append(line)
+                place = whole.find(name, start + len(line) + 1, ends)
+
     def _scan_characters(self, block: bytes) -> None:
         is_ascii = block.isascii()
         if self._decoder is not None and not (is_ascii and self._is_ascii):
@@ -640,7 +672,7 @@ class _Text:
         self._delimiters = [
             delimiter
             for delimiter in self._delimiters
-            if (is_ascii and not delimiter.isascii()) or delimiter.encode() not in seamed
+            if (is_ascii and not delimiter.isascii()) or not _holds(seamed, delimiter.encode())
         ]
         self._seam = block[-3:]
 
@@ -649,6 +681,7 @@ class _Text:
         if self._held:
             held, self._held, self._is_started = self._held, b"", True
             self._scan(held)
+        self._scan_headers(b"\n")  # a last line without an end
         if self._decoder is not None:
             try:
                 self._decoder.decode(b"", final=True)

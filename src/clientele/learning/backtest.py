@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from clientele.learning.parallel import in_parallel
 from clientele.learning.resampling import (
     bootstrap_weights,
     hash_sample,
@@ -37,6 +38,8 @@ EVALUATION_COLUMNS = (
 ALL = "all"
 SAME_MONTH = " (same month)"
 WITHOUT_EXTREMES = "without_top_1pct_"
+# With fewer rows in all folds together another process takes longer to start than it saves.
+WORTH_A_PROCESS = 200_000
 # (observed, predicted, weights of shape (n_weightings, n_rows)) -> value of each weighting.
 Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -144,6 +147,8 @@ class Backtest:
     min_users, max_users, min_positives, min_learnt, n_folds, n_bootstraps, seed : int
         Origins with fewer users are left out; more users are reduced to a fixed sample; a fold with fewer
         rows to learn from is left out.
+    n_workers : int
+        Processes for the folds, at the most; the rows are the same with each number.
 
     References
     ----------
@@ -182,6 +187,7 @@ class Backtest:
         n_folds: int = 5,
         n_bootstraps: int = 200,
         seed: int = 0,
+        n_workers: int = 2,
     ) -> None:
         self.outcomes = outcomes
         self.figures = figures
@@ -202,6 +208,7 @@ class Backtest:
         self.n_folds = n_folds
         self.n_bootstraps = n_bootstraps
         self.seed = seed
+        self.n_workers = n_workers
 
     # One thread: the same bits each time.
     @threadpool_limits.wrap(limits=1)
@@ -376,29 +383,18 @@ class Backtest:
         fold_of = self._folds(table)
         table = table[table[self.key].isin(fold_of.index)]
         folds = table[self.key].map(fold_of).to_numpy()
-        outcomes = list(self.outcomes)
-        origins = sorted(table[self.origin].unique())
-        at = {origin: (table[self.origin] == origin).to_numpy() for origin in origins}
-        for learnt_at, tested_at in self._pairs(origins):
-            parts = []
-            for fold in range(1, self.n_folds + 1):
-                others = folds != fold
-                learn = table[at[learnt_at] & others].reset_index(drop=True)
-                past = table[(table[self.origin] <= learnt_at).to_numpy() & others].reset_index(drop=True)
-                test = table[at[tested_at] & ~others].reset_index(drop=True)
-                if len(learn) < self.min_learnt or test.empty:
-                    continue
-                bounds = learn[outcomes].quantile(0.99, interpolation="lower")
-                bounds[[name for name in outcomes if name not in set(self.winsorised)]] = np.inf
-                known, observed = (part[outcomes].clip(upper=bounds, axis=1) for part in (learn, test))
-                try:
-                    fitted = self._fit(models, comparisons, learn.drop(columns=outcomes), known, past)
-                except NothingToLearn:
-                    continue
-                asked = test.drop(columns=outcomes)
-                predicted = {name: np.asarray(model.predict(asked)) for name, model in fitted.items()}
-                n_cells = {name: getattr(model, "n_cells_", np.nan) for name, model in fitted.items()}
-                parts.append((fold, test[self.key], observed.to_numpy(dtype=float), predicted, n_cells))
+        pairs = self._pairs(sorted(table[self.origin].unique()))
+        asked = [(pair, fold) for pair in pairs for fold in range(1, self.n_folds + 1)]
+        n_workers = self.n_workers if len(table) * len(asked) >= WORTH_A_PROCESS else 1
+        found = in_parallel(
+            n_workers, self._test_fold, [(table, folds, *one, models, comparisons) for one in asked]
+        )
+        for learnt_at, tested_at in pairs:
+            parts = [
+                part
+                for (pair, _), part in zip(asked, found, strict=True)
+                if pair == (learnt_at, tested_at) and part is not None
+            ]
             if not parts:
                 continue
             yield _Tested(
@@ -409,6 +405,36 @@ class Backtest:
                 predicted={name: np.vstack([part[3][name] for part in parts]) for name in models},
                 n_cells={name: float(np.mean([part[4][name] for part in parts])) for name in models},
             )
+
+    def _test_fold(
+        self,
+        table: pd.DataFrame,
+        folds: np.ndarray,
+        pair: tuple[object, object],
+        fold: int,
+        models: Mapping[str, Model],
+        comparisons: Sequence[tuple[str, str]],
+    ) -> tuple | None:
+        """Return fold, keys, outcomes, predictions and numbers of cells; None without a row or a model."""
+        outcomes = list(self.outcomes)
+        learnt_at, tested_at = pair
+        origins, others = table[self.origin], folds != fold
+        learn = table[(origins == learnt_at).to_numpy() & others].reset_index(drop=True)
+        past = table[(origins <= learnt_at).to_numpy() & others].reset_index(drop=True)
+        test = table[(origins == tested_at).to_numpy() & ~others].reset_index(drop=True)
+        if len(learn) < self.min_learnt or test.empty:
+            return None
+        bounds = learn[outcomes].quantile(0.99, interpolation="lower")
+        bounds[[name for name in outcomes if name not in set(self.winsorised)]] = np.inf
+        known, observed = (part[outcomes].clip(upper=bounds, axis=1) for part in (learn, test))
+        try:
+            fitted = self._fit(models, comparisons, learn.drop(columns=outcomes), known, past)
+        except NothingToLearn:
+            return None
+        asked = test.drop(columns=outcomes)
+        predicted = {name: np.asarray(model.predict(asked)) for name, model in fitted.items()}
+        n_cells = {name: getattr(model, "n_cells_", np.nan) for name, model in fitted.items()}
+        return fold, test[self.key].to_numpy(), observed.to_numpy(dtype=float), predicted, n_cells
 
     def _fit(
         self,
@@ -454,6 +480,11 @@ class Backtest:
             for figure in self.figures
         }
 
+    def _figures_by_weights(
+        self, observed: np.ndarray, predicted: np.ndarray, weightings: tuple[np.ndarray, ...]
+    ) -> list[dict[str, np.ndarray]]:
+        return [self._figures(observed, predicted, weights) for weights in weightings]
+
     def _measure(
         self,
         tested: list[_Tested],
@@ -474,16 +505,21 @@ class Backtest:
             rows.append(dict(zip(EVALUATION_COLUMNS, cells, strict=True)))
 
         by_fold = {figure.name for figure in self.figures if figure.by_fold}
+        asked = []
         for month in tested:
             of_month = weights[:, np.searchsorted(keys, month.keys)]
+            of_folds = (month.fold == np.unique(month.fold)[:, None]).astype(float)
+            asked += [(month.observed, said, (of_month, of_folds)) for said in month.predicted.values()]
+        n_workers = self.n_workers if len(asked) * len(keys) >= WORTH_A_PROCESS else 1
+        measured = iter(in_parallel(n_workers, self._figures_by_weights, asked))
+        for month in tested:
             folds = np.unique(month.fold)
-            of_folds = (month.fold == folds[:, None]).astype(float)
-            for model, predicted in month.predicted.items():
-                figures = self._figures(month.observed, predicted, of_month)
+            for model in month.predicted:
+                figures, figures_by_fold = next(measured)
                 by_month.setdefault(model, []).append(figures)
                 for metric, values in figures.items():
                     add(model, metric, values, len(month.keys), month.origin)
-                for metric, values in self._figures(month.observed, predicted, of_folds).items():
+                for metric, values in figures_by_fold.items():
                     if metric in by_fold:
                         for fold, value in zip(folds, values, strict=True):
                             n_users = int((month.fold == fold).sum())

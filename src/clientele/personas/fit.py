@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from clientele.learning.fields import digest_of
 from clientele.learning.resampling import hash_sample
 from clientele.personas.lineage import LINEAGE_COLUMNS, give_ids, label_before, trace
-from clientele.personas.pipeline import CORRELATED, HabitSpace, nearest
+from clientele.personas.pipeline import CORRELATED, HabitSpace, nearest, space_of
 from clientele.personas.preparation import FEATURE_COLUMNS, check_catalog, check_table, parts_of_histories
 from clientele.personas.scoring import WEIGHT_COLUMNS, fold_weights, hash_weights, score
 from clientele.personas.settings import Settings
@@ -133,6 +134,7 @@ def fit_personas(
     ids. The result does not depend on the order of rows or columns, nor on the number of processes.
 
     Where there are no groups, the segments are three tiers along the axis on which customers differ most.
+    With ``settings.layers`` there are no segments then, and the status is ``none``.
 
     Parameters
     ----------
@@ -182,7 +184,7 @@ def fit_personas(
     users, values = sample["user_sk"].to_numpy(), sample[names].to_numpy()
     parts_user_sk, parts = parts_of_histories(replicates, names)
     try:
-        space = HabitSpace(settings).fit(values, parts)
+        space = space_of(settings).fit(values, parts)
     except ValueError as error:
         return no_personas(str(error), sample, catalog, settings)
     points = space.transform(values)
@@ -198,6 +200,9 @@ def fit_personas(
         shared = np.isin(subjects.user_sk, month["user_sk"])
         month = month[names].to_numpy()
     choice = choose_k(subjects, settings, None if earlier is None else len(np.unique(earlier)), month, shared)
+    if choice.standing == NO_GROUPS and settings.layers:
+        # Tiers are what the linear fit is there for: an axis of a code has no words.
+        return no_personas(choice.reason, sample, catalog, settings, choice)
     if choice.standing == NO_GROUPS:
         centroids, reason = _tiers(space, points, described, names)
         if centroids is None:
@@ -339,14 +344,22 @@ def _order(
     return np.lexsort((np.arange(k), -size, -merit))
 
 
-def no_personas(reason: str, features: pd.DataFrame, catalog: pd.DataFrame, settings: Settings) -> PersonaFit:
-    """Return a fit without a model: the status ``none``, and the reason."""
+def no_personas(
+    reason: str,
+    features: pd.DataFrame,
+    catalog: pd.DataFrame,
+    settings: Settings,
+    choice: ChoiceOfK | None = None,
+) -> PersonaFit:
+    """Return a fit without a model: the status ``none``, the reason, and the figures behind it if any."""
     catalog = check_catalog(catalog)
     unused = catalog.assign(feature_position=np.arange(1, len(catalog) + 1), reliability=np.nan)
     empty = {name: pd.DataFrame(columns=list(schema)).astype(schema) for name, schema in _SCHEMAS.items()}
+    if choice is not None:
+        empty["diagnostics"] = choice.diagnostics
     return _result(
         settings,
-        hash_weights(empty["weights"]),
+        hash_weights(empty["weights"]) if choice is None else digest_of([choice.diagnostics]),
         empty | {"features": unused.assign(status="unused", note="")},
         {},
         n_users=len(features),

@@ -22,6 +22,8 @@ PROVEN = "proven"
 # not know more of them.
 _AGAINST_BASE = (("auc", None, -0.005), ("volume_r2", -0.01, None), ("habit_r2", 0.05, 0.0))
 _AGAINST_CHAMPION = (("auc", None, -0.005), ("volume_r2", -0.01, None), ("habit_r2", -0.01, None))
+# A model of more parameters has to tell more than the simpler one, or it is not worth them.
+_DEEP_AGAINST_CHAMPION = (("auc", None, -0.005), ("volume_r2", -0.01, None), ("habit_r2", None, 0.0))
 # With fewer buyers in the tested months the standard error of an AUC of .75 is above .012 (Hanley and McNeil
 # 1982):
 # chance would decide about a bar of -.005.
@@ -77,7 +79,7 @@ def judge(
         Of `clientele.personas.prediction.cross_validate`; empty, of the same month only, or with fewer than
         `MIN_BUYERS` in the tested months, it leaves the model unproven.
     settings : Settings
-        Its stability bars.
+        Its stability bars. With ``layers`` the model has to tell more of habits than the champion.
     reason : str
         What the fit says of itself; ends the sentence where there are no groups or no model.
 
@@ -102,7 +104,9 @@ def judge(
     )
     verdict = gate.judge(
         _of_refits(evidence, settings)
-        + _of_predictions(evaluations, has_later_month and n_buyers >= MIN_BUYERS, why_not),
+        + _of_predictions(
+            evaluations, has_later_month and n_buyers >= MIN_BUYERS, why_not, is_deep=bool(settings.layers)
+        ),
         "The gate is passed: found again by every refit, and more than value and lifecycle tell.",
     )
     if status == NO_GROUPS:
@@ -140,14 +144,18 @@ def best_base(evaluations: pd.DataFrame) -> str | None:
     return None if total.empty else str(total.sort_index().idxmax())
 
 
-def _of_predictions(evaluations: pd.DataFrame, is_measured: bool, why_not: str) -> list[Criterion]:
+def _of_predictions(
+    evaluations: pd.DataFrame, is_measured: bool, why_not: str, is_deep: bool
+) -> list[Criterion]:
     base = best_base(evaluations)
     trial, champion = (crossed(model, base or "base") for model in (PERSONAS, CHAMPION))
     differences = evaluations[
         (evaluations["model"] == trial) & (evaluations["origin"] == "all") & (evaluations["fold"] == 0)
     ].set_index(["compared_with", "metric"])[["value", "ci_lo", "ci_hi"]]
     against = {base or "base": _AGAINST_BASE}
-    if champion in differences.index.get_level_values("compared_with"):
+    if is_deep:
+        against[champion] = _DEEP_AGAINST_CHAMPION
+    elif champion in differences.index.get_level_values("compared_with"):
         against[champion] = _AGAINST_CHAMPION
     criteria = []
     for compared_with, bars in against.items():
@@ -198,6 +206,9 @@ def _sentence(
         if is_enough and room > 0 and (width / room) ** 2 <= MAX_FACTOR:
             mend = f"about {_times((width / room) ** 2)} would tell"
         tell = "add too little to" if row.criterion == "habit_r2" else "tell less than"
+        if is_enough and room > 0:
+            # the estimate is good enough, and its interval too wide to rely on it
+            tell = "may add nothing to" if row.criterion == "habit_r2" else "may tell less than"
         parts.append(f"cell for cell they {tell} {row.compared_with} about {subject[row.criterion]}; {mend}")
     if criteria.loc[criteria["criterion"] == "month_ago_ari", "is_met"].isna().any():
         parts.append(

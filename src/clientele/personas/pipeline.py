@@ -134,7 +134,7 @@ class HabitSpace(TransformerMixin, BaseEstimator):
         self.kept_ = np.array(kept, dtype=int)
 
     def _rotate(self, standardised: np.ndarray) -> None:
-        kept, settings = self.kept_, self.settings
+        kept = self.kept_
         # 12 makes this 1 for a feature that is spread evenly over its range; a bell-shaped one has about a
         # half.
         clusterability = 12 * (self.scale_[kept] / (self.clip_hi_[kept] - self.clip_lo_[kept])) ** 2
@@ -146,10 +146,14 @@ class HabitSpace(TransformerMixin, BaseEstimator):
         # scikit-learn).
         axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(len(kept))])
         explained = np.cumsum(variances) / variances.sum()
-        enough = int(np.searchsorted(explained, settings.explained_variance - 1e-12)) + 1
-        n_components = min(enough, settings.max_components, len(kept))
+        n_components = self._count_components(explained)
         self.matrix_ = weights[:, None] * axes[:, :n_components]
         self.explained_variance_ = float(explained[n_components - 1])
+
+    def _count_components(self, explained: np.ndarray) -> int:
+        """How many axes are coordinates, of the share that so many of them explain."""
+        enough = int(np.searchsorted(explained, self.settings.explained_variance - 1e-12)) + 1
+        return min(enough, self.settings.max_components, len(explained))
 
     def standardise(self, values: np.ndarray) -> np.ndarray:
         """Return the kept features clipped and standardised, shape (n_users, n_kept)."""
@@ -161,6 +165,16 @@ class HabitSpace(TransformerMixin, BaseEstimator):
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Return coordinates, shape (n_users, n_components); features in the order of the fit."""
         return self.standardise(values) @ self.matrix_
+
+
+def space_of(settings: Settings) -> HabitSpace:
+    """Return the space that a fit learns: linear, or with ``settings.layers`` the code of an autoencoder."""
+    if not settings.layers:
+        return HabitSpace(settings)
+    # here: the challenger is off by default, and its space is one of these
+    from clientele.personas.autoencoder import CodeSpace
+
+    return CodeSpace(settings)
 
 
 class Personas(ClusterMixin, BaseEstimator):
@@ -199,7 +213,7 @@ class Personas(ClusterMixin, BaseEstimator):
     def fit(self, values: np.ndarray, y: None = None, parts: np.ndarray | None = None) -> Personas:
         """Learn space and centroids; `values` and `parts` as for `HabitSpace.fit`."""
         del y
-        self.space_ = HabitSpace(self.settings).fit(values, parts)
+        self.space_ = space_of(self.settings).fit(values, parts)
         points = self.space_.transform(values)
         model = fit_kmeans(points, self.n_personas, self.settings.n_init, self.settings.seed)
         self.centroids_, self.labels_ = model.cluster_centers_, model.labels_

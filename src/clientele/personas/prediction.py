@@ -24,7 +24,7 @@ from clientele.learning.metrics import auc, r_squared, top_decile_lift
 from clientele.learning.resampling import hash_sample
 from clientele.personas.pipeline import Personas, fit_kmeans, nearest
 from clientele.personas.preparation import check_catalog, check_table, parts_of_histories
-from clientele.personas.scoring import score
+from clientele.personas.scoring import feature_names, score, segment_ids
 from clientele.personas.settings import Settings
 from clientele.personas.stability import Subjects, glance_at_k
 
@@ -144,7 +144,7 @@ def cross_validate(
         return evaluation_rows([])
     if VALUE_SCORE in frame.columns and frame[VALUE_SCORE].isna().all():
         frame = frame.drop(columns=VALUE_SCORE)  # value has no model
-    table = _check(frame, catalog)
+    table = _check(frame, catalog, [] if champion is None else feature_names(champion))
     # An outcome that is never seen, or the same for all, can be predicted by nobody.
     outcomes = [name for name in table.columns if name.startswith("outcome_") and table[name].nunique() > 1]
     if PURCHASE not in outcomes:
@@ -184,6 +184,7 @@ def cross_validate(
         n_folds=study.n_folds,
         n_bootstraps=study.n_bootstraps,
         seed=settings.seed,
+        n_workers=settings.n_workers,
     )
     return judge.run(
         table,
@@ -205,7 +206,7 @@ def _models(
     """Every model, and the pairs that are compared."""
     persona = Once(PersonaCells(catalog["feature"].tolist(), replicates, settings, study))
     on_trial: dict[str, Cells] = {PERSONAS: persona}
-    if champion is not None and set(champion["feature"]) - {"(intercept)"} <= set(table.columns):
+    if champion is not None and set(feature_names(champion)) <= set(table.columns):
         on_trial[CHAMPION] = Once(ModelCells(champion))
     bases: dict[str, Cells] = {
         RFM: QuantileCells(_RFM, 5),
@@ -301,7 +302,7 @@ class ModelCells:
         self, frame: pd.DataFrame, outcomes: pd.DataFrame | None = None, past: pd.DataFrame | None = None
     ) -> Self:
         """Learn nothing."""
-        self.ids_ = np.sort(self.weights["segment_id"].unique())
+        self.ids_ = segment_ids(self.weights)
         return self
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
@@ -348,9 +349,10 @@ class LogRfmCells:
         return np.log1p(frame[list(_RFM)].clip(lower=0).to_numpy())
 
 
-def _check(frame: pd.DataFrame, catalog: pd.DataFrame) -> pd.DataFrame:
-    """Validate and sort; the key of a row is its user and origin."""
+def _check(frame: pd.DataFrame, catalog: pd.DataFrame, of_champion: Sequence[str]) -> pd.DataFrame:
+    """Validate and sort; the key of a row is its user and origin. What the champion reads is kept."""
     features = catalog["feature"].tolist()
+    features += [name for name in of_champion if name in frame.columns and name not in features]
     outcomes = sorted(name for name in frame.columns if name.startswith("outcome_"))
     if PURCHASE not in outcomes:
         raise ValueError(f"The training frame lacks {PURCHASE}; without it nothing can be judged.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -26,6 +27,7 @@ def fit_rows(
     *,
     max_segments: int,
     sample_users: int,
+    layers: Sequence[int] = (),
 ) -> pd.DataFrame:
     """Fit personas if that is due, judge them, and return the new rows of ``persona_fit_fields``.
 
@@ -39,6 +41,9 @@ def fit_rows(
         The rows of ``persona_fit_fields`` so far; None when there is no table.
     max_segments, sample_users : int
         Upper bounds.
+    layers : sequence of int
+        Units of a deep challenger's layers, which is then fitted beside the linear model and judged as every
+        other challenger; empty: there is none.
 
     Returns
     -------
@@ -48,32 +53,60 @@ def fit_rows(
         made otherwise.
     """
     request = frames["request"].iloc[0]
-    features_hash = str(request.get(FEATURES_HASH) or "")
     known = to_fields({}) if earlier is None else earlier
     weights = part_of(known, "weight")
-    has_model = len(weights) > 0
-    if has_model and not request["is_due"]:
+    if len(weights) and not request["is_due"]:
         return to_fields({})
+    settings = _settings(frames, max_segments, sample_users)
+    before = _weights_before(weights, request["champion_version"]) if len(weights) else None
+    fit, rows = _fit_once(frames, known, settings, before)
+    if layers:
+        # The model that would score without it: what is bent has to tell more.
+        known = pd.concat([known, rows], ignore_index=True)
+        _, deep = _fit_once(
+            frames, known, replace(settings, layers=tuple(layers)), fit.weights if fit.k else before
+        )
+        rows = pd.concat([rows, deep], ignore_index=True)
+    return rows
+
+
+def _fit_once(
+    frames: Mapping[str, pd.DataFrame], known: pd.DataFrame, settings: Settings, before: pd.DataFrame | None
+) -> tuple[PersonaFit, pd.DataFrame]:
+    """Fit, judge, and return the fit with its new rows."""
     from clientele.personas.gate import judge
 
-    before = _weights_before(weights, request["champion_version"]) if has_model else None
-    highest_id = int(weights["segment_id"].max()) if has_model else 0
-    fit = _fit(frames, max_segments, sample_users, before, highest_id)
+    features_hash = str(frames["request"].iloc[0].get(FEATURES_HASH) or "")
+    weights = part_of(known, "weight")
+    fit = _fit(frames, settings, before, int(weights["segment_id"].max()) if len(weights) else 0)
     number = next_number(known)
     if fit.model_version in set(known["model_version"]):
         same = known[known["model_version"] == fit.model_version]
         marks = same[same["field"] == FEATURES_HASH].sort_values("fit_number")["text_value"]
         is_said = not fit.k or (same["part"] == "unchanged").any()
         if is_said and (marks.iloc[-1:].tolist() or [""]) == [features_hash]:
-            return to_fields({})
+            return fit, to_fields({})
         parts = {"unchanged": pd.DataFrame({"is_unchanged": [True], FEATURES_HASH: [features_hash]})}
     else:
-        evaluations = _evaluate(fit, frames, max_segments, before)
-        settings = _settings(frames, max_segments)
+        evaluations = _evaluate(fit, frames, settings, before)
         verdict = judge(fit.status, fit.evidence, evaluations, settings, fit.reason)
         parts = _parts(fit, frames, known, evaluations, verdict, before)
-        parts["card"] = parts["card"].assign(**{FEATURES_HASH: features_hash})
-    return to_fields(parts, number, fit.model_version)
+        card = {FEATURES_HASH: features_hash}
+        if settings.layers:
+            card["layers"] = " ".join(map(str, settings.layers))
+        parts["card"] = parts["card"].assign(**card)
+    return fit, to_fields(parts, number, fit.model_version)
+
+
+def layers_of(setting: str) -> tuple[int, ...]:
+    """Return the layers that the var deep_layers names.
+
+    Examples
+    --------
+    >>> layers_of("16 8"), layers_of("none")
+    ((16, 8), ())
+    """
+    return () if setting == "none" else tuple(int(size) for size in str(setting).split())
 
 
 def label_rows(sample: pd.DataFrame, weights: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
@@ -108,24 +141,17 @@ def _weights_before(weights: pd.DataFrame, champion: str | None) -> pd.DataFrame
     return own[list(WEIGHT_COLUMNS)].astype(whole).reset_index(drop=True)
 
 
-def _settings(
-    frames: Mapping[str, pd.DataFrame], max_segments: int, sample_users: int = Settings.max_users
-) -> Settings:
+def _settings(frames: Mapping[str, pd.DataFrame], max_segments: int, sample_users: int) -> Settings:
     as_of = pd.Timestamp(frames["as_of"]["as_of_at"].iloc[0])
     return Settings(as_of=as_of.date(), max_k=max_segments, max_users=sample_users)
 
 
 def _fit(
-    frames: Mapping[str, pd.DataFrame],
-    max_segments: int,
-    sample_users: int,
-    before: pd.DataFrame | None,
-    highest_id: int,
+    frames: Mapping[str, pd.DataFrame], settings: Settings, before: pd.DataFrame | None, highest_id: int
 ) -> PersonaFit:
     from clientele.personas.fit import fit_personas, no_personas
 
     training, features = frames["training"], frames["catalog"]["feature"].tolist()
-    settings = _settings(frames, max_segments, sample_users)
     if len(frames["sample"]) and not frames["sample"]["n_orders"].any():
         # Habits of people who never buy could be grouped, but nothing here could say what the groups are
         # worth.
@@ -152,7 +178,7 @@ def _replicates(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
 
 
 def _evaluate(
-    fit: PersonaFit, frames: Mapping[str, pd.DataFrame], max_segments: int, champion: pd.DataFrame | None
+    fit: PersonaFit, frames: Mapping[str, pd.DataFrame], settings: Settings, champion: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Figures of the persona model: its stability, and what it adds to the bases."""
     from clientele.learning.backtest import evaluation_rows
@@ -177,7 +203,7 @@ def _evaluate(
             frames["training"],
             frames["catalog"],
             _replicates(frames),
-            _settings(frames, max_segments),
+            settings,
             champion=champion,
         )
     )

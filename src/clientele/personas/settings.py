@@ -26,6 +26,9 @@ class Settings:
         Reliability is not weighed when fewer users have two parts of a history.
     explained_variance, max_components : float, int
         Principal components are kept up to this share of the variance, and no more than so many.
+    layers : tuple of int
+        Units of an autoencoder's layers up to its code, in which personas are then sought; empty: the space
+        is linear.
     min_k, max_k : int
         Smallest number of personas worth publishing, and the largest one tried.
     n_init : int
@@ -61,6 +64,7 @@ class Settings:
     min_replicate_users: int = 100
     explained_variance: float = 0.85
     max_components: int = 15
+    layers: tuple[int, ...] = ()
     min_k: int = 2
     max_k: int = 10
     n_init: int = 8
@@ -90,6 +94,7 @@ class Settings:
             "as_of must be a date": isinstance(self.as_of, date),
             "clip_quantiles must satisfy 0 <= low < high <= 1": 0 <= low < high <= 1,
             "2 <= min_k <= max_k must hold": 2 <= self.min_k <= self.max_k,
+            "layers must be numbers of units": all(n_units >= 1 for n_units in self.layers),
             "n_repeats must be at least 2": self.n_repeats >= 2,
             "min_users must be at least 2 * max_k": self.min_users >= 2 * self.max_k,
         }

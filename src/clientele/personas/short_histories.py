@@ -12,12 +12,15 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from clientele.learning.linear_rows import round_significant
+from clientele.learning.parallel import in_parallel
 from clientele.learning.resampling import salted_hashes
-from clientele.personas.scoring import linear_rows, score
+from clientele.personas.scoring import linear_rows, score, segment_ids
 from clientele.personas.stability import tabulate_by_margin
 
 KEYS = ("user_sk", "part", "n_events", "mature_events")
 CENTROIDS, EARLY = "centroids", "early_classifier"
+# With fewer first parts of histories another process takes longer to start than it saves.
+WORTH_A_PROCESS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,8 @@ class StudySettings:
         Size of a range of margins, and their number for each length.
     seed : int
         Origin of all randomness.
+    n_workers : int
+        Processes for the folds, at the most; the study is the same with each number.
     """
 
     min_users: int = 200
@@ -59,6 +64,7 @@ class StudySettings:
     min_bin_users: int = 60
     max_bins: int = 20
     seed: int = 0
+    n_workers: int = 2
 
 
 @dataclass(frozen=True)
@@ -357,7 +363,7 @@ class _Frame:
             raise ValueError(f"The histories lack the column(s) {missing}; pass core.truncated_histories.")
         histories = histories.sort_values(["user_sk", "part", "n_events"], kind="stable", ignore_index=True)
         self.features = [column for column in histories.columns if column not in KEYS]
-        self.segment_ids = np.sort(weights["segment_id"].unique())
+        self.segment_ids = segment_ids(weights)
         parts = dict(tuple(histories.groupby("part", sort=True)))
         whole = parts.get("whole", histories.iloc[:0])
         self.users = whole["user_sk"].to_numpy()
@@ -441,16 +447,29 @@ class _EarlyClassifier:
     @classmethod
     def fit(cls, frame: _Frame, settings: StudySettings) -> _EarlyClassifier:
         out_of_fold = {length: np.zeros((len(frame.positions[length]), 2)) for length in frame.lengths}
-        for fold in range(settings.n_folds):
-            rows, _, _ = cls._learn(frame, fold, settings)
+        n_workers = settings.n_workers if sum(map(len, frame.values.values())) >= WORTH_A_PROCESS else 1
+        *of_folds, (weights, n_mismatches) = in_parallel(
+            n_workers, cls._study, [(frame, fold, settings) for fold in [*range(settings.n_folds), None]]
+        )
+        for fold, labels in enumerate(of_folds):
             for length, held_out in frame.held_out(fold):
-                out_of_fold[length][held_out] = cls._label(frame, length, rows)[held_out]
+                out_of_fold[length][held_out] = labels[length]
+        return cls(weights, out_of_fold, n_mismatches)
+
+    @classmethod
+    def _study(cls, frame: _Frame, fold: int | None, settings: StudySettings):
+        """Labels of a fold's users by the others; without a fold the rows of all, and how many mismatch."""
+        if fold is not None:
+            rows, _, _ = cls._learn(frame, fold, settings)
+            return {
+                length: cls._label(frame, length, rows, held_out) for length, held_out in frame.held_out(fold)
+            }
         weights, scaler, model = cls._learn(frame, None, settings)
         n_mismatches = 0
         for length in frame.lengths:
             predicted = model.predict(scaler.transform(frame.values[length]))
             n_mismatches += int((predicted != cls._label(frame, length, weights)[:, 0]).sum())
-        return cls(weights, out_of_fold, n_mismatches)
+        return weights, n_mismatches
 
     @staticmethod
     def _learn(frame: _Frame, fold: int | None, settings: StudySettings):
@@ -472,9 +491,11 @@ class _EarlyClassifier:
         return rows, scaler, model
 
     @staticmethod
-    def _label(frame: _Frame, length: int, rows: pd.DataFrame) -> np.ndarray:
-        table = pd.DataFrame(frame.values[length], columns=frame.features)
-        table["user_sk"] = frame.users[frame.positions[length]]
+    def _label(
+        frame: _Frame, length: int, rows: pd.DataFrame, asked: np.ndarray | slice = slice(None)
+    ) -> np.ndarray:
+        table = pd.DataFrame(frame.values[length][asked], columns=frame.features)
+        table["user_sk"] = frame.users[frame.positions[length][asked]]
         return score(table, rows)[["segment_id", "margin"]].to_numpy(dtype=float)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, cpu_count, delayed
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import (
@@ -17,12 +16,12 @@ from sklearn.metrics import (
     pairwise_distances,
     silhouette_score,
 )
-from threadpoolctl import threadpool_limits
 
 from clientele.learning.calibration import IsotonicTable
 from clientele.learning.nulls import NullTest, gaussian_like
+from clientele.learning.parallel import in_parallel
 from clientele.learning.resampling import half_samples
-from clientele.personas.pipeline import HabitSpace, fit_kmeans, nearest
+from clientele.personas.pipeline import HabitSpace, fit_kmeans, nearest, space_of
 from clientele.personas.settings import Settings
 
 # How much looser (relative inertia) a partition may be that continues the one before.
@@ -247,7 +246,7 @@ class _Study:
 
     def __init__(self, subjects: Subjects, settings: Settings, candidates: list[int]) -> None:
         self.subjects, self.settings, self.candidates = subjects, settings, candidates
-        self.space = HabitSpace(settings).fit(subjects.values, subjects.parts)
+        self.space = space_of(settings).fit(subjects.values, subjects.parts)
         # Single precision halves the time of the study, which compares labels only.
         self.points = self.space.transform(subjects.values).astype(np.float32)
         n_shown = min(settings.silhouette_users, len(self.points))
@@ -298,7 +297,7 @@ class _Study:
         """Refit on the features of a month ago."""
         settings = self.settings
         kept = np.isin(self.subjects.parts_user_sk, self.subjects.user_sk[shared])
-        space = HabitSpace(settings).fit(month_ago, self.subjects.parts[kept])
+        space = space_of(settings).fit(month_ago, self.subjects.parts[kept])
         points = space.transform(month_ago).astype(np.float32)
         today = space.transform(self.subjects.values[shared])
         models = in_parallel(
@@ -367,24 +366,6 @@ class _Study:
         return ChoiceOfK(k, standing, reason, diagnostics, refits, self.models[k][1])
 
 
-def in_parallel(n_workers: int, task: Callable, arguments: list[tuple]) -> list:
-    """Call a task with each tuple of arguments, in so many processes; the results do not depend on how many.
-
-    There are no more processes than processors for us: joblib knows those of a container, and
-    LOKY_MAX_CPU_COUNT. Sums over threads are added in the order in which threads end, so each process has one
-    thread.
-    """
-    n_workers = min(n_workers, cpu_count())
-    if n_workers <= 1 or len(arguments) < 2:
-        return [_alone(task, own) for own in arguments]
-    return Parallel(n_jobs=n_workers)(delayed(_alone)(task, own) for own in arguments)
-
-
-def _alone(task: Callable, arguments: tuple) -> object:
-    with threadpool_limits(limits=1):
-        return task(*arguments)
-
-
 def _fit(points: np.ndarray, k: int, n_init: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     model = fit_kmeans(points, k, n_init, seed)
     return model.cluster_centers_, model.labels_
@@ -408,7 +389,7 @@ def study_halves(
     fitted = []
     for counts in (is_first, 1 - is_first):
         users, others = subjects.count(counts)
-        space = HabitSpace(settings).fit(subjects.values[users], subjects.parts[others])
+        space = space_of(settings).fit(subjects.values[users], subjects.parts[others])
         everybody = space.transform(subjects.values).astype(np.float32)
         fitted.append((users, everybody))
     return {k: _compare_halves(fitted, k, settings.n_init, repeat) for k in ks}
@@ -449,7 +430,7 @@ def study_bootstrap(
     generator = np.random.default_rng([settings.seed, 2, repeat])
     counts = np.bincount(generator.integers(len(everyone), size=len(everyone)), minlength=len(everyone))
     drawn, others = subjects.count(counts)
-    space = HabitSpace(settings).fit(subjects.values[drawn], subjects.parts[others])
+    space = space_of(settings).fit(subjects.values[drawn], subjects.parts[others])
     users = np.unique(drawn)
     points, asked = (space.transform(subjects.values[rows]).astype(np.float32) for rows in (drawn, users))
     found = {}
@@ -504,14 +485,14 @@ def _null_figures(
     if draw:
         values = gaussian_like(values, settings.seed + draw)
     n_init = max(2, settings.n_init // 2)
-    points = HabitSpace(settings).fit(values, reliability=reliability).transform(values).astype(np.float32)
+    points = space_of(settings).fit(values, reliability=reliability).transform(values).astype(np.float32)
     inertia = fit_kmeans(points, k, n_init, 0).inertia_
     around_mean = float(((points - points.mean(axis=0)) ** 2).sum())
     strengths = []
     for repeat, halves in enumerate(half_samples(len(values), NULL_REPEATS, settings.seed + draw)):
         fitted = []
         for half in halves:
-            own = HabitSpace(settings).fit(values[half], reliability=reliability)
+            own = space_of(settings).fit(values[half], reliability=reliability)
             fitted.append((half, own.transform(values).astype(np.float32)))
         strengths.append(_compare_halves(fitted, k, n_init, repeat)[0])
     return float(np.mean(strengths)), 1 - inertia / around_mean

@@ -1,4 +1,4 @@
-"""A fit of the heads about customers as the rows of its parts: what the dbt Python model calls."""
+"""Fits of the heads about customers and sessions as the rows of their parts: what dbt Python models call."""
 
 from __future__ import annotations
 
@@ -110,6 +110,39 @@ def prediction_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | 
         rows += fit_categories(frames["frame"], frames["categories"], n_days, with_cuts=not has_cuts)
     parts = parts_of(rows)
     parts["card"] = parts["card"].assign(heads=heads)
+    return versioned(parts, request["as_of_date"], earlier)
+
+
+def session_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None) -> pd.DataFrame:
+    """Fit the model of sessions if that is due, judge it against its heuristic, and return the new rows.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        ``request`` and ``frame``: the dbt models session_request and session_frame.
+    earlier : DataFrame or None
+        The rows of ``session_fit_fields`` so far; None when there is no table.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `clientele.learning.fields.SCHEMA`; empty when no fit is due.
+
+    Examples
+    --------
+    >>> request = pd.DataFrame({"is_due": [False], "as_of_date": ["2020-01-31"]})
+    >>> len(session_rows({"request": request}, None))
+    0
+    """
+    request = frames["request"].iloc[0]
+    if not request["is_due"]:
+        return to_fields({})
+    # scikit-learn takes a second; most builds fit nothing
+    from clientele.predictions.head_rows import card_row
+    from clientele.predictions.sessions import fit_sessions
+
+    frame = frames["frame"]
+    parts = parts_of([card_row("n_rows", float(len(frame))), *fit_sessions(frame, int(request["n_days"]))])
     return versioned(parts, request["as_of_date"], earlier)
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from clientele.learning.cells import CellRates, QuantileCells
-from clientele.learning.fields import to_fields
 from clientele.learning.linear_rows import round_significant
 from clientele.predictions import judge
 from clientele.predictions.grouped import evaluate, out_of_time, sampled_rows
 from clientele.predictions.head_rows import (
     Row,
     calibrations,
-    card_row,
     cell_rows,
     evaluation_rows,
     gate_rows,
@@ -25,7 +22,6 @@ from clientele.predictions.head_rows import (
     weight_rows,
 )
 from clientele.predictions.models import ManyRowsModel
-from clientele.predictions.rows import parts_of, versioned
 from clientele.predictions.settings import CELLS, MODEL, REFUSED, few_positives
 
 HEAD = "session"
@@ -93,35 +89,6 @@ class SessionCells(CellRates):
 
     def __init__(self) -> None:
         super().__init__([_Fixed(list(CUTS))])
-
-
-def session_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None) -> pd.DataFrame:
-    """Fit the model of sessions if that is due, judge it against its heuristic, and return the new rows.
-
-    Parameters
-    ----------
-    frames : mapping of str to DataFrame
-        ``request`` and ``frame``: the dbt models session_request and session_frame.
-    earlier : DataFrame or None
-        The rows of ``session_fit_fields`` so far; None when there is no table.
-
-    Returns
-    -------
-    DataFrame
-        Columns of `clientele.learning.fields.SCHEMA`; empty when no fit is due.
-
-    Examples
-    --------
-    >>> request = pd.DataFrame({"is_due": [False], "as_of_date": ["2020-01-31"]})
-    >>> len(session_rows({"request": request}, None))
-    0
-    """
-    request = frames["request"].iloc[0]
-    if not request["is_due"]:
-        return to_fields({})
-    frame = frames["frame"]
-    parts = parts_of([card_row("n_rows", float(len(frame))), *fit_sessions(frame, int(request["n_days"]))])
-    return versioned(parts, request["as_of_date"], earlier)
 
 
 def fit_sessions(frame: pd.DataFrame, n_days: int, max_rows: int = MAX_ROWS) -> list[Row]:

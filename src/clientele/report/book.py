@@ -26,8 +26,8 @@ class ReportError(ClienteleError):
     """A page that cannot be made; the message says why and what to do."""
 
 
-# Whose zeros are nothing: lines, days and settings, no cells of customers that are rounded.
-EXACT = {"shop_books", "persona_evidence", "report_terms", "data_traps"}
+# Whose zeros are nothing: days, figures of models and settings, no cells of customers that are rounded.
+EXACT = {"persona_evidence", "report_terms", "data_traps", "shop_health", "drift_findings"}
 EXACT_COLUMNS = {
     ("data_months", column)
     for column in (
@@ -55,15 +55,25 @@ class Book:
         `en` or `fr`; numbers and dates are written its way.
     translate : callable
         Gives a text in that language.
+    answers : dict, optional
+        Answers of a book of the same folder in another language: what was asked once is not asked again.
     """
 
-    def __init__(self, folder: Path, language: str, translate: Callable[[str], str]):
+    def __init__(
+        self,
+        folder: Path,
+        language: str,
+        translate: Callable[[str], str],
+        answers: dict[str, Any] | None = None,
+    ):
         self.language = language
         self._locale = Locale.parse(language)
         self._translate = translate
         self._connection = duckdb.connect()
         self._connection.execute("set threads = 1")
         self.tables: set[str] = set()
+        # a figure is often asked for twice: whether it is shown, and to show it
+        self._values: dict[str, Any] = {} if answers is None else answers
         for path in about_groups(folder):
             file = str(path).replace("'", "''")
             self._connection.execute(f"create table \"{path.stem}\" as from read_parquet('{file}')")
@@ -94,13 +104,20 @@ class Book:
             for row in answer.fetchall()
         ]
 
+    def columns(self, mart: str) -> list[str]:
+        """Return the columns of a published table: one of an earlier version may lack some."""
+        return [column[0] for column in self._connection.execute(f"from {mart} limit 0").description]
+
     def value(self, mart: str, column: str, row: str = "true") -> Any:
         """Return the answer of `select column from mart where row`; None where that is no row."""
-        found = self._connection.execute(f"select {column} from {mart} where {row!s}").fetchall()
-        if len(found) > 1:
-            raise ReportError(f"{mart}: {column} where {row} is {len(found)} figures, not one")
-        value = found[0][0] if found else None
-        return None if isinstance(value, float) and not math.isfinite(value) else value
+        query = f"select {column} from {mart} where {row!s}"
+        if query not in self._values:
+            found = self._connection.execute(query).fetchall()
+            if len(found) > 1:
+                raise ReportError(f"{mart}: {column} where {row} is {len(found)} figures, not one")
+            value = found[0][0] if found else None
+            self._values[query] = None if isinstance(value, float) and not math.isfinite(value) else value
+        return self._values[query]
 
     def figure(self, mart: str, column: str, row: str = "true", form: str = "number") -> Markup:
         """Return a figure with the query that it answers.
@@ -149,6 +166,9 @@ class Book:
         """Return a value in the page's language."""
         if form == "month":
             return format_date(value, "LLLL y", locale=self._locale)
+        if form == "short day":
+            written = format_date(value, "d MMM", locale=self._locale)
+            return f"1er{written[1:]}" if self.language == "fr" and value.day == 1 else written
         if form == "short month":
             return format_date(value, "MMM yy", locale=self._locale)
         if form == "calendar month":

@@ -5,11 +5,17 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-__all__ = ["bars", "is_available", "lines"]
+__all__ = ["bars", "fan", "is_available", "lines"]
 
 # Colours that a chart is drawn with, and those of the page that take their place, light, dark or in print.
-_INK, _RULE, _FIRST, _SECOND = "#010203", "#040506", "#0a0b0c", "#0d0e0f"
-_COLOURS = {_INK: "currentColor", _RULE: "var(--rule)", _FIRST: "var(--first)", _SECOND: "var(--second)"}
+_INK, _RULE, _FIRST, _SECOND, _BAND = "#010203", "#040506", "#0a0b0c", "#0d0e0f", "#101112"
+_COLOURS = {
+    _INK: "currentColor",
+    _RULE: "var(--rule)",
+    _FIRST: "var(--first)",
+    _SECOND: "var(--second)",
+    _BAND: "var(--band)",
+}
 _WIDTH = 430
 
 
@@ -101,12 +107,64 @@ def lines(rows: list[dict[str, Any]], language: str, form: str, hidden: str) -> 
     return _svg(chart, language)
 
 
+def fan(days: list[dict[str, Any]], language: str, expected: str, band: str, stock: str) -> str | None:
+    """Return what is expected of days (`name`, `forecast`), a band (`lo_80`, `hi_80`), a line (`stock_95`).
+
+    `expected`, `band` and `stock` name the three.
+    """
+    if not days or not is_available():
+        return None
+    import altair as alt
+
+    columns = {expected: "forecast", band: "lo_80", stock: "stock_95"}
+    colours = dict(zip(columns, (_FIRST, _BAND, _SECOND), strict=True))
+    kinds = [kind for kind, column in columns.items() if any(day[column] is not None for day in days)]
+    steps = alt.X(
+        "name:O",
+        sort=[day["name"] for day in days],
+        title=None,
+        axis=alt.Axis(labelAngle=0, labelOverlap=True),
+    )
+    colour = alt.Color(
+        "kind:N",
+        sort=kinds,
+        legend=alt.Legend(
+            orient="top",
+            direction="vertical",
+            title=None,
+            symbolType="square",
+            symbolOpacity=1,
+            labelLimit=420,
+        ),
+        scale=alt.Scale(domain=kinds, range=[colours[kind] for kind in kinds]),
+    )
+    points = [
+        {"name": day["name"], "kind": kind, "value": day[columns[kind]], "top": day["hi_80"]}
+        for day in days
+        for kind in kinds
+        if day[columns[kind]] is not None
+    ]
+    base = alt.Chart(alt.Data(values=points)).encode(x=steps, color=colour)
+    axis = alt.Axis(format=",.0f", tickCount=4)
+    area = base.transform_filter(alt.datum.kind == band).mark_area()
+    line = base.transform_filter(alt.datum.kind == expected).mark_line(point=True, strokeWidth=2)
+    above = base.transform_filter(alt.datum.kind == stock).mark_line(strokeDash=[5, 3], strokeWidth=2)
+    chart = alt.layer(
+        area.encode(y=alt.Y("value:Q", title=None, axis=axis), y2="top:Q"),
+        line.encode(y="value:Q"),
+        above.encode(y="value:Q"),
+    ).properties(width=_WIDTH, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), height=170)
+    return _svg(chart, language)
+
+
 def _wrapped(alt: Any) -> Any:
     return alt.Axis(labelLimit=400, labelExpr="split(datum.label, '|')", labelLineHeight=12, ticks=False)
 
 
 def _colour(alt: Any, kinds: list[str]) -> Any:
-    legend = alt.Legend(orient="top", direction="vertical", title=None) if len(kinds) > 1 else None
+    legend = (
+        alt.Legend(orient="top", direction="vertical", title=None, labelLimit=420) if len(kinds) > 1 else None
+    )
     return alt.Color(
         "kind:N",
         sort=kinds,
@@ -130,7 +188,7 @@ def _svg(chart: Any, language: str) -> str:
         },
         legend={"labelColor": _INK, "labelFontSize": 11},
         view={"stroke": None},
-    ).to_dict()
+    ).to_dict(validate=False)  # they are always of these few forms
     drawn = vl_convert.vegalite_to_svg(spec, format_locale="fr-FR" if language == "fr" else "en-US")
     for ours, colour in _COLOURS.items():
         drawn = drawn.replace(ours, colour)

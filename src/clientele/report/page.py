@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from clientele.report import charts
 from clientele.report.book import Book
-from clientele.report.words import CODES, MEANINGS, translation, typeset
+from clientele.report.words import CODES, HEADS, MEANINGS, translation, typeset
 
 __all__ = ["LANGUAGES", "PAGES", "render", "write"]
 
@@ -26,7 +26,7 @@ PAGES = {
 LANGUAGES = PAGES["index"][1]
 
 
-def render(folder: Path, language: str, name: str = "index") -> str:
+def render(folder: Path, language: str, name: str = "index", answers: dict[str, Any] | None = None) -> str:
     """Return a page of a publication in a language, one self-contained HTML text.
 
     Parameters
@@ -37,6 +37,8 @@ def render(folder: Path, language: str, name: str = "index") -> str:
         One of `LANGUAGES`.
     name : str
         One of `PAGES`.
+    answers : dict, optional
+        What the page in another language has asked the same folder, and this one need not ask again.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def render(folder: Path, language: str, name: str = "index") -> str:
     """
     translate = translation(language)
     template, files = PAGES[name]
-    book = Book(folder, language, translate)
+    book = Book(folder, language, translate, answers)
     try:
         environment = Environment(
             loader=PackageLoader("clientele.report"),
@@ -68,6 +70,12 @@ def render(folder: Path, language: str, name: str = "index") -> str:
             "text": lambda row, part: row[f"{part}_{language}"],
             "word": lambda code: translate(CODES[code]) if code in CODES else code.replace("_", " "),
             "written": book.written,
+            "brand": lambda name: Markup('<span lang="en" class="brand">{}</span>').format(
+                name.replace("_", " ")
+            ),
+            "columns": book.columns,
+            "head_order": HEADS,
+            "fan": lambda days, *words: _fan(book, language, days, *words),
             "bars": lambda *given: _drawn(charts.bars, book, language, *given),
             "lines": lambda *given: _drawn(charts.lines, book, language, *given),
             "has_charts": charts.is_available(),
@@ -117,9 +125,10 @@ def write(folder: Path) -> list[Path]:
     target = folder / "report"
     target.mkdir(exist_ok=True)
     written = []
+    answers: dict[str, Any] = {}
     for language, file in LANGUAGES.items():
         draft = target / f".{file}"
-        draft.write_text(render(folder, language), encoding="utf-8")
+        draft.write_text(render(folder, language, answers=answers), encoding="utf-8")
         os.replace(draft, target / file)
         written.append(target / file)
     return written
@@ -137,6 +146,7 @@ def _points(book: Book, translate: Callable[[str], str]) -> dict[str, Callable[.
         return lambda row, kind: {"name": str(row[step]), "value": row[column], "kind": kind}
 
     return {
+        "by": lambda row, step, column, kind: {"name": str(row[step]), "value": row[column], "kind": kind},
         "at": lambda row, step, form, column, kind: {
             "name": book.written(row[step], form),
             "value": row[column],
@@ -149,6 +159,13 @@ def _points(book: Book, translate: Callable[[str], str]) -> dict[str, Callable[.
         "kept": by_column("item_position", "figure"),
         "told": by_column("item_position", "low"),
     }
+
+
+def _fan(book: Book, language: str, days: list[dict[str, Any]], *words: str) -> Markup | None:
+    drawn = charts.fan(
+        [day | {"name": book.written(day["sales_date"], "short day")} for day in days], language, *words
+    )
+    return None if drawn is None else Markup(drawn)
 
 
 def _drawn(draw: Any, book: Book, language: str, rows: list[dict[str, Any]], form: str) -> Markup | None:

@@ -7,10 +7,15 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-__all__ = ["browser", "to_pdf"]
+__all__ = ["FLAGS", "browser", "to_pdf"]
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _SECONDS = 120
+# A browser that shows a page and calls nobody.
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 
 def browser() -> str | None:
@@ -37,8 +42,7 @@ def to_pdf(page: str) -> bytes | None:
     with TemporaryDirectory(prefix="clientele-print-") as folder:
         source, target = Path(folder) / "page.html", Path(folder) / "page.pdf"
         source.write_text(page, encoding="utf-8")
-        command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        command += [f"--user-data-dir={Path(folder) / 'profile'}", "--no-pdf-header-footer"]
+        command = [program, *FLAGS, f"--user-data-dir={Path(folder) / 'profile'}", "--no-pdf-header-footer"]
         try:
             subprocess.run(
                 [*command, f"--print-to-pdf={target}", source.as_uri()],

@@ -108,7 +108,7 @@ class Shop:
             ("file_format", self.file_format in FORMATS, " or ".join(FORMATS)),
             ("arrivals", 0 <= self.arrivals <= 10, "0 to 10"),
             ("activity", 0 < self.activity <= 100, "above 0, at most 100"),
-            ("currency_scale", 1e-3 <= self.currency_scale <= 1e6, "0.001 to 1,000,000"),
+            ("currency_scale", 1e-3 <= self.currency_scale <= 1e9, "0.001 to 1,000,000,000"),
             ("timezone_offset", -12 <= self.timezone_offset <= 14, "-12 to 14 hours"),
             ("fill_rate", 0 <= self.fill_rate <= 1, "0 to 1"),
             ("dirt", 0 <= self.dirt <= 0.5, "0 to 0.5"),

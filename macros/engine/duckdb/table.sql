@@ -1,0 +1,44 @@
+{#- A table in one statement: `create or replace`, in the transaction of its hooks. dbt-duckdb's own way makes a second table,
+    looks for indexes, renames twice, and drops the first one after the commit, as engines need that cannot replace a table
+    within a transaction: six statements more for each of 200 tables, which on a small shop take longer than the tables. Whoever
+    reads meanwhile reads the table of before, and a run that breaks off leaves it (docs/decisions/0134-tables-are-replaced.md).
+    A Python model writes on a connection of its own, so its table is made beside the other one and takes its name. -#}
+
+{% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
+    {%- set is_sql = model['language'] == 'sql' -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set existing_relation = load_cached_relation(this) -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- if is_sql -%}
+        {%- if existing_relation is not none and not existing_relation.is_table -%}{%- do adapter.drop_relation(existing_relation) -%}{%- endif -%}
+        {%- do clientele._create_or_replace_table(target_relation, compiled_code) -%}
+    {%- else -%}
+        {%- set beside_relation = make_intermediate_relation(target_relation) -%}
+        {%- do drop_relation_if_exists(load_cached_relation(beside_relation)) -%}
+        {%- call statement('main', language='python') -%}{{ create_table_as(false, beside_relation, compiled_code, 'python') }}{%- endcall -%}
+        {%- do drop_relation_if_exists(existing_relation) -%}
+        {%- do adapter.rename_relation(beside_relation, target_relation) -%}
+    {%- endif -%}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- do apply_grants(target_relation, config.get('grants'), should_revoke=false) -%}
+    {%- do persist_docs(target_relation, model) -%}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+
+{% macro _create_or_replace_table(relation, compiled_code) %}
+    {#- With a contract the columns are those of the yml, in its order. Their types are looked at afterwards, in the table: to ask
+        the query itself first, as dbt does, is to plan it twice. A query that gives others is refused, and the table of before
+        stays. -#}
+    {%- if config.get('contract').enforced -%}
+        {%- call statement('main') -%} create or replace table {{ relation }} as ({{ get_select_subquery(compiled_code) }}) {%- endcall -%}
+        {%- do get_assert_columns_equivalent('select * from ' ~ relation) -%}
+    {%- else -%}
+        {%- call statement('main') -%} create or replace table {{ relation }} as ({{ compiled_code }}) {%- endcall -%}
+    {%- endif -%}
+{% endmacro %}
