@@ -39,14 +39,14 @@ ASKING_ELSEWHERE = {
         "customer_purchases",
     ),
     *("experiment_outcomes", "experiment_past", "family_features", "item_features", "metric_months"),
-    *("metric_purchases", "metric_sessions", "monthly_personas", "persona_months", "persona_sizes"),
-    *("prediction_features", "prediction_users", "recent_personas", "segment_families", "segment_traits"),
-    *("segment_transitions", "session_frame", "session_scores", "shop_months"),
+    *("metric_purchases", "metric_sessions", "monthly_personas", "monthly_refunds", "persona_months"),
+    *("persona_sizes", "prediction_features", "prediction_users", "recent_personas", "segment_families"),
+    *("segment_traits", "segment_transitions", "session_frame", "session_scores", "shop_months"),
 }
 # They ask it of what another asks it of, or show products: with everybody gone they have rows.
 ASKING_OF_PRODUCTS = {"challenger_summary", "challenger_traits", "item_imputations"}
-# The shop has no such thing: no challenger and no experiment.
-NOTHING_THERE = {"challenger_scores", "experiment_outcomes", "experiment_past"}
+# The shop has no such thing: no challenger, no experiment and no refund.
+NOTHING_THERE = {"challenger_scores", "experiment_outcomes", "experiment_past", "monthly_refunds"}
 
 
 @pytest.fixture(scope="module")

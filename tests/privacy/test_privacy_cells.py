@@ -345,7 +345,7 @@ def books(statement: str, lines: list[int], n_erased: int) -> dict[str, int]:
         connection.execute(
             f"create table warehouse.monitor.reconciliation as select {sum(lines)} as n_loaded, "
             f"7 as n_duplicates, 3 as n_quarantined, 1 as n_headers, 0 as n_blank, {n_erased} as n_erased, "
-            "0 as n_expired"
+            "0 as n_expired, 2 as n_refunds"
         )
         return dict(connection.execute(f"select line_kind, n_lines from ({statement})").fetchall())
 

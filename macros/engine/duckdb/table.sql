@@ -32,13 +32,15 @@
 
 
 {% macro _create_or_replace_table(relation, compiled_code) %}
-    {#- With a contract the columns are those of the yml, in its order. Their types are looked at afterwards, in the table: to ask
-        the query itself first, as dbt does, is to plan it twice. A query that gives others is refused, and the table of before
-        stays. -#}
+    {#- With a contract the columns are those of the yml, in its order. They are looked at afterwards, in the table: to ask the
+        query itself first, as dbt does, is to plan it twice. A query that gives other columns is refused, and the table of before
+        stays; one that gives them in another order is written once more. -#}
+    {%- call statement('main') -%} create or replace table {{ relation }} as ({{ compiled_code }}) {%- endcall -%}
     {%- if config.get('contract').enforced -%}
-        {%- call statement('main') -%} create or replace table {{ relation }} as ({{ get_select_subquery(compiled_code) }}) {%- endcall -%}
-        {%- do get_assert_columns_equivalent('select * from ' ~ relation) -%}
-    {%- else -%}
-        {%- call statement('main') -%} create or replace table {{ relation }} as ({{ compiled_code }}) {%- endcall -%}
+        {%- set written = 'select * from ' ~ relation -%}
+        {%- do get_assert_columns_equivalent(written) -%}
+        {%- if get_column_schema_from_query(written) | map(attribute='name') | list != model.columns.values() | map(attribute='name') | list -%}
+            {%- do run_query('create or replace table ' ~ relation ~ ' as (' ~ get_select_subquery(written) ~ ')') -%}
+        {%- endif -%}
     {%- endif -%}
 {% endmacro %}
