@@ -145,6 +145,17 @@
 {%- endmacro %}
 
 
+{% macro share_in_steps(part, whole) -%}
+    {#- The part of a group that is in another count, to a hundredth: of counts in steps, so that nobody can see what
+        one customer does; empty for a group that is too small. -#}
+    case
+        when {{ clientele.is_publishable(whole) }} then {{ clientele.double('round('
+            ~ clientele.round_to_step(part, clientele.cell_step()) ~ ' / '
+            ~ clientele.round_to_step(whole, clientele.cell_step()) ~ ', 2)') }}
+    end
+{%- endmacro %}
+
+
 {% macro is_publishable(n_users) -%}
     {#- Whether a group of `n_users` (an expression) is large enough: the var min_cell_users. -#}
     {{ n_users }} >= {{ clientele.setting('min_cell_users') }}

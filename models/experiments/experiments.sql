@@ -19,14 +19,11 @@ reached as (
     select
         experiment,
         max(case when has_alarm then 1 else 0 end) as has_alarm,
-        sum(case when basis = 'exposed' then n_customers end)
-        / nullif({{ clientele.double("sum(case when basis = 'assigned' and reaches = 1 then n_customers end)") }}, 0)
-            as reached_share,
-        case
-            when max(case when basis = 'exposed' or n_crossed > 0 then 1 else 0 end) = 1
-                then sum(n_crossed)
-                    / nullif({{ clientele.double("sum(case when basis = 'assigned' then n_customers end)") }}, 0)
-        end as crossed_share
+        sum(case when basis = 'assigned' then n_customers end) as n_assigned,
+        sum(case when basis = 'assigned' and reaches = 1 then n_customers end) as n_reachable,
+        sum(case when basis = 'exposed' then n_customers end) as n_reached,
+        case when max(case when basis = 'exposed' or n_crossed > 0 then 1 else 0 end) = 1 then sum(n_crossed) end
+            as n_crossed
     from marked
     group by experiment
 ),
@@ -63,8 +60,9 @@ final as (
             'case when standings.assigned_date is null then judged.n_needed end', clientele.cell_step()
         ) }} as bigint) as n_needed,
         case when standings.assigned_date is null then judged.days_needed end as days_needed,
-        {{ clientele.double('round(reached.reached_share, 2)') }} as reached_share,
-        {{ clientele.double('round(reached.crossed_share, 2)') }} as crossed_share,
+        -- of counts in steps, as n_customers is one: what one customer does cannot be seen
+        {{ clientele.share_in_steps('reached.n_reached', 'reached.n_reachable') }} as reached_share,
+        {{ clientele.share_in_steps('reached.n_crossed', 'reached.n_assigned') }} as crossed_share,
         cast(case when reached.has_alarm = 1 then 'alarm' when reached.has_alarm = 0 then 'as_drawn' end as varchar(16))
             as ratio_status,
         standings.reason

@@ -25,7 +25,7 @@ from support import IS_LONG
 from test_exports import CUSTOMERS, Killed, Shop
 
 from clientele.activation.bucket import Bucket
-from clientele.activation.destinations import DestinationError, configured
+from clientele.activation.destinations import Unusable, configured
 from clientele.activation.exports import activate
 
 PAPERS = False
@@ -332,6 +332,6 @@ def test_a_bucket_that_is_not_set_up_is_refused(tmp_path, settings, sentence):
         "original_file_path": "audiences/crm.yml",
         "config": {"meta": {"destination": {"kind": "s3"} | settings}},
     }
-    with pytest.raises(DestinationError) as refused:
-        configured({"exposures": {"crm": exposure}}, tmp_path, {})
-    assert sentence in str(refused.value) and "audiences/crm.yml, crm" in str(refused.value)
+    refused = configured({"exposures": {"crm": exposure}}, tmp_path, {})["crm"]
+    assert isinstance(refused, Unusable)
+    assert sentence in refused.problem and "audiences/crm.yml, crm" in refused.problem

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_exports import CUSTOMERS, Shop
 
-from clientele.activation.destinations import DestinationError, Folder, Webhook, configured, signature
+from clientele.activation.destinations import Folder, Unusable, Webhook, configured, signature
 from clientele.activation.exports import activate
 from clientele.contents import sha256_of
 
@@ -321,10 +321,19 @@ def exposures(**settings: object) -> dict:
         ({"kind": "folder"}, SECRET, "path"),
     ],
 )
-def test_a_destination_that_is_not_set_up_is_refused(tmp_path, settings, secret, sentence):
-    with pytest.raises(DestinationError) as refused:
-        configured(exposures(**settings), tmp_path, {"CLIENTELE_SECRET_CRM": secret})
-    assert sentence in str(refused.value) and "audiences/crm.yml, crm" in str(refused.value)
+def test_a_destination_that_is_not_set_up_is_named_and_keeps_no_other_waiting(
+    tmp_path, settings, secret, sentence
+):
+    found = configured(exposures(**settings), tmp_path, {"CLIENTELE_SECRET_CRM": secret})
+    assert isinstance(found["crm"], Unusable) and isinstance(found["folder"], Folder)
+    assert sentence in found["crm"].problem and "audiences/crm.yml, crm" in found["crm"].problem
+    shop = Shop(places="crm folder")
+    shop.build(set(CUSTOMERS[:3]))
+    first, second = activate(shop.ledger, found)
+    assert first.status == "failed" and sentence in first.described(), first.described()
+    assert second.is_well and second.counts.n_members == 3
+    # nobody is said to be where nothing was sent
+    assert [place for _, place in shop.ledger.pairs()] == ["folder"]
 
 
 def test_destinations_are_those_of_the_project_and_the_folder(tmp_path):

@@ -24,7 +24,10 @@ from clientele.learning.fields import part_of
 PAPERS = False
 N_RUNS, N_USERS = (2000, 2000) if IS_LONG else (160, 1500)
 REAL = Path(os.environ.get("CLIENTELE_REAL_DATA", "")) / "uci"
-MODELS = [f"experiment_{name}" for name in ("assignments", "sums", "ratios", "power", "past")]
+MODELS = [
+    "experiments",
+    *(f"experiment_{name}" for name in ("assignments", "sums", "ratios", "power", "past")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -322,3 +325,41 @@ def test_the_time_before_takes_a_quarter_of_the_variance_of_a_real_shop(origin):
     )
     frame["stratum"], arm = "", np.random.default_rng(1).random(len(frame)) < 0.5
     assert effect_of(frame[~arm], frame[arm]).variance_share <= 0.75
+
+
+def test_a_share_of_those_reached_hangs_on_no_single_customer(sql):
+    """Of a small experiment nothing is told; of a larger one, counts in steps, as its size is."""
+    world = World(sql)
+
+    def told(n_assigned: int, n_exposed: int) -> tuple[float | None, float | None]:
+        ratios = pd.DataFrame(
+            {
+                "experiment": "one",
+                "arm": ["holdout", "mail", "mail"],
+                "basis": ["assigned", "assigned", "exposed"],
+                "n_customers": [n_assigned, n_assigned, n_exposed],
+                "n_crossed": [1, 0, 0],
+                "has_alarm": False,
+            }
+        )
+        world.put("experiment_ratios", ratios)
+        return world.connection.sql(
+            f"select reached_share, crossed_share from ({sql['experiments']})"
+        ).fetchall()[0]
+
+    world.define(["one"])
+    texts = ["label", "label_fr", "description", "owner_name", "purpose", "file_name", "audience"]
+    missing = {
+        "designs": {"starts_date": "date", "smallest_effect": "double", "control_arm": "varchar"}
+        | dict.fromkeys([*texts, "playbook_measure"], "varchar"),
+        "standings": {"n_assigned": "bigint", "detectable_effect": "double", "reason": "varchar"},
+        "power": {"n_customers": "bigint", "n_needed": "bigint", "days_needed": "integer"},
+    }
+    for table, columns in missing.items():
+        for name, kind in columns.items():
+            world.connection.execute(f"alter table warehouse.core.experiment_{table} add {name} {kind}")
+    # customers are counted in steps of 10, and 20 are the smallest group
+    assert told(9, 5) == (None, None)
+    assert told(15, 5) == (None, 0.0)
+    assert told(2000, 1500) == (0.75, 0.0)
+    assert len({told(40, n_exposed) for n_exposed in range(15, 25)}) == 1

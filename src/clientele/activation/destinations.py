@@ -29,6 +29,7 @@ __all__ = [
     "Destination",
     "DestinationError",
     "Folder",
+    "Unusable",
     "Webhook",
     "configured",
     "is_this_machine",
@@ -42,7 +43,7 @@ _MOST_TOLD = 65_536  # bytes of an answer
 
 
 class DestinationError(ClienteleError, ValueError):
-    """A destination that is not set up as it should be; the message says what is missing, and where."""
+    """Settings of a destination that are not as they should be; the message says what is missing."""
 
 
 class DeliveryError(ClienteleError):
@@ -66,9 +67,24 @@ class Destination(Protocol):
         """Return whether pseudonyms of an earlier export stand there that should not stay."""
 
 
+@dataclass(frozen=True)
+class Unusable:
+    """A destination that is not set up as it should be: nothing is sent there, and the others get theirs.
+
+    Attributes
+    ----------
+    name : str
+    problem : str
+        The file, the name, and what is missing.
+    """
+
+    name: str
+    problem: str
+
+
 def configured(
     manifest: Mapping[str, Any], home: Path, environment: Mapping[str, str]
-) -> dict[str, Destination]:
+) -> dict[str, Destination | Unusable]:
     """Return the destinations of a project by name: the folder, and exposures with a `destination`.
 
     Parameters
@@ -79,42 +95,33 @@ def configured(
         The folder of the databases.
     environment : mapping
         Secrets: ``CLIENTELE_SECRET_<NAME>``, in capitals.
-
-    Raises
-    ------
-    DestinationError
     """
+    found: dict[str, Destination | Unusable] = {"folder": of_the_home(home)}
+    for exposure in sorted(manifest["exposures"].values(), key=lambda exposure: exposure["name"]):
+        if "destination" not in exposure["config"].get("meta", {}):
+            continue
+        name = exposure["name"]
+        try:
+            if not is_name(name) or name in found:
+                raise DestinationError("a name has small letters, digits and _, and is used once")
+            found[name] = _made(name, exposure["config"]["meta"]["destination"], environment)
+        except (TypeError, KeyError, DestinationError) as problem:
+            told = problem if isinstance(problem, DestinationError) else f"destination, {problem}"
+            found[name] = Unusable(name, f"{exposure['original_file_path']}, {name}: {told}")
+    return found
+
+
+def _made(name: str, settings: object, environment: Mapping[str, str]) -> Destination:
     from clientele.activation.bucket import Bucket
 
-    found: dict[str, Destination] = {"folder": of_the_home(home)}
-    for exposure in sorted(manifest["exposures"].values(), key=lambda exposure: exposure["name"]):
-        meta = exposure["config"].get("meta", {})
-        if "destination" not in meta:
-            continue
-        settings = meta["destination"]
-        name, where = exposure["name"], f"{exposure['original_file_path']}, {exposure['name']}"
-        if not is_name(name) or name in found:
-            raise DestinationError(f"{where}: a name has small letters, digits and _, and is used once")
-        if not isinstance(settings, dict) or settings.get("kind") not in (
-            "folder",
-            "s3",
-            "webhook",
-        ):
-            raise DestinationError(f"{where}: destination needs kind: folder, s3 or webhook")
-        try:
-            kept = {key: value for key, value in settings.items() if key != "kind"}
-            if settings["kind"] == "folder":
-                found[name] = Folder(name, Path(kept.pop("path")), **kept)
-            elif settings["kind"] == "s3":
-                found[name] = Bucket(name, **kept)
-            else:
-                secret = environment.get(f"CLIENTELE_SECRET_{name.upper()}", "")
-                found[name] = Webhook(name, secret=secret, **kept)
-        except (TypeError, KeyError) as problem:
-            raise DestinationError(f"{where}: destination, {problem}") from None
-        except DestinationError as problem:
-            raise DestinationError(f"{where}: {problem}") from None
-    return found
+    if not isinstance(settings, dict) or settings.get("kind") not in ("folder", "s3", "webhook"):
+        raise DestinationError("destination needs kind: folder, s3 or webhook")
+    kept = {key: value for key, value in settings.items() if key != "kind"}
+    if settings["kind"] == "folder":
+        return Folder(name, Path(kept.pop("path")), **kept)
+    if settings["kind"] == "s3":
+        return Bucket(name, **kept)
+    return Webhook(name, secret=environment.get(f"CLIENTELE_SECRET_{name.upper()}", ""), **kept)
 
 
 # --- a folder

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from clientele.activation.destinations import DeliveryError, Destination
+from clientele.activation.destinations import DeliveryError, Destination, Unusable
 from clientele.activation.ledger import Audience, Counts, Export, Ledger, LedgerError
 
 __all__ = ["Outcome", "activate", "user_ids"]
@@ -53,7 +53,7 @@ class Outcome:
 
 def activate(
     ledger: Ledger,
-    destinations: Mapping[str, Destination],
+    destinations: Mapping[str, Destination | Unusable],
     *,
     audience: str | None = None,
     destination: str | None = None,
@@ -77,7 +77,8 @@ def activate(
     Yields
     ------
     Outcome
-        In the order of names. One that fails does not keep the next from being sent.
+        In the order of names. One that fails, or is not set up as it should be, does not keep the next from
+        being sent.
 
     Raises
     ------
@@ -94,20 +95,19 @@ def activate(
     for name, place in sorted(pairs):
         if audience not in (None, name) or destination not in (None, place):
             continue
-        if place not in destinations:
-            nobody = Counts(0, 0, 0, 0, 0, 0)
-            yield Outcome(
-                audiences[name],
-                place,
-                nobody,
-                "failed",
-                "There is no such destination any more: set it up again, so that its members can be removed.",
+        there = destinations.get(place)
+        if there is None or isinstance(there, Unusable):
+            reason = (
+                f"Nothing is sent before it is set up: {there.problem}."
+                if there
+                else "There is no such destination any more: set it up again, so that its members can leave."
             )
+            yield Outcome(audiences[name], place, Counts(0, 0, 0, 0, 0, 0), "failed", reason)
             continue
         yield _export(
             ledger,
             audiences[name] if place in audiences[name].destinations else Audience(name),
-            destinations[place],
+            there,
             is_settled,
             dry_run,
             allow_leaving,
