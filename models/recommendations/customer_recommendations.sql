@@ -1,6 +1,6 @@
 {#- Grain: one customer with a session that is not a bot's, who does not object to profiling, kind of list (again,
     new) and rank from 1 to 3. Built whole: what is popular moves with as_of, and what a shop
-    suppresses is in no list. Nobody is without a list. -#}
+    suppresses, or has none of by its newest count, is in no list. Nobody is without a list. -#}
 
 with
 
@@ -18,8 +18,20 @@ gate as (
     select new_source from {{ ref('recommendation_gate') }}
 ),
 
-suppressed as (
+counted as (
+    select
+        stock.product_id,
+        stock.units,
+        row_number() over (partition by stock.product_id order by stock.stock_date desc) as place
+    from {{ ref('stock') }} as stock
+    inner join request on stock.stock_date <= request.as_of_date
+),
+
+unavailable as (
     select product_id from {{ ref('suppressed_products') }}
+    union
+    select product_id from counted
+    where place = 1 and units <= 0
 ),
 
 visits as (
@@ -27,7 +39,7 @@ visits as (
     from {{ ref('product_visits') }} as product_visits
     where
         product_visits.days_back = 0
-        and product_visits.product_id not in (select suppressed.product_id from suppressed)
+        and product_visits.product_id not in (select unavailable.product_id from unavailable)
 ),
 
 -- nobody is asked where the popular products make the list
@@ -37,13 +49,13 @@ neighbours as (
     inner join gate on gate.new_source = 'neighbours'
     where
         product_neighbours.days_back = 0
-        and product_neighbours.neighbour_id not in (select suppressed.product_id from suppressed)
+        and product_neighbours.neighbour_id not in (select unavailable.product_id from unavailable)
 ),
 
 bought as (
     select customer_purchases.*
     from {{ ref('customer_purchases') }} as customer_purchases
-    where customer_purchases.product_id not in (select suppressed.product_id from suppressed)
+    where customer_purchases.product_id not in (select unavailable.product_id from unavailable)
 ),
 
 asked as (
