@@ -192,13 +192,13 @@ def _child(request: dict[str, Any], variables: dict[str, object]) -> None:
             statements.append(name)
 
     operation = request.get("operation")
+    changed = {"DBT_LOG_LEVEL": "info"} | changed  # what a user would read is in `said`
     if operation in COMMANDS:
         built = _commanded(house, operation)
     elif operation:
         built = house.run(operation, command=("run-operation",), watch=watch, **changed)
         rewriting.finish(house.home)  # as the end of the process does
     else:
-        changed = {"DBT_LOG_LEVEL": "info"} | changed  # what a user would read is in `said`
         built = house.run(*request["arguments"], variables=request.get("variables"), watch=watch, **changed)
     if "file_bytes" in request:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -235,12 +235,19 @@ def test_a_lost_day_is_a_data_error_and_no_drift(watch, compiled):
         weeks.append(week)
     found = watch.drift(draws)
     found = found[found.severity != "none"]
+    others = []
     for number, week in enumerate(weeks):
         of_draw = found[found.draw == number]
         first = of_draw[of_draw.verdict == "data_error"].week.tolist()
         # the day after a hole tells of it: a lost Sunday is told on Monday
         assert first and first[0] in (week, week + 1), (number, week, of_draw)
-        assert set(of_draw.verdict) == {"data_error"}, of_draw
+        others += [
+            (number, week, *row)
+            for row in of_draw[of_draw.verdict != "data_error"][["series", "week"]].values
+        ]
+    # forty-five quiet weeks may have an alarm of their own: one shop in twenty at most, and never by the hole
+    assert len({number for number, *_ in others}) <= N_DRAWS // 20, others
+    assert not [one for one in others if one[1] <= one[3] <= one[1] + 2], others
 
 
 def test_a_season_is_recurring_once_it_has_come_twice(watch):

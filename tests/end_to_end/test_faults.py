@@ -158,7 +158,9 @@ def everything(new_house, breaker) -> House:
 
 
 def published(house: House) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (house.home / "published").glob("*.parquet")}
+    """Return the files of a publication, but for the books: they tell of the deliveries, which differ here."""
+    files = (house.home / "published").glob("*.parquet")
+    return {path.name: path.read_bytes() for path in files if path.name != "shop_books.parquet"}
 
 
 @pytest.mark.skipif(not IS_LONG, reason="make test-faults: builds that fit (test_publishing has kills too)")
@@ -256,6 +258,7 @@ def test_the_disk_is_full_from_one_moment_on(breaker, interrupted, request, smal
         assert_same(house.contents(), request.getfixturevalue("reference"))
     else:
         everything = request.getfixturevalue("everything")
+        built(breaker.build(house, *selected, **place))  # as there: it empties the inputs of the fit
         assert_same(house.contents(), everything.contents())
         assert published(house) == published(everything)
         numbers = {path.name for path in (house.home / "publications").iterdir()} - {".lock"}

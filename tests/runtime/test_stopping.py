@@ -12,6 +12,14 @@ PAPERS = False
 SHOP = little_shop(seed=11, n_users=6, n_days=10)
 
 
+@pytest.fixture(autouse=True)
+def _interrupts_are_heard():
+    """Have builds hear SIGINT where these tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def house(new_house):
     house = new_house()
