@@ -158,7 +158,7 @@ def everything(new_house, breaker) -> House:
 
 
 def published(house: House) -> dict[str, bytes]:
-    """Return the files of a publication, but for the books: they tell of the deliveries, which differ here."""
+    """Return the files of a publication without the books: they tell of deliveries, which differ here."""
     files = (house.home / "published").glob("*.parquet")
     return {path.name: path.read_bytes() for path in files if path.name != "shop_books.parquet"}
 
