@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import zipfile
 from collections import Counter
 from datetime import date, datetime
@@ -238,6 +239,26 @@ def test_check_says_what_would_happen_and_changes_nothing(tmp_path, monkeypatch)
     assert "would stop the build: bad.csv: 9 of 10 lines are left out, bad_user_id" in done.output
     assert "ann" not in done.output
     assert not (tmp_path / "home").exists()
+
+
+def test_check_says_of_each_file_what_it_is_whatever_its_name(tmp_path, monkeypatch):
+    """A folder named like a file, a pipe and names that no list of patterns holds hide nothing else."""
+    (tmp_path / "good.csv").write_text(lines(1))
+    (tmp_path / "old.csv").write_text(lines(1).replace("2019-10-01", "2016-10-01"))
+    (tmp_path / "two\nlines.csv").write_text(lines(11))
+    (tmp_path / "blank.csv ").write_text(lines(21))
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.csv" / "inner.csv").write_text(lines(31))
+    os.mkfifo(tmp_path / "pipe.csv")
+    monkeypatch.setenv("CLIENTELE_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(main, ["check", "--events", f"{tmp_path}/*"])
+    assert done.exit_code == 1
+    for name in ("good.csv", "two\nlines.csv", "blank.csv "):
+        assert f"{name}: 3 events, 0 duplicates, 0 lines left out\n" in done.output, name
+    assert "old.csv: 0 events, 0 duplicates, 3 older than the var events_retention_months" in done.output
+    assert "folder.csv: refused. It is a directory: to read the files in it" in done.output
+    assert "pipe.csv: refused. It is not a regular file" in done.output
+    assert "inner.csv" not in done.output
 
 
 @pytest.mark.parametrize(
