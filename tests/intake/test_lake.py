@@ -606,6 +606,7 @@ OTHER_HEADER = ",".join([*COLUMNS[:2], COLUMNS[3], COLUMNS[2], *COLUMNS[4:]]).en
         OTHER_HEADER.upper(),
         OTHER_HEADER.replace(b",", b" , "),
         b'"' + OTHER_HEADER.replace(b",", b'","') + b'"',
+        OTHER_HEADER.title(),
     ],
 )
 def test_a_second_header_with_other_columns_refuses_its_file(tmp_path, end, other):
@@ -618,6 +619,12 @@ def test_a_second_header_with_other_columns_refuses_its_file(tmp_path, end, othe
 def test_a_header_that_repeats_or_stands_in_a_text_refuses_nothing(tmp_path):
     lines = [HEADER, EVENT, b"\xef\xbb\xbf" + HEADER, HEADER.upper(), EVENT.replace(b"5a", b"event_time")]
     assert look(write(tmp_path / "a.csv", b"\n".join([*lines, b""]))).status == "readable"
+
+
+def test_a_second_header_is_found_in_the_spelling_of_the_first(tmp_path):
+    header, other = (line.replace(b"event_time", b"eVent_tiMe") for line in (HEADER, OTHER_HEADER))
+    path = write(tmp_path / "a.csv", b"\n".join([header, EVENT, other, EVENT, b""]))
+    assert "has a second header with its columns in other places" in refusal(path)
 
 
 def test_a_second_header_is_found_over_the_border_of_blocks(tmp_path):

@@ -109,7 +109,11 @@ class Header:
     def time_names(self) -> tuple[bytes, ...]:
         """Names of the time of an event, as headers write them."""
         others = [name for name, column in self._reading.names.items() if column == "event_time"]
-        forms = [form for name in ("event_time", *others) for form in (name, name.upper(), name.capitalize())]
+        forms = [
+            form
+            for name in ("event_time", *others)
+            for form in (name, name.upper(), name.capitalize(), name.title())
+        ]
         return tuple(form.encode() for form in dict.fromkeys(forms))
 
     def refuse_others(self, line: bytes, candidates: Sequence[bytes]) -> None:

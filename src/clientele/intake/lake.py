@@ -646,7 +646,9 @@ class _Text:
         # Files that were put one behind the other bring their headers along. A name is rare in other lines.
         if not self._is_named:
             head, self._is_named = self._head.lower(), True
-            self._names = [name for name in self._names if name.lower() in head]
+            places = {name: head.find(name.lower()) for name in self._names}
+            written = [self._head[place : place + len(name)] for name, place in places.items() if place >= 0]
+            self._names = list(dict.fromkeys([name for name in self._names if places[name] >= 0] + written))
         whole = self._line_start + block
         ends = max(whole.rfind(b"\n"), whole.rfind(b"\r")) + 1
         self._line_start = whole[ends:][-_HEAD_BYTES:]
