@@ -1,8 +1,10 @@
 """The look at event files: each fault is put into a real file, and the facts must name it exactly."""
 
+import bz2
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import random
 import re
@@ -380,7 +382,17 @@ def test_parquet_faults(tmp_path):
     assert look(tmp_path / "f.parquet").status == "empty"
 
 
-# --- finding files
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
+def test_a_damaged_stream_behind_a_whole_one_refuses_its_file(tmp_path, pack):
+    first, second = pack(HEADER + b"\n" + EVENT + b"\n"), pack(EVENT + b"\n")
+    assert look(write(tmp_path / "a", first + second)).n_lines == 3
+    assert "that is damaged: deliver it again" in refusal(write(tmp_path / "b", first + b"?" + second[1:]))
+    assert "cut short: deliver it again" in refusal(write(tmp_path / "c", first + second[:-4]))
+
+
+def test_zeros_between_the_streams_of_an_xz_file_are_no_text(tmp_path):
+    packed = lzma.compress(HEADER + b"\n"), bytes(8), lzma.compress(EVENT + b"\n"), bytes(4)
+    assert look(write(tmp_path / "a", b"".join(packed))).n_lines == 2
 
 
 def names(patterns: str) -> list[str]:
