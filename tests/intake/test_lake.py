@@ -382,6 +382,17 @@ def test_parquet_faults(tmp_path):
     assert look(tmp_path / "f.parquet").status == "empty"
 
 
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float64()])
+def test_ids_that_a_float_does_not_hold_exactly_are_refused(tmp_path, kind):
+    """Two customers would be one: 541312140541312141.0 and 541312140541312142.0 are the same number."""
+    first = {pa.float32(): 2**24, pa.float64(): 2**53}[kind]
+    below = pa.array([first - 1, float("nan")], kind)
+    assert look(parquet(tmp_path / "a.parquet", user_id=below, product_id=below)).status == "readable"
+    for column in ("user_id", "product_id"):
+        path = parquet(tmp_path / f"{column}.parquet", **{column: pa.array([-first, float("inf")], kind)})
+        assert f"has column {column} of type {kind} with ids of {first:,} or more" in refusal(path)
+
+
 @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
 def test_a_damaged_stream_behind_a_whole_one_refuses_its_file(tmp_path, pack):
     first, second = pack(HEADER + b"\n" + EVENT + b"\n"), pack(EVENT + b"\n")
