@@ -406,6 +406,16 @@ def test_zeros_between_the_streams_of_an_xz_file_are_no_text(tmp_path):
     assert look(write(tmp_path / "a", b"".join(packed))).n_lines == 2
 
 
+@pytest.mark.parametrize("value", ["a;b", "x" * 65, "%ff"])
+def test_a_hive_folder_of_which_no_value_can_be_read_refuses_its_files(tmp_path, value):
+    (tmp_path / f"brand={value}").mkdir()
+    path = parquet(tmp_path / f"brand={value}" / "a.parquet", brand=None)
+    assert "stands in a folder whose name says its brand" in refusal(path)
+
+
+# --- finding files
+
+
 def names(patterns: str) -> list[str]:
     return [facts.file_name for facts in inventory(patterns)]
 
