@@ -154,7 +154,7 @@
         texts.user_id_text,
         texts.product_id_text,
         texts.price_text,
-        texts.quantity_text,
+        {{ clientele.present('trim(texts.quantity_text)') }} as quantity_text,
         {{ clientele.event_type_word('texts.event_type') }} as event_type,
         {{ clientele.utc_timestamp('texts.event_time_text') }} as event_at,
         {{ clientele.fraction_of_second('texts.event_time_text') }} as fraction_ns,

@@ -135,6 +135,18 @@ def packings(tmp_path_factory) -> House:
         }
         table = {"event_time": column} | {key: pa.array([value]) for key, value in values.items()}
         pq.write_table(pa.table(table), house.lake / name)
+    nested = {
+        "device": pa.array([{"system": "x", "browser": "y"}]),
+        "list_price": pa.array([99.5]),
+        "price": pa.array([1.5]),
+        "event_time": pa.array([1569931200.0]),
+    }
+    rest = {"event_type": ["view"], "user_id": [41], "product_id": [700], "quantity": [float("nan")]}
+    pq.write_table(pa.table(nested | rest), house.lake / "nested.parquet")
+    for folder in ("brand=__HIVE_DEFAULT_PARTITION__", "brand=L%27Or%C3%A9al & co"):
+        (house.lake / folder).mkdir()
+        text = lines(800 + 10 * len(folder)).replace(",brand", "").replace(",acme", "")
+        house.deliver(f"{folder}/{len(folder)}.csv", text.encode())
     house.said = house.build(*UP_TO_EVENTS).said
     return house
 
@@ -145,6 +157,19 @@ def test_packed_files_and_hive_folders_are_read(packings, capfd):
         assert (accounts[name].loaded, accounts[name].headers, accounts[name].unaccounted) == (3, 1, 0), name
     assert {row[0] for row in rows(packings, "part-0.csv.gz", "event_type")} == {"cart"}
     assert not (packings.home / "unpacked").exists() or not list((packings.home / "unpacked").iterdir())
+
+
+def test_the_name_of_a_hive_folder_is_a_value_or_none(packings):
+    assert {row[0] for row in rows(packings, "32.csv", "brand")} == {None}
+    assert {row[0] for row in rows(packings, "25.csv", "brand")} == {"l'oréal & co"}
+
+
+def test_columns_beside_a_nested_one_are_read_by_their_names(packings):
+    assert rows(packings, "nested.parquet", "cast(price as varchar)") == [("1.5000",)]
+
+
+def test_a_quantity_that_is_a_word_for_nothing_is_none(packings):
+    assert rows(packings, "nested.parquet", "quantity") == [(None,)]
 
 
 def test_kinds_of_parquet_columns(packings):
