@@ -76,7 +76,10 @@ def run(events: str, settings: str) -> int:
     int
         0 when a build would take every file, 1 when it would stop.
     """
-    given = yaml.safe_load(settings) or {}
+    try:
+        given = yaml.safe_load(settings) or {}
+    except yaml.YAMLError:
+        given = None
     if not isinstance(given, dict):
         raise CheckError("--vars: a mapping is wanted, like '{delimiter: semicolon}'")
     paths = lake.find(events, lambda line: print(line, file=sys.stderr))

@@ -266,6 +266,15 @@ def test_check_says_what_would_happen_and_changes_nothing(tmp_path, monkeypatch)
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize("settings", ["{delimiter: semicolon", "[1]", "delimiter"])
+def test_check_wants_settings_that_are_a_mapping(tmp_path, settings):
+    done = CliRunner().invoke(main, ["check", "--events", str(tmp_path), "--vars", settings])
+    assert (done.exit_code, done.output) == (
+        1,
+        "Error: --vars: a mapping is wanted, like '{delimiter: semicolon}'\n",
+    )
+
+
 def test_check_says_of_each_file_what_it_is_whatever_its_name(tmp_path, monkeypatch):
     """A folder named like a file, a pipe and names that no list of patterns holds hide nothing else."""
     (tmp_path / "good.csv").write_text(lines(1))
