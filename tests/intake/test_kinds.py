@@ -187,7 +187,7 @@ def test_settings_for_other_ways_to_write(tmp_path):
         "decimal": "comma",
         "input_time_zone": "Europe/Berlin",
         "category_id_kind": "integer",
-        "sentinel_user_ids": "0,-1,999",
+        "sentinel_user_ids": "0,-1,999,guest",
     }
     house = House(tmp_path, READ_ALL | settings, papers=False)
     header = HEADER.replace(",", ";") + ";quantity"
@@ -199,6 +199,7 @@ def test_settings_for_other_ways_to_write(tmp_path):
         "2019-07-01 12:00:00;view;1;;a;b;1;999;s;",
         '2019-07-01 12:00:00;view;1;;a;"b; c";1;41;s;',
         "2019-07-01 12:00:00;view;1;;a;b;1;41;s;-2",
+        "2019-07-01 12:00:00;view;1;;a;b;1; Guest ;s;",
     ]
     house.deliver("x.csv", "\n".join(text).encode())
     house.build(*UP_TO_EVENTS)
@@ -207,6 +208,7 @@ def test_settings_for_other_ways_to_write(tmp_path):
         ("x.csv", 4, "bad_price"),
         ("x.csv", 5, "sentinel_user_id"),
         ("x.csv", 7, "bad_quantity"),
+        ("x.csv", 8, "sentinel_user_id"),
     ]
     found = rows(
         house, "x.csv", "cast(event_at as varchar), category_id, cast(price as varchar), brand, quantity"
