@@ -16,6 +16,21 @@
 {% endmacro %}
 
 
+{% macro files_without_their_events(lines) %}
+    {#- Files of this load that held events when they were read before, and hold none: rows of file_path. An upload was cut, or an
+        export has failed. -#}
+    {%- set days = clientele.register('file_days') -%}
+    {%- if adapter.get_relation(database=days.database, schema=days.schema, identifier=days.identifier) is none -%}{{ return([]) }}{%- endif -%}
+    {{ return(run_query(
+        "select distinct new_files.file_path from " ~ ref('event_files') ~ " as old_files inner join " ~ ref('stg_lake__files')
+        ~ " as new_files on old_files.file_path = new_files.file_path and old_files.status = 'replaced'"
+        ~ " and old_files.reason = 'delivered again as file ' || cast(new_files.file_id as varchar(20))"
+        ~ " where old_files.file_id in (select file_id from " ~ days ~ ") and new_files.file_id not in (select file_id from " ~ lines
+        ~ " where line_kind in " ~ clientele.kept_kinds() ~ ") order by 1"
+    ).rows) }}
+{% endmacro %}
+
+
 {% macro tell_about_overlap(results) %}
     {#- on-run-end: files of this run of which most events were held already from another file. -#}
     {%- set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list -%}

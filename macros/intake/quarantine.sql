@@ -109,6 +109,9 @@
                 when trim(typed.user_id_text) = '' or typed.user_id_text is null then 'missing_user_id'
                 when typed.user_id in {{ nobody }} then 'sentinel_user_id'
                 when {{ clientele.is_null_word(clientele.normal_text('typed.user_id_text')) }} then 'sentinel_user_id'
+                {% if clientele.sentinel_words() -%}
+                when lower({{ clientele.normal_text('typed.user_id_text') }}) in ({{ clientele.literals(clientele.sentinel_words()) }}) then 'sentinel_user_id'
+                {% endif -%}
                 when typed.user_id is null then 'bad_user_id'
                 when trim(typed.product_id_text) = '' or typed.product_id_text is null then 'missing_product_id'
                 when typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is null then 'bad_product_id'
@@ -154,7 +157,7 @@
         texts.user_id_text,
         texts.product_id_text,
         texts.price_text,
-        texts.quantity_text,
+        {{ clientele.present('trim(texts.quantity_text)') }} as quantity_text,
         {{ clientele.event_type_word('texts.event_type') }} as event_type,
         {{ clientele.utc_timestamp('texts.event_time_text') }} as event_at,
         {{ clientele.fraction_of_second('texts.event_time_text') }} as fraction_ns,

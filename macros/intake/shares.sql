@@ -49,6 +49,12 @@
                 ~ " none of its days. Where it is another file, name the folder above both with a pattern, such as 'above/*/name.csv'"
             ) -%}
         {%- endfor -%}
+        {%- for file in clientele.files_without_their_events(this) -%}
+            {%- do refusals.append(
+                file['file_path'] ~ ' held events when it was read before, and holds none: they would be taken away. Deliver it again when it'
+                ~ ' is complete'
+            ) -%}
+        {%- endfor -%}
         {%- do clientele._tell_about_spellings(messages) -%}
         {%- if refusals and clientele.setting('on_refused_file') == 'fail' -%}
             {{ exceptions.raise_compiler_error(

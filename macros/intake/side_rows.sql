@@ -14,8 +14,10 @@
             {%- else -%}
                 {%- do values.update({'product_id': 'cast(' ~ clientele.whole_number(field) ~ ' as varchar(256))'}) -%}
             {%- endif -%}
-        {%- elif column['type'] in ['date', 'timestamp'] -%}
-            {%- do values.update({column['name']: 'cast(cast(' ~ clientele.side_moment(field) ~ ' as ' ~ column['type'] ~ ') as varchar(256))'}) -%}
+        {%- elif column['type'] == 'date' -%}
+            {%- do values.update({column['name']: 'cast(' ~ clientele.side_day(field) ~ ' as varchar(256))'}) -%}
+        {%- elif column['type'] == 'timestamp' -%}
+            {%- do values.update({column['name']: 'cast(cast(' ~ clientele.side_moment(field) ~ ' as timestamp) as varchar(256))'}) -%}
         {%- elif column['type'].startswith('decimal') -%}
             {%- do values.update({column['name']: 'cast(' ~ clientele.decimal_number(field) ~ ' as varchar(256))'}) -%}
         {%- elif column['type'] == 'boolean' -%}
@@ -40,6 +42,17 @@
     {{ return(clientele.utc_timestamp(
         "(case when " ~ field ~ " like '____-__-__' then " ~ field ~ " || ' 00:00:00' else " ~ field ~ " end)"
     )) }}
+{% endmacro %}
+
+
+{% macro side_day(field) %}
+    {#- The day that a text says: the one that is written, in whatever zone. The midnight of a zone east of Greenwich is the day
+        before in UTC. -#}
+    {%- set text = clientele.normal_text(field) -%}
+    {{ return(
+        "case when " ~ clientele.side_moment(text) ~ " is null then null when " ~ text ~ " like '____-__-__%' then cast(left(" ~ text
+        ~ ", 10) as date) else cast(" ~ clientele.side_moment(text) ~ " as date) end"
+    ) }}
 {% endmacro %}
 
 

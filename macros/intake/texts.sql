@@ -86,6 +86,17 @@
 {%- endmacro %}
 
 
+{% macro sentinel_words() %}
+    {#- Where ids are numbers: those that stand for nobody and are none, in lower case. -#}
+    {%- if clientele.id_kind('user') != 'integer' -%}{{ return([]) }}{%- endif -%}
+    {%- set words = [] -%}
+    {%- for text in clientele.setting('sentinel_user_ids').lower().split(',') | map('trim') if not modules.re.fullmatch('[+-]?[0-9]{1,18}', text) -%}
+        {%- do words.append(text) -%}
+    {%- endfor -%}
+    {{ return(words) }}
+{% endmacro %}
+
+
 {% macro literals(texts) -%}
     {#- Texts as SQL literals, without a backslash in one: Redshift would read it as an escape. -#}
     {%- for text in texts -%}

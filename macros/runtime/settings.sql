@@ -63,6 +63,15 @@
 {% endmacro %}
 
 
+{% macro _settings_with_fractions() %}
+    {#- Numbers that are no counts. -#}
+    {{ return([
+        'quarantine_warn_share', 'quarantine_refuse_share', 'feed_price_factor', 'bot_events_per_second', 'utc_offset_hours', 'premium_z',
+        'settled_confidence', 'change_confidence', 'max_leaving_share', 'promised_event_hours', 'promised_delivery_hours',
+    ]) }}
+{% endmacro %}
+
+
 {% macro setting(name) %}
     {%- set forms = clientele.setting_forms() -%}
     {%- if name not in forms -%}
@@ -95,7 +104,8 @@
         {%- endif -%}
         {{ return(text) }}
     {%- elif form == 'zone' -%}
-        {%- if not modules.re.fullmatch('UTC|[A-Za-z]{2,32}(/[A-Za-z0-9_+-]{1,32}){1,2}', text) -%}
+        {#- of a zone that nobody knows every time would be none -#}
+        {%- if not modules.re.fullmatch('UTC|[A-Za-z]{2,32}(/[A-Za-z0-9_+-]{1,32}){1,2}', text) or text not in modules.pytz.all_timezones_set -%}
             {{ clientele._refuse_setting(name, value, "UTC, or a time zone like 'Europe/Berlin'") }}
         {%- endif -%}
         {{ return(text) }}
@@ -150,7 +160,12 @@
         {%- if not modules.re.fullmatch('-?[0-9]{1,9}([.][0-9]{1,9})?', text) or text | float < form[0] or text | float > form[1] -%}
             {{ clientele._refuse_setting(name, value, 'a number from ' ~ form[0] ~ ' to ' ~ form[1]) }}
         {%- endif -%}
-        {{ return(text | float if '.' in text else text | int) }}
+        {%- if name in clientele._settings_with_fractions() -%}{{ return(text | float if '.' in text else text | int) }}{%- endif -%}
+        {%- if text | float != text | float | int -%}
+            {#- an interval of 30.5 days is one of 30, without a word -#}
+            {{ clientele._refuse_setting(name, value, 'a whole number from ' ~ form[0] ~ ' to ' ~ form[1]) }}
+        {%- endif -%}
+        {{ return(text | float | int) }}
     {%- endif -%}
 {% endmacro %}
 

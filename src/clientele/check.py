@@ -34,7 +34,7 @@ _SKIPPED = ("reading ", "published", "not published")
 _FILES = """
     select
         event_files.file_path, event_files.status, event_files.reason,
-        books.n_loaded, books.n_duplicates, books.n_refunds, books.n_quarantined
+        books.n_loaded, books.n_duplicates, books.n_refunds, books.n_quarantined, books.n_expired
     from vault.vault.event_files
     left join monitor.reconciliation as books on event_files.file_id = books.file_id
     order by event_files.file_path
@@ -76,7 +76,10 @@ def run(events: str, settings: str) -> int:
     int
         0 when a build would take every file, 1 when it would stop.
     """
-    given = yaml.safe_load(settings) or {}
+    try:
+        given = yaml.safe_load(settings) or {}
+    except yaml.YAMLError:
+        given = None
     if not isinstance(given, dict):
         raise CheckError("--vars: a mapping is wanted, like '{delimiter: semicolon}'")
     paths = lake.find(events, lambda line: print(line, file=sys.stderr))
@@ -86,14 +89,21 @@ def run(events: str, settings: str) -> int:
             for sample in (_sample(path, Path(folder) / "sample", n) for n, path in enumerate(paths))
         }
         patterns = list(samples)
-        if len({Path(path).name for path in samples}) < len(samples):
+        if not all(map(_is_a_pattern, samples)) or len({Path(path).name for path in samples}) < len(samples):
             samples, patterns = _apart(samples, paths, Path(folder) / "lake")
         said = _build(Path(folder), patterns, given)
         return _report(Path(folder) / "home", samples, said)
 
 
+def _is_a_pattern(path: str) -> bool:
+    """Whether CLIENTELE_EVENTS would take a path for this file alone: a folder stands for the files in it."""
+    return not os.path.isdir(path) and path.splitlines() == [path.strip()]
+
+
 def _sample(path: str, folder: Path, number: int) -> _Sample:
     """Return the file itself, or its first lines where it is large."""
+    if not os.path.isfile(path):
+        return _Sample(path, path, is_part=False)  # a pipe would be waited for
     try:
         with open(path, "rb") as file:
             first = file.read(8)
@@ -124,7 +134,10 @@ def _apart(
         root = next(root for number in count() if not os.path.lexists((root := folder / str(number)) / place))
         target = root / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(os.path.abspath(sample.path))
+        if os.path.isdir(sample.path):
+            target.mkdir()  # its files are not read
+        else:
+            target.symlink_to(os.path.abspath(sample.path))
         apart[str(target)] = _Sample(str(target), sample.of, sample.is_part)
         roots.add(f"{root}/**/*")
     return apart, sorted(roots)
@@ -175,7 +188,7 @@ def _report(home: Path, samples: dict[str, _Sample], said: list[str]) -> int:
         for path, reason, n_lines in connection.execute(_REASONS).fetchall():
             reasons.setdefault(path, []).append(f"{reason} {n_lines:,}")
     n_refused = 0
-    for path, status, why, n_loaded, n_duplicates, n_refunds, n_quarantined in files:
+    for path, status, why, n_loaded, n_duplicates, n_refunds, n_quarantined, n_expired in files:
         sample = samples.get(path) or _Sample(path, path, is_part=False)
         if status == "refused":
             n_refused += 1
@@ -188,6 +201,7 @@ def _report(home: Path, samples: dict[str, _Sample], said: list[str]) -> int:
             print(
                 f"{sample.of}: {n_loaded:,} events, {n_duplicates:,} duplicates, "
                 f"{f'{n_refunds:,} refunds, ' if n_refunds else ''}"
+                f"{f'{n_expired:,} older than the var events_retention_months, ' if n_expired else ''}"
                 f"{n_quarantined:,} lines left out{left}{which}"
             )
     stopping = [line.removeprefix(_STOPS) for line in said if line.startswith(_STOPS)]

@@ -318,6 +318,21 @@ def test_every_var_refuses_what_is_not_its_kind(breaker, half_way):
     assert_same(half_way.contents("core", "vault", "monitor", provenance=True), before)
 
 
+@pytest.mark.parametrize(
+    ("setting", "wanted"),
+    [
+        ({"input_time_zone": "Europe/Berln"}, "UTC, or a time zone like 'Europe/Berlin'"),
+        ({"max_segments": 2.5}, "a whole number from 2 to 16"),
+        ({"window_days": "30.5"}, "a whole number from 1 to 3650"),
+    ],
+)
+def test_a_setting_that_would_be_rounded_or_is_known_to_nobody_is_refused(breaker, half_way, setting, wanted):
+    """A window of 30.5 days would be one of 30, and of an unknown zone no time could be read."""
+    (name, value) = next(iter(setting.items()))
+    outcome = breaker.build(half_way, *UP_TO_EVENTS, variables=setting)
+    refused(outcome, f"setting: var '{name}' is '{value}', it must be {wanted}")
+
+
 HOSTILE = 'it\'s; drop table core.events; -- "q" {{ 1/0 }} é'
 
 

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import zipfile
 from collections import Counter
 from datetime import date, datetime
@@ -134,6 +135,18 @@ def packings(tmp_path_factory) -> House:
         }
         table = {"event_time": column} | {key: pa.array([value]) for key, value in values.items()}
         pq.write_table(pa.table(table), house.lake / name)
+    nested = {
+        "device": pa.array([{"system": "x", "browser": "y"}]),
+        "list_price": pa.array([99.5]),
+        "price": pa.array([1.5]),
+        "event_time": pa.array([1569931200.0]),
+    }
+    rest = {"event_type": ["view"], "user_id": [41], "product_id": [700], "quantity": [float("nan")]}
+    pq.write_table(pa.table(nested | rest), house.lake / "nested.parquet")
+    for folder in ("brand=__HIVE_DEFAULT_PARTITION__", "brand=L%27Or%C3%A9al & co"):
+        (house.lake / folder).mkdir()
+        text = lines(800 + 10 * len(folder)).replace(",brand", "").replace(",acme", "")
+        house.deliver(f"{folder}/{len(folder)}.csv", text.encode())
     house.said = house.build(*UP_TO_EVENTS).said
     return house
 
@@ -144,6 +157,19 @@ def test_packed_files_and_hive_folders_are_read(packings, capfd):
         assert (accounts[name].loaded, accounts[name].headers, accounts[name].unaccounted) == (3, 1, 0), name
     assert {row[0] for row in rows(packings, "part-0.csv.gz", "event_type")} == {"cart"}
     assert not (packings.home / "unpacked").exists() or not list((packings.home / "unpacked").iterdir())
+
+
+def test_the_name_of_a_hive_folder_is_a_value_or_none(packings):
+    assert {row[0] for row in rows(packings, "32.csv", "brand")} == {None}
+    assert {row[0] for row in rows(packings, "25.csv", "brand")} == {"l'oréal & co"}
+
+
+def test_columns_beside_a_nested_one_are_read_by_their_names(packings):
+    assert rows(packings, "nested.parquet", "cast(price as varchar)") == [("1.5000",)]
+
+
+def test_a_quantity_that_is_a_word_for_nothing_is_none(packings):
+    assert rows(packings, "nested.parquet", "quantity") == [(None,)]
 
 
 def test_kinds_of_parquet_columns(packings):
@@ -161,7 +187,7 @@ def test_settings_for_other_ways_to_write(tmp_path):
         "decimal": "comma",
         "input_time_zone": "Europe/Berlin",
         "category_id_kind": "integer",
-        "sentinel_user_ids": "0,-1,999",
+        "sentinel_user_ids": "0,-1,999,guest",
     }
     house = House(tmp_path, READ_ALL | settings, papers=False)
     header = HEADER.replace(",", ";") + ";quantity"
@@ -173,6 +199,7 @@ def test_settings_for_other_ways_to_write(tmp_path):
         "2019-07-01 12:00:00;view;1;;a;b;1;999;s;",
         '2019-07-01 12:00:00;view;1;;a;"b; c";1;41;s;',
         "2019-07-01 12:00:00;view;1;;a;b;1;41;s;-2",
+        "2019-07-01 12:00:00;view;1;;a;b;1; Guest ;s;",
     ]
     house.deliver("x.csv", "\n".join(text).encode())
     house.build(*UP_TO_EVENTS)
@@ -181,6 +208,7 @@ def test_settings_for_other_ways_to_write(tmp_path):
         ("x.csv", 4, "bad_price"),
         ("x.csv", 5, "sentinel_user_id"),
         ("x.csv", 7, "bad_quantity"),
+        ("x.csv", 8, "sentinel_user_id"),
     ]
     found = rows(
         house, "x.csv", "cast(event_at as varchar), category_id, cast(price as varchar), brand, quantity"
@@ -238,6 +266,35 @@ def test_check_says_what_would_happen_and_changes_nothing(tmp_path, monkeypatch)
     assert "would stop the build: bad.csv: 9 of 10 lines are left out, bad_user_id" in done.output
     assert "ann" not in done.output
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("settings", ["{delimiter: semicolon", "[1]", "delimiter"])
+def test_check_wants_settings_that_are_a_mapping(tmp_path, settings):
+    done = CliRunner().invoke(main, ["check", "--events", str(tmp_path), "--vars", settings])
+    assert (done.exit_code, done.output) == (
+        1,
+        "Error: --vars: a mapping is wanted, like '{delimiter: semicolon}'\n",
+    )
+
+
+def test_check_says_of_each_file_what_it_is_whatever_its_name(tmp_path, monkeypatch):
+    """A folder named like a file, a pipe and names that no list of patterns holds hide nothing else."""
+    (tmp_path / "good.csv").write_text(lines(1))
+    (tmp_path / "old.csv").write_text(lines(1).replace("2019-10-01", "2016-10-01"))
+    (tmp_path / "two\nlines.csv").write_text(lines(11))
+    (tmp_path / "blank.csv ").write_text(lines(21))
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.csv" / "inner.csv").write_text(lines(31))
+    os.mkfifo(tmp_path / "pipe.csv")
+    monkeypatch.setenv("CLIENTELE_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(main, ["check", "--events", f"{tmp_path}/*"])
+    assert done.exit_code == 1
+    for name in ("good.csv", "two\nlines.csv", "blank.csv "):
+        assert f"{name}: 3 events, 0 duplicates, 0 lines left out\n" in done.output, name
+    assert "old.csv: 0 events, 0 duplicates, 3 older than the var events_retention_months" in done.output
+    assert "folder.csv: refused. It is a directory: to read the files in it" in done.output
+    assert "pipe.csv: refused. It is not a regular file" in done.output
+    assert "inner.csv" not in done.output
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The look at event files: each fault is put into a real file, and the facts must name it exactly."""
 
+import bz2
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import random
 import re
@@ -380,6 +382,37 @@ def test_parquet_faults(tmp_path):
     assert look(tmp_path / "f.parquet").status == "empty"
 
 
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float64()])
+def test_ids_that_a_float_does_not_hold_exactly_are_refused(tmp_path, kind):
+    """Two customers would be one: 541312140541312141.0 and 541312140541312142.0 are the same number."""
+    first = {pa.float32(): 2**24, pa.float64(): 2**53}[kind]
+    below = pa.array([first - 1, float("nan")], kind)
+    assert look(parquet(tmp_path / "a.parquet", user_id=below, product_id=below)).status == "readable"
+    for column in ("user_id", "product_id"):
+        path = parquet(tmp_path / f"{column}.parquet", **{column: pa.array([-first, float("inf")], kind)})
+        assert f"has column {column} of type {kind} with ids of {first:,} or more" in refusal(path)
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
+def test_a_damaged_stream_behind_a_whole_one_refuses_its_file(tmp_path, pack):
+    first, second = pack(HEADER + b"\n" + EVENT + b"\n"), pack(EVENT + b"\n")
+    assert look(write(tmp_path / "a", first + second)).n_lines == 3
+    assert "that is damaged: deliver it again" in refusal(write(tmp_path / "b", first + b"?" + second[1:]))
+    assert "cut short: deliver it again" in refusal(write(tmp_path / "c", first + second[:-4]))
+
+
+def test_zeros_between_the_streams_of_an_xz_file_are_no_text(tmp_path):
+    packed = lzma.compress(HEADER + b"\n"), bytes(8), lzma.compress(EVENT + b"\n"), bytes(4)
+    assert look(write(tmp_path / "a", b"".join(packed))).n_lines == 2
+
+
+@pytest.mark.parametrize("value", ["a;b", "x" * 65, "%ff"])
+def test_a_hive_folder_of_which_no_value_can_be_read_refuses_its_files(tmp_path, value):
+    (tmp_path / f"brand={value}").mkdir()
+    path = parquet(tmp_path / f"brand={value}" / "a.parquet", brand=None)
+    assert "stands in a folder whose name says its brand" in refusal(path)
+
+
 # --- finding files
 
 
@@ -606,6 +639,7 @@ OTHER_HEADER = ",".join([*COLUMNS[:2], COLUMNS[3], COLUMNS[2], *COLUMNS[4:]]).en
         OTHER_HEADER.upper(),
         OTHER_HEADER.replace(b",", b" , "),
         b'"' + OTHER_HEADER.replace(b",", b'","') + b'"',
+        OTHER_HEADER.title(),
     ],
 )
 def test_a_second_header_with_other_columns_refuses_its_file(tmp_path, end, other):
@@ -618,6 +652,12 @@ def test_a_second_header_with_other_columns_refuses_its_file(tmp_path, end, othe
 def test_a_header_that_repeats_or_stands_in_a_text_refuses_nothing(tmp_path):
     lines = [HEADER, EVENT, b"\xef\xbb\xbf" + HEADER, HEADER.upper(), EVENT.replace(b"5a", b"event_time")]
     assert look(write(tmp_path / "a.csv", b"\n".join([*lines, b""]))).status == "readable"
+
+
+def test_a_second_header_is_found_in_the_spelling_of_the_first(tmp_path):
+    header, other = (line.replace(b"event_time", b"eVent_tiMe") for line in (HEADER, OTHER_HEADER))
+    path = write(tmp_path / "a.csv", b"\n".join([header, EVENT, other, EVENT, b""]))
+    assert "has a second header with its columns in other places" in refusal(path)
 
 
 def test_a_second_header_is_found_over_the_border_of_blocks(tmp_path):

@@ -299,6 +299,21 @@ def test_every_input_is_read_with_its_types(shop: House):
         assert text not in warehouse
 
 
+def test_a_day_is_the_one_that_is_written_in_any_zone(new_house):
+    house = new_house()
+    house.deliver("a.csv", [Event()])
+    named = side(
+        house,
+        stock="product_id,stock_date,units\n1001,2019-10-01,1\n1002, 2019-10-01 00:30:00 ,1\n"
+        "1003,2019-10-01T00:30:00+05:00,1\n1004,1569931200,1\n1005,2019-10-01 or so,1\n1006,2019-02-30,1\n",
+    )
+    zone = {"input_time_zone": "Europe/Berlin"}
+    house.build("--select", "+stock", *WITHOUT_TESTS, variables=zone, **named)
+    assert house.rows("select product_id, cast(stock_date as varchar) from core.stock order by all") == [
+        (product, "2019-10-01") for product in (1001, 1002, 1003, 1004)
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

@@ -112,8 +112,9 @@
     {#- A row of a Parquet file counts as a line; its text is the row as CSV. A column is found by its place. Whole numbers
         that a tool has kept as floats are whole numbers. -#}
     {%- set columns = clientele.lake_columns() -%}
+    {#- as the reader names them: the schema of the file also lists the fields within nested columns -#}
     {%- set names = run_query(
-        "select name from parquet_schema(getvariable('clientele_reader').path) where coalesce(num_children, 0) = 0"
+        "select column_name from (describe select * from read_parquet(getvariable('clientele_reader').path, hive_partitioning = false))"
     ).columns[0].values() -%}
     {%- set positions = clientele._positions(file) -%}
     {%- set texts = {} -%}

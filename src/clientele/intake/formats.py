@@ -22,6 +22,7 @@ _PACKINGS = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
 }
+_STREAMS = {"bzip2": bz2.BZ2Decompressor, "xz": lzma.LZMADecompressor}
 _FOREIGN = {
     b"PARE": "an encrypted Parquet file",
     b"ORC": "an ORC file",
@@ -100,6 +101,9 @@ def _wide_encoding(head: bytes) -> str | None:
 def unpacked(path: str, packed: str, block_bytes: int) -> Iterator[bytes]:
     """Yield the text of a packed file in blocks; raise :class:`Refusal` for a damaged one or several."""
     try:
+        if packed in _STREAMS:
+            yield from _streams(path, packed, block_bytes)
+            return
         with _opened(path, packed) as file:
             while block := file.read(block_bytes):
                 yield block
@@ -112,11 +116,24 @@ def unpacked(path: str, packed: str, block_bytes: int) -> Iterator[bytes]:
         raise Refusal(f"is a {packed} file with a password or an unknown method: unpack it") from error
 
 
+def _streams(path: str, packed: str, block_bytes: int) -> Iterator[bytes]:
+    """Yield the text of streams that follow each other. The modules' own readers pass over a damaged one."""
+    with open(path, "rb") as file:
+        waiting = file.read(block_bytes)
+        while waiting:
+            stream = _STREAMS[packed]()
+            while not stream.eof:
+                if not waiting and stream.needs_input and not (waiting := file.read(block_bytes)):
+                    raise EOFError
+                block, waiting = stream.decompress(waiting, block_bytes), b""
+                if block:
+                    yield block
+            waiting = stream.unused_data or file.read(block_bytes)
+            while packed == "xz" and waiting and not (waiting := waiting.lstrip(b"\0")):
+                waiting = file.read(block_bytes)  # zeros may fill a file up between its streams
+
+
 def _opened(path: str, packed: str) -> BinaryIO:
-    if packed == "bzip2":
-        return bz2.open(path)
-    if packed == "xz":
-        return lzma.open(path)
     if packed == "zstd":
         import pyarrow as pa  # late: few deliveries need it
 

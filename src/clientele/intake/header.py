@@ -32,7 +32,9 @@ _DATE = re.compile(r"\s*\"?(\d{4}-\d\d-\d\d|\d{9,19}\b)")
 _COLUMN_NAME = re.compile(r"(?!(?:\D*\d){4})[^\W\d][\w .:/-]{0,39}")
 _MOST_SHOWN = 20
 _SEPARATOR_LINE = re.compile(r"\"?sep=(.)\"?\s*")
-_CONSTANT = re.compile(r"[\w .:@+-]{1,64}")
+# The value of a hive folder, without what the ledger joins several by; an unreadable character is none.
+_CONSTANT = re.compile(r"[^;\x00-\x1f\x7f\ufffd]{1,64}")
+_NO_VALUE = ("", "__HIVE_DEFAULT_PARTITION__")
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,11 @@ class Header:
     def time_names(self) -> tuple[bytes, ...]:
         """Names of the time of an event, as headers write them."""
         others = [name for name, column in self._reading.names.items() if column == "event_time"]
-        forms = [form for name in ("event_time", *others) for form in (name, name.upper(), name.capitalize())]
+        forms = [
+            form
+            for name in ("event_time", *others)
+            for form in (name, name.upper(), name.capitalize(), name.title())
+        ]
         return tuple(form.encode() for form in dict.fromkeys(forms))
 
     def refuse_others(self, line: bytes, candidates: Sequence[bytes]) -> None:
@@ -135,8 +141,14 @@ class Header:
         constants = {}
         for name, value in folders.items():
             column = name if name in COLUMNS else self._reading.names.get(name)
-            if column is not None and column not in by_column and _CONSTANT.fullmatch(value):
-                constants.setdefault(column, value)
+            if column is None or column in by_column or value in _NO_VALUE:
+                continue
+            if not _CONSTANT.fullmatch(value):
+                raise Refusal(
+                    f"stands in a folder whose name says its {column} with a semicolon, more than 64 "
+                    "characters or what is not UTF-8: rename the folder, or write the column into the file"
+                )
+            constants.setdefault(column, value)
         if "event_type" not in by_column:
             for name, event_type in self._reading.implied.items():
                 if name in names:

@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from itertools import chain
 from time import monotonic
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 import numpy as np
@@ -69,6 +69,8 @@ _DEFAULT_LINE_BYTES = 2_000_000
 # points that Unicode bars from text. They are several, so that no single event refuses its file.
 _DELIMITERS = ("\x01", *map(chr, (0x10FFFF, 0x10FFFE, 0xFFFFF, 0xFFFFE, 0xEFFFF, 0xEFFFE, 0xDFFFF)))
 _BYTE_MARK = codecs.BOM_UTF8
+# From here on floats of so many bits do not hold every whole number.
+_WHOLE_BELOW = {16: 2**11, 32: 2**24, 64: 2**53}
 
 
 class LakeError(ClienteleError, ValueError):
@@ -646,7 +648,9 @@ class _Text:
         # Files that were put one behind the other bring their headers along. A name is rare in other lines.
         if not self._is_named:
             head, self._is_named = self._head.lower(), True
-            self._names = [name for name in self._names if name.lower() in head]
+            places = {name: head.find(name.lower()) for name in self._names}
+            written = [self._head[place : place + len(name)] for name, place in places.items() if place >= 0]
+            self._names = list(dict.fromkeys([name for name in self._names if places[name] >= 0] + written))
         whole = self._line_start + block
         ends = max(whole.rfind(b"\n"), whole.rfind(b"\r")) + 1
         self._line_start = whole[ends:][-_HEAD_BYTES:]
@@ -724,9 +728,10 @@ def _parquet(facts: FileFacts, header: Header) -> FileFacts:
     try:
         with pq.ParquetFile(facts.file_path) as file:
             schema, n_rows = file.schema_arrow, file.metadata.num_rows
+            columns = header.of_names([name.lower() for name in schema.names], _hive_values(facts.file_path))
+            _refuse_inexact_ids(file, schema, columns.positions)
     except (pa.ArrowException, OSError) as error:
         raise _Refusal("is a damaged or incomplete Parquet file: deliver it again") from error
-    columns = header.of_names([name.lower() for name in schema.names], _hive_values(facts.file_path))
     types = []
     for name, position in zip((*COLUMNS, QUANTITY), columns.positions, strict=True):
         if position < 0:
@@ -749,6 +754,26 @@ def _parquet(facts: FileFacts, header: Header) -> FileFacts:
         reader_path=glob.escape(facts.file_path),
     )
     return seen if n_rows else _empty(seen, "holds columns and no event")
+
+
+def _refuse_inexact_ids(file: Any, schema: Any, positions: Sequence[int]) -> None:
+    """Raise :class:`Refusal` where ids are kept as floats that cannot tell them from their neighbours."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in ("user_id", "product_id"):
+        position = positions[COLUMNS.index(name)]
+        if position < 0 or not pa.types.is_floating(kind := schema.types[position]):
+            continue
+        limit = _WHOLE_BELOW[kind.bit_width]
+        for batch in file.iter_batches(columns=[schema.names[position]]):
+            numbers = batch.column(0).cast(pa.float64())
+            most = pc.max(pc.abs(numbers.filter(pc.is_finite(numbers)))).as_py()
+            if most is not None and most >= limit:
+                raise _Refusal(
+                    f"has column {name} of type {kind} with ids of {limit:,} or more, which such numbers do "
+                    "not hold exactly: write it as whole numbers or text"
+                )
 
 
 # --- progress
