@@ -1,32 +1,17 @@
 {#- What is told of files whose days or events are those of others. -#}
 
 {% macro files_of_other_days(lines) %}
-    {#- Files of this load that took the place of one of the same identity in another folder, and hold none of its days: rows of
-        new_path, old_path. Such a file is no correction. -#}
+    {#- Files of this load that took the place of one of the same identity and hold none of its days: rows of new_path, old_path. Such
+        a file is no correction: it is another one, of another folder or another day, or an upload was cut. -#}
     {%- set days = clientele.register('file_days') -%}
     {%- if adapter.get_relation(database=days.database, schema=days.schema, identifier=days.identifier) is none -%}{{ return([]) }}{%- endif -%}
     {{ return(run_query(
         "select new_files.file_path as new_path, old_files.file_path as old_path from " ~ ref('event_files') ~ " as old_files inner join "
         ~ ref('stg_lake__files') ~ " as new_files on old_files.file_identity = new_files.file_identity and old_files.status = 'replaced'"
         ~ " and old_files.reason = 'delivered again as file ' || cast(new_files.file_id as varchar(20))"
-        ~ " where old_files.file_path != new_files.file_path and old_files.file_id in (select file_id from " ~ days ~ ")"
+        ~ " where old_files.file_id in (select file_id from " ~ days ~ ")"
         ~ " and not exists (select 1 from " ~ days ~ " as days inner join " ~ lines ~ " as held on cast(held.event_at as date) = days.event_date"
         ~ " where days.file_id = old_files.file_id and held.file_id = new_files.file_id and held.line_kind in " ~ clientele.kept_kinds() ~ ") order by 1"
-    ).rows) }}
-{% endmacro %}
-
-
-{% macro files_without_their_events(lines) %}
-    {#- Files of this load that held events when they were read before, and hold none: rows of file_path. An upload was cut, or an
-        export has failed. -#}
-    {%- set days = clientele.register('file_days') -%}
-    {%- if adapter.get_relation(database=days.database, schema=days.schema, identifier=days.identifier) is none -%}{{ return([]) }}{%- endif -%}
-    {{ return(run_query(
-        "select distinct new_files.file_path from " ~ ref('event_files') ~ " as old_files inner join " ~ ref('stg_lake__files')
-        ~ " as new_files on old_files.file_path = new_files.file_path and old_files.status = 'replaced'"
-        ~ " and old_files.reason = 'delivered again as file ' || cast(new_files.file_id as varchar(20))"
-        ~ " where old_files.file_id in (select file_id from " ~ days ~ ") and new_files.file_id not in (select file_id from " ~ lines
-        ~ " where line_kind in " ~ clientele.kept_kinds() ~ ") order by 1"
     ).rows) }}
 {% endmacro %}
 

@@ -44,16 +44,17 @@
             {%- endif -%}
         {%- endfor -%}
         {%- for file in clientele.files_of_other_days(this) -%}
-            {%- do refusals.append(
-                file['new_path'] ~ ' has the name of ' ~ file['old_path'] ~ ', which was read before, and would take its place with'
-                ~ " none of its days. Where it is another file, name the folder above both with a pattern, such as 'above/*/name.csv'"
-            ) -%}
-        {%- endfor -%}
-        {%- for file in clientele.files_without_their_events(this) -%}
-            {%- do refusals.append(
-                file['file_path'] ~ ' held events when it was read before, and holds none: they would be taken away. Deliver it again when it'
-                ~ ' is complete'
-            ) -%}
+            {%- if file['new_path'] == file['old_path'] -%}
+                {%- do refusals.append(
+                    file['new_path'] ~ ' was read before and holds none of its days now: its events would be taken away. Where each day is'
+                    ~ ' written under this name, give each a name of its own; where an upload was cut, deliver it again when it is complete'
+                ) -%}
+            {%- else -%}
+                {%- do refusals.append(
+                    file['new_path'] ~ ' has the name of ' ~ file['old_path'] ~ ', which was read before, and would take its place with'
+                    ~ " none of its days. Where it is another file, name the folder above both with a pattern, such as 'above/*/name.csv'"
+                ) -%}
+            {%- endif -%}
         {%- endfor -%}
         {%- do clientele._tell_about_spellings(messages) -%}
         {%- if refusals and clientele.setting('on_refused_file') == 'fail' -%}

@@ -59,7 +59,7 @@ ADOBE = (
     "productListItems.quantity\n"
     "2019-10-01T12:00:00.250Z,commerce.productViews,123456789012345678901234567890123456,v1,SKU-1,0,\n"
     "2019-10-01T12:00:00.500Z,commerce.productViews,123456789012345678901234567890123456,v1,SKU-1,0,\n"
-    "2019-10-01T12:01:00Z,commerce.purchases,123456789012345678901234567890123456,v1,SKU-1,12.30,1\n"
+    "2019-10-01T12:01:00Z,commerce.purchases,123456789012345678901234567890123456,v1,SKU-1,24.60,2\n"
 )
 MATOMO = (
     "idVisit,visitorId,serverTimestamp,type,itemSKU,itemCategory,itemPrice,itemQuantity\n"
@@ -99,7 +99,9 @@ def test_exports_of_other_systems_need_no_script(exports):
         ("purchase", "2019-10-01 12:00:00", 3, "potter"),
         ("purchase", "2019-10-01 12:00:00", 1, "potter"),
     ]
-    assert [row[0] for row in rows(exports, "adobe.csv", "event_type")] == ["view", "view", "purchase"]
+    # Adobe's price is that of the whole line
+    of_adobe = rows(exports, "adobe.csv", "event_type, price * coalesce(quantity, 1)")
+    assert [(kind, float(worth)) for kind, worth in of_adobe] == [("view", 0), ("view", 0), ("purchase", 24.6)]
     assert [row[0] for row in rows(exports, "matomo.csv", "event_type")] == ["view", "cart", "purchase"]
     assert exports.quarantine() == [("ga4.csv", 5, "unknown_event_type")]
     keys = exports.rows("select user_id from vault.vault.user_keys order by all")
