@@ -101,7 +101,11 @@ def test_exports_of_other_systems_need_no_script(exports):
     ]
     # Adobe's price is that of the whole line
     of_adobe = rows(exports, "adobe.csv", "event_type, price * coalesce(quantity, 1)")
-    assert [(kind, float(worth)) for kind, worth in of_adobe] == [("view", 0), ("view", 0), ("purchase", 24.6)]
+    assert [(kind, float(worth)) for kind, worth in of_adobe] == [
+        ("view", 0),
+        ("view", 0),
+        ("purchase", 24.6),
+    ]
     assert [row[0] for row in rows(exports, "matomo.csv", "event_type")] == ["view", "cart", "purchase"]
     assert exports.quarantine() == [("ga4.csv", 5, "unknown_event_type")]
     keys = exports.rows("select user_id from vault.vault.user_keys order by all")
