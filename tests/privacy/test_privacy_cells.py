@@ -239,12 +239,17 @@ def customers(seed: int = 3, sizes: tuple[int, ...] = (620, 431, 77, 24, 9)) -> 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def summary(statements: dict[str, str], customers: pd.DataFrame) -> pd.DataFrame:
-    """Return marts.segment_summary as it would be with these customers."""
+def summary(statements: dict[str, str], customers: pd.DataFrame, n_objectors: int = 0) -> pd.DataFrame:
+    """Return marts.segment_summary as it would be with these customers, and others who object."""
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as warehouse")
         connection.register("customers", customers)
         connection.execute(CUSTOMERS)
+        for user_sk in range(-n_objectors, 0):
+            connection.execute("insert into warehouse.core.profiling_objections values ($1)", [user_sk])
+            connection.execute(
+                "insert into warehouse.core.user_sessions values ($1, 9, 1, 4321.09, false)", [user_sk]
+            )
         for name, schema in {"persona_sizes": "core", "segment_traits": "marts"}.items():
             connection.execute(f"create table warehouse.{schema}.{name} as {statements[name]}")
         return connection.sql(statements["segment_summary"]).df().set_index("segment_id").sort_index()
@@ -292,6 +297,24 @@ def test_one_customer_is_not_seen_between_two_publications(rendered, event):
     # The same attack on exact figures finds the customer.
     exact = [summary(rendered["segment_summary without protection"], people) for people in (before, after)]
     assert seen(*exact)
+
+
+def test_who_objects_takes_no_persona_out_of_the_summary(rendered):
+    """Few who object are not shown, enough are; the personas stay, and their sums tell nothing of one."""
+    everybody = customers(sizes=(620, 431, 77))
+    found = {
+        n_objectors: summary(rendered["segment_summary"], everybody, n_objectors)
+        for n_objectors in (0, 1, SMALLEST - 1, SMALLEST)
+    }
+    assert {n: list(rows.index) for n, rows in found.items()} == {
+        0: [1, 2, 3],
+        1: [1, 2, 3],
+        SMALLEST - 1: [1, 2, 3],
+        SMALLEST: [-1, 1, 2, 3],
+    }
+    for column, step in (("user_share", 10 / len(everybody)), ("revenue_share", 0.02)):
+        told = [1 - float(found[n][column].sum()) for n in (0, 1)]
+        assert abs(told[1] - told[0]) <= step + 1e-9, (column, told)
 
 
 def removals(everybody: pd.DataFrame) -> dict[str, list[int]]:
