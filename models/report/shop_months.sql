@@ -21,6 +21,7 @@ sums as (
     select
         months.month_date,
         sum(months.n_sessions) as n_sessions,
+        max(months.n_sessions) as largest_sessions,
         {{ clientele.month_sums() }}
     from months
     group by months.month_date
@@ -31,6 +32,7 @@ final as (
         sums.month_date,
         cast(sums.n_visitors as bigint) as n_users,
         cast(sums.n_sessions as bigint) as n_sessions,
+        sums.largest_sessions,
         cast(sums.n_buyers as bigint) as n_buyers,
         cast(sums.n_orders as bigint) as n_orders,
         cast(sums.largest_orders as bigint) as largest_orders,

@@ -189,10 +189,11 @@ def export_subject(output: Path | None) -> None:
     CLIENTELE_SUBJECT says who.
     """
     from clientele.privacy import rights
+    from clientele.runtime import stopping
 
     rights.one_subject(os.environ)
     _name_subjects()
-    with tempfile.TemporaryDirectory() as folder:
+    with stopping.unwinding(), tempfile.TemporaryDirectory() as folder:
         _run("export_subject", **{rights.FOLDER: folder})
         manifest = Path(os.environ.get("DBT_TARGET_PATH") or "target") / "manifest.json"
         copy = rights.assemble(Path(folder), json.loads(manifest.read_text()))

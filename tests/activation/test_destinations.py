@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -262,6 +263,25 @@ def test_who_objects_is_read_as_a_member_no_more_and_the_next_export_tells_it(tm
     list(activate(shop.ledger, {"folder": folder}))
     assert column(place, "removed") == CUSTOMERS[1:2]
     assert column(place, "members") == [CUSTOMERS[0], *CUSTOMERS[2:4]]
+
+
+def test_who_could_read_an_export_can_read_it_after_somebody_was_taken_out(tmp_path):
+    """An erasure makes files for their owner alone; a reader who may not open them keeps the old copy."""
+    shop, folder = Shop(places="folder"), Folder("folder", tmp_path)
+    shop.build(set(CUSTOMERS[:4]))
+    list(activate(shop.ledger, {"folder": folder}))
+    files = list((tmp_path / "loyal").iterdir())
+    for path in files:
+        path.chmod(0o644)
+    mask = os.umask(0o077)
+    try:
+        folder.withdraw(CUSTOMERS[:1])
+    finally:
+        os.umask(mask)
+    assert column(tmp_path / "loyal", "members") == CUSTOMERS[1:4]
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in files} == {
+        path.name: "0o644" for path in files
+    }
 
 
 def test_the_next_export_forgets_who_was_removed(tmp_path):

@@ -200,6 +200,8 @@ def test_an_export_stops_when_more_would_leave_and_still_removes_the_erased():
     assert not stopped.is_well and stopped.counts.n_leaving == 4
     assert "4 would leave, more than 30%" in stopped.reason and "--allow-leaving" in stopped.reason
     assert crm.held["loyal"] == set(CUSTOMERS[:9]), "the erased one is gone, nobody came or left otherwise"
+    kept = shop.ledger.rows("select reason from vault.vault.exports order by export_number")[-1]
+    assert kept == ("Stopped: more than 30% of those there would leave.",), "what is published counts nobody"
     (allowed,) = run(shop, crm, allow_leaving=True)
     assert allowed.is_well and crm.held["loyal"] == shop.members()
 

@@ -42,6 +42,7 @@ NAMES = ["month", "segment", "n_users", "revenue", "lift", "lift_low"]
 
 SUMMARY = ("persona_sizes", "segment_traits", "segment_summary")
 BOOKS = "shop_books"
+MONTHS, LOG, FUNNELS = "data_months", "activation_log", "persona_funnels"
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +57,10 @@ def rendered(new_house) -> dict[str, object]:
 
     def summaries(**settings: object) -> dict[str, str]:
         """Return the statements of the summary and of what it reads of customers, in their order."""
-        ran = house.run("--select", *SUMMARY, BOOKS, command=("compile",), **settings)
+        names = (*SUMMARY, BOOKS, MONTHS, LOG, FUNNELS)
+        ran = house.run("--select", *names, command=("compile",), **settings)
         assert ran.succeeded, ran.said[-2000:]
-        return {name: ran.compiled[name] for name in (*SUMMARY, BOOKS)}
+        return {name: ran.compiled[name] for name in names}
 
     def unprotected(manifest) -> None:
         node = manifest.nodes["model.clientele.segment_summary"]
@@ -237,12 +239,17 @@ def customers(seed: int = 3, sizes: tuple[int, ...] = (620, 431, 77, 24, 9)) -> 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def summary(statements: dict[str, str], customers: pd.DataFrame) -> pd.DataFrame:
-    """Return marts.segment_summary as it would be with these customers."""
+def summary(statements: dict[str, str], customers: pd.DataFrame, n_objectors: int = 0) -> pd.DataFrame:
+    """Return marts.segment_summary as it would be with these customers, and others who object."""
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as warehouse")
         connection.register("customers", customers)
         connection.execute(CUSTOMERS)
+        for user_sk in range(-n_objectors, 0):
+            connection.execute("insert into warehouse.core.profiling_objections values ($1)", [user_sk])
+            connection.execute(
+                "insert into warehouse.core.user_sessions values ($1, 9, 1, 4321.09, false)", [user_sk]
+            )
         for name, schema in {"persona_sizes": "core", "segment_traits": "marts"}.items():
             connection.execute(f"create table warehouse.{schema}.{name} as {statements[name]}")
         return connection.sql(statements["segment_summary"]).df().set_index("segment_id").sort_index()
@@ -290,6 +297,24 @@ def test_one_customer_is_not_seen_between_two_publications(rendered, event):
     # The same attack on exact figures finds the customer.
     exact = [summary(rendered["segment_summary without protection"], people) for people in (before, after)]
     assert seen(*exact)
+
+
+def test_who_objects_takes_no_persona_out_of_the_summary(rendered):
+    """Few who object are not shown, enough are; the personas stay, and their sums tell nothing of one."""
+    everybody = customers(sizes=(620, 431, 77))
+    found = {
+        n_objectors: summary(rendered["segment_summary"], everybody, n_objectors)
+        for n_objectors in (0, 1, SMALLEST - 1, SMALLEST)
+    }
+    assert {n: list(rows.index) for n, rows in found.items()} == {
+        0: [1, 2, 3],
+        1: [1, 2, 3],
+        SMALLEST - 1: [1, 2, 3],
+        SMALLEST: [-1, 1, 2, 3],
+    }
+    for column, step in (("user_share", 10 / len(everybody)), ("revenue_share", 0.02)):
+        told = [1 - float(found[n][column].sum()) for n in (0, 1)]
+        assert abs(told[1] - told[0]) <= step + 1e-9, (column, told)
 
 
 def removals(everybody: pd.DataFrame) -> dict[str, list[int]]:
@@ -363,6 +388,111 @@ def test_the_books_do_not_tell_how_many_lines_an_erased_customer_had(rendered):
         after = books(statement, rest, gone)
         moved = {abs(after[kind] - before[kind]) for kind in before}
         assert not [size for size in moved if 0 < size < max(lines)], (gone, before, after)
+
+
+SESSIONS = ["user_sk", "n_views", "n_carts", "n_removes", "n_purchases"]
+
+
+def visits(everybody: list[tuple[int, int, int, int]]) -> str:
+    """Return a query for core.user_sessions: a visit of each customer, and one of a bot."""
+    rows = ", ".join(str((number, *map(int, counts))) for number, counts in enumerate(everybody, 1))
+    return (
+        f"select *, n_views + n_carts + n_removes + n_purchases as n_events, n_views as n_products, "
+        "timestamp '2019-10-05 10:00:00' as started_at, false as is_bot "
+        f"from (values {rows}) as visits({', '.join(SESSIONS)}) "
+        "union all select 0, 9000, 0, 0, 0, 9000, 9000, timestamp '2019-10-05 10:00:00', true"
+    )
+
+
+def month(statement: str, everybody: list[tuple[int, int, int, int]], n_new: int) -> dict[str, object]:
+    """Return the row of marts.data_months of a month in which each customer came once and did so much."""
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.execute("create schema warehouse.core; create schema warehouse.monitor")
+        connection.execute(f"create table warehouse.core.user_sessions as {visits(everybody)}")
+        n_none = "n_days_missing n_days_short n_products_moved n_category_codes_new n_category_codes_vanished"
+        n_none += " n_brands_new n_brands_vanished n_bot_sessions n_products_at_highest_price"
+        connection.execute(
+            "create table warehouse.monitor.data_profile_months as select date '2019-10-01' as month_date, "
+            "sum(n_events) as n_events, sum(n_views) as n_view, sum(n_carts) as n_cart, "
+            "sum(n_removes) as n_remove_from_cart, sum(n_purchases) as n_purchase, 31 as n_days, "
+            "0.3 as without_category_code_share, 0.1 as without_brand_share, 0.0 as without_session_share, "
+            f"0.0 as without_price_share, count(*) as n_users, {n_new} as n_new_users, "
+            f"count(*) - {n_new} as n_known_users, count(*) as n_sessions, max(n_views) as n_products, "
+            f"9.0 as highest_price, {', '.join(f'0 as {name}' for name in n_none.split())} "
+            "from warehouse.core.user_sessions where not is_bot"
+        )
+        return connection.sql(f"from ({statement})").df().iloc[0].to_dict()
+
+
+def test_a_month_does_not_tell_what_one_customer_took_out_of_a_cart(rendered):
+    """Whoever leaves: each count of events stays, or moves by a step that is no less than any other's."""
+    statement = rendered["segment_summary"][MONTHS]
+    chance = random.Random(4)
+    everybody = [(chance.randrange(1, 9), 2 * (n % 3 == 0), n % 4 == 0, n % 5 == 0) for n in range(600)]
+    everybody[100:103] = [(300, 41, 21, 7), (299, 40, 20, 7), (290, 40, 20, 6)]
+    before = month(statement, everybody, 300)
+    for gone in (100, 101, *chance.sample(range(103, 600), 5)):
+        others = [*everybody[:gone], *everybody[gone + 1 :]]
+        after = month(statement, others, 300)
+        for position, name in enumerate(("n_view", "n_cart", "n_remove_from_cart", "n_purchase")):
+            assert before[name] > 0
+            moved, most = abs(after[name] - before[name]), max(counts[position] for counts in others)
+            assert moved == 0 or moved >= most, (gone, name, before[name], after[name])
+
+
+def test_a_month_speaks_of_no_few_customers(rendered):
+    """Of 600 customers three bought and five came for the first time."""
+    everybody = [(5, 1, 1, n < 3) for n in range(600)]
+    found = month(rendered["segment_summary"][MONTHS], everybody, 5)
+    hidden = {name for name, value in found.items() if pd.isna(value)}
+    assert hidden == {"n_purchase", "n_new_users"}
+    assert found["n_known_users"] == 600 and found["n_cart"] == 600
+
+
+def test_the_log_of_exports_does_not_count_one_customer_who_left(rendered):
+    """What is sent after an erasure is about that customer: the log says about how many are there."""
+    exports = [(1, 190, 0, 190), (2, 0, 1, 189), (3, 25, 40, 174), (4, 3, 1, 5)]
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as vault; create schema vault.vault")
+        connection.execute(
+            "create table vault.vault.exports as select *, 'crm' as destination, 'loyal' as audience, "
+            "'a mail' as purpose, date '2020-01-01' as as_of_date, now() as started_at, now() as ended_at, "
+            "'acknowledged' as status, '' as reason from (values "
+            f"{', '.join(map(str, exports))}) as sent(export_number, n_added, n_removed, n_members)"
+        )
+        found = connection.execute(
+            "select export_number, n_added, n_removed, n_members from "
+            f"({rendered['segment_summary'][LOG]}) order by 1"
+        ).fetchall()
+    assert found == [(1, 190, None, 190), (2, None, None, 190), (3, 30, 40, 170)]
+
+
+def test_a_funnel_does_not_tell_how_often_one_customer_came(rendered):
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.execute("create schema warehouse.core; create schema warehouse.marts")
+        connection.execute(
+            "create table warehouse.core.users as "
+            "select i as user_sk, cast(i as varchar) as user_key from range(300) as r(i)"
+        )
+        connection.execute(
+            "create table warehouse.marts.user_segments as select user_key, 1 as segment_id, "
+            "'a' as segment_name, 'a' as segment_name_fr from warehouse.core.users"
+        )
+
+        def published(n_visits_of_most: int) -> dict[str, object]:
+            connection.execute(
+                "create or replace table warehouse.core.user_sessions as select user_sk, 1 as n_carts, "
+                "1 as n_purchases, false as is_bot from warehouse.core.users, range(case user_sk when 0 then "
+                f"{n_visits_of_most} when 1 then 80 else 2 end)"
+            )
+            statement = rendered["segment_summary"][FUNNELS]
+            return connection.sql(f"from ({statement})").df().iloc[0].to_dict()
+
+        before, after = published(90), published(0)
+    for name in ("n_sessions", "n_cart_sessions", "n_order_sessions"):
+        assert abs(before[name] - after[name]) in (0, 100), (name, before[name], after[name])
 
 
 def test_a_step_may_come_from_any_number_of_customers_below_the_smallest_cell(rendered):

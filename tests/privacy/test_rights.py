@@ -356,6 +356,19 @@ def test_rotation_shares_no_value_and_keeps_every_count(shop):
     assert not stopped.succeeded and "of different key epochs" in stopped.said
 
 
+def test_a_row_about_nobody_stands_in_no_rotation_s_way(shop):
+    """A build that fits keeps the features of whoever has done nothing with a family, as user -1."""
+    house = shop
+    with house.connection(read_only=False) as connection:
+        connection.execute(
+            "create or replace table core.category_frame as select -1 as user_sk, 4 as family_rank"
+        )
+    key = "another key for tests, and no secret: 77a1c0"
+    done = house.operation("rotate_key", CLIENTELE_PSEUDONYM_KEY_NEW=key)
+    assert done.succeeded, done.said[-2000:]
+    assert house.rows("select * from core.category_frame") == [(-1, 4)]
+
+
 def test_who_objects_is_counted_and_not_profiled(shop):
     house = shop
     key, number = keys.user_key(OTHER, MATERIAL), keys.user_sk(keys.user_key(OTHER, MATERIAL))

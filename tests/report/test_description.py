@@ -143,6 +143,8 @@ def test_the_known_traps_are_named_and_nothing_else_is_called_known(shop):
 
 def test_what_may_be_published_of_traps_holds_no_session(shop):
     assert shop.rows("select figure from marts.data_traps where trap = 'bot_session'") == [(None,)]
+    # the wholesaler's day: few others bought on it
+    assert shop.rows("select * from marts.data_traps where trap = 'spike_day'") == []
     columns = {name for name, *_ in shop.rows("describe marts.data_months")}
     assert "longest_bot_session" not in columns and "n_new_users" in columns
 

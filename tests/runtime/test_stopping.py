@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -57,3 +59,35 @@ def test_the_next_build_ends_where_one_that_was_never_stopped_would(house, new_h
     other.build(*UP_TO_EVENTS)
     assert_same(house.contents(), other.contents())
     assert house.value("select count(*) from core.events") > 0
+
+
+COPYING = """
+import sys
+from pathlib import Path
+from clientele import cli
+from clientele.privacy import rights
+
+def copied(operation, **settings):
+    Path(settings[rights.FOLDER], "model.clientele.user_keys.json").write_text("[]")
+    print(settings[rights.FOLDER], flush=True)
+    import subprocess
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(60)"], check=False)
+
+cli._run = copied
+cli.main(["export-subject"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_copy_that_is_stopped_leaves_no_rows_of_the_customer(tmp_path, number):
+    """The folder of drafts is outside of the home: no erasure would ever find it."""
+    environment = {"CLIENTELE_SUBJECT": "7", "TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    with subprocess.Popen(
+        [sys.executable, "-c", COPYING], stdout=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        folder = process.stdout.readline().strip()
+        assert folder.startswith(str(tmp_path)) and list(tmp_path.iterdir())
+        process.send_signal(number)
+        process.wait(timeout=10)
+    assert process.returncode != 0
+    assert list(tmp_path.iterdir()) == []

@@ -55,7 +55,8 @@
             ~ 'inner join clientele_rotated as rotated on published.user_key = rotated.user_key'
         ) -%}
         {%- do clientele._rewrite_databases(dict(clientele.finished_in_new_files('rotate'), **{
-            'user_sk': '(select rotated.new_user_sk from clientele_rotated as rotated where rotated.user_sk = held.user_sk)',
+            'user_sk': 'case when held.user_sk = ' ~ clientele.stranger() ~ ' then held.user_sk else '
+                ~ '(select rotated.new_user_sk from clientele_rotated as rotated where rotated.user_sk = held.user_sk) end',
             'user_key': '(select rotated.new_user_key from clientele_rotated as rotated where rotated.user_key = held.user_key)',
             'session_sk': "case when session_sk = 0 then 0 else xor(session_sk, getvariable('clientele_mask_change')) end",
             'sealed': "getvariable('clientele_rotated_ring')",

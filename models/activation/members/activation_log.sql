@@ -1,5 +1,6 @@
 {#- Grain: one export of an audience to a destination. Read from the vault's register in each build; the command
-    `clientele activate` writes there. -#}
+    `clientele activate` writes there. How many came and left is judged by itself: the export after an erasure is about
+    one customer. -#}
 
 with
 
@@ -26,7 +27,7 @@ final as (
 ),
 
 publishable as (
-    {{ clientele.published_cells('final', keys=['export_number']) }}
+    {{ clientele.published_cells('final', keys=['export_number'], within=['export_number']) }}
 )
 
 select * from publishable

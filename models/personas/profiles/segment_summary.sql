@@ -12,7 +12,10 @@ sizes as (
 {{ clientele.persona_summary_ctes('sizes', ref('segment_labels'), ref('segment_rules'), ref('segment_traits')) }},
 
 publishable as (
-    {{ clientele.published_cells('persona_summary', keys=['segment_id']) }}
+    -- who objects is judged apart: the first objection would hide a persona with its row, and no total gives it away
+    {{ clientele.published_cells(
+        'persona_summary', keys=['segment_id'], within=['case when segment_id = -1 then 1 else 0 end']
+    ) }}
 )
 
 select * from publishable

@@ -194,6 +194,7 @@ class Folder:
                 changed |= _write(draft, part, iter([[key for key in kept if key not in gone]]))
                 # the Parquet file first: while the CSV file has the customer, this is done again
                 for name in (f"{part}.parquet", table.name):
+                    shutil.copymode(folder / name, draft / name)  # readers of the old one read this one
                     _sync(draft / name)
                     os.replace(draft / name, folder / name)
                 draft.rmdir()
@@ -203,6 +204,7 @@ class Folder:
                 told["files"] |= changed
                 draft = folder / ".manifest.json"
                 draft.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+                shutil.copymode(manifest, draft)
                 _sync(draft)
                 os.replace(draft, manifest)
             _sync(folder)

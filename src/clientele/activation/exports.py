@@ -126,24 +126,27 @@ def _export(
         audience, destination.name, allow_leaving=allow_leaving, only_required=not is_settled
     )
     counts = export.counts
-    note = ""
+    note = kept = ""
     if not is_settled:
         note = (
             "The last build did not end well, so only customers who were erased, object or are restricted "
             "are removed: build again."
         )
+        kept = note
     elif counts.n_leaving:
         note = (
             f"Stopped: {counts.n_leaving:,} would leave, more than {audience.max_leaving_share:.0%} of those "
             f"there. If that is meant: clientele activate --audience {audience.name} --allow-leaving"
         )
+        # marts.activation_log publishes what is kept: no count of customers
+        kept = f"Stopped: more than {audience.max_leaving_share:.0%} of those there would leave."
     if dry_run:
         ledger.warehouse.rollback()
         return Outcome(audience, destination.name, counts, "planned", note)
     if counts.is_nothing and not destination.has_leftovers(audience.name):
         ledger.warehouse.rollback()
         return Outcome(audience, destination.name, counts, "nothing", note)
-    ledger.begin(export, _now(), note)
+    ledger.begin(export, _now(), kept)
     try:
         destination.send(export)
     except DeliveryError as problem:

@@ -29,7 +29,7 @@ import duckdb
 from clientele import __version__
 from clientele.errors import ClienteleError
 from clientele.privacy import keys, rights
-from clientele.runtime import dbt, generations, locking, publishing, rewriting
+from clientele.runtime import dbt, generations, locking, modes, publishing, rewriting
 
 __all__ = ["Backup", "BackupError", "Restored", "backups", "restore", "take"]
 
@@ -258,7 +258,7 @@ def _copy_home(source: Path, target: Path) -> None:
 def _pair(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open warehouse and vault of a home; a log that a killed build has left goes into the file."""
     try:
-        with duckdb.connect(str(home / DATABASES[0])) as connection:
+        with modes.private(), duckdb.connect(str(home / DATABASES[0])) as connection:
             connection.execute(f"attach '{_quoted(home / DATABASES[1])}' as vault")
             yield connection
             connection.execute("checkpoint")

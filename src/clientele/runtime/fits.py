@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from clientele.errors import ClienteleError
+from clientele.runtime import modes
 
 TAG = "fit"
 
@@ -109,7 +110,7 @@ def opened(home: Path) -> Iterator[Any]:
             yield _redshift(connection)
             connection.commit()
     else:
-        with _duckdb(home) as warehouse:
+        with modes.private(), _duckdb(home) as warehouse:
             yield warehouse
 
 

@@ -8,9 +8,11 @@ its owner; who opens it to analysts (chmod) is obeyed.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["make_private", "open_to_readers"]
+__all__ = ["make_private", "open_to_readers", "private"]
 
 _PRIVATE = ("vault.duckdb*", "batch.duckdb*", ".spill", ".rewritten")
 _masks: list[int] = []
@@ -37,6 +39,19 @@ def make_private(home: Path, logs: str | Path | None = None) -> None:
             path.chmod(0o700 if path.is_dir() else 0o600)
         except OSError:
             continue  # somebody else's, or gone since
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Have this process make files for their owner alone while the block runs.
+
+    For a command that opens the databases beside dbt: DuckDB makes a log and spilled blocks beside them.
+    """
+    mask = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(mask)
 
 
 def open_to_readers(folder: Path) -> None:

@@ -220,7 +220,7 @@ def give_back(path: Path) -> None:
     """
     if not path.exists() or path.stat().st_size < 2**20:
         return
-    with suppress(duckdb.Error), duckdb.connect(str(path)) as connection:
+    with suppress(duckdb.Error), modes.private(), duckdb.connect(str(path)) as connection:
         connection.execute("create table main.change (nothing boolean)")
         connection.execute("checkpoint")
         connection.execute("drop table main.change")

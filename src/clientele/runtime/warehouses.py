@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from clientele.errors import ClienteleError
-from clientele.runtime import rewriting
+from clientele.runtime import modes, rewriting
 
 __all__ = ["Connection", "WarehouseError", "opened"]
 
@@ -37,25 +37,31 @@ class Connection:
 
     def execute(self, sql: str) -> None:
         """Run a statement."""
-        if self._is_duckdb:
-            if not self._is_open:
-                self._connection.execute("begin")
-            self._connection.execute(sql)
-        else:
-            self._connection.cursor().execute(sql)
+        with modes.private():
+            if self._is_duckdb:
+                if not self._is_open:
+                    self._connection.execute("begin")
+                self._connection.execute(sql)
+            else:
+                self._connection.cursor().execute(sql)
         self._is_open = True
 
     def batches(self, sql: str, size: int) -> Iterator[list[tuple]]:
         """Yield the rows of a query, at most `size` at a time."""
         cursor = self._connection if self._is_duckdb else self._connection.cursor()
-        cursor.execute(sql)
-        while rows := cursor.fetchmany(size):
+        with modes.private():
+            cursor.execute(sql)
+            rows = cursor.fetchmany(size)
+        while rows:
             yield [tuple(row) for row in rows]
+            with modes.private():
+                rows = cursor.fetchmany(size)
 
     def commit(self) -> None:
         """End the transaction; what it has done stays."""
         if self._is_open or not self._is_duckdb:
-            self._connection.commit()
+            with modes.private():
+                self._connection.commit()
         self._is_open = False
 
     def rollback(self) -> None:
@@ -87,10 +93,13 @@ def opened(home: Path) -> Iterator[Connection]:
         if not (home / f"{name}.duckdb").exists():
             raise WarehouseError(f"{home / name}.duckdb is not there: build first")
     try:
-        with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            path = str(home / "vault.duckdb").replace("'", "''")
-            connection.execute(f"attach '{path}' as vault")
+        with ExitStack() as stack:
+            with modes.private():
+                connection = duckdb.connect(str(home / "warehouse.duckdb"))
+                stack.callback(_close, connection)
+                connection.execute("set TimeZone = 'UTC'")
+                path = str(home / "vault.duckdb").replace("'", "''")
+                connection.execute(f"attach '{path}' as vault")
             yield Connection(connection, "vault.vault")
     except duckdb.CatalogException:
         raise WarehouseError(
@@ -98,3 +107,8 @@ def opened(home: Path) -> Iterator[Connection]:
         ) from None
     except duckdb.IOException:
         raise WarehouseError(f"{home} is in use: wait for the build that has it open") from None
+
+
+def _close(connection: Any) -> None:
+    with modes.private():
+        connection.close()
