@@ -413,6 +413,21 @@ def test_a_hive_folder_of_which_no_value_can_be_read_refuses_its_files(tmp_path,
     assert "stands in a folder whose name says its brand" in refusal(path)
 
 
+def test_the_same_bytes_in_the_folders_of_two_kinds_of_event_are_two_contents(tmp_path):
+    content = HEADER.replace(b"event_type,", b"") + b"\n2019-10-01 00:00:00 UTC,1,2,,acme,1.00,7,s\n"
+    for folder in ("event_type=cart", "event_type=purchase", "run=1", "run=2"):
+        (tmp_path / folder).mkdir()
+    kinds = [tmp_path / f"event_type={kind}" / "x.csv" for kind in ("cart", "purchase")]
+    runs = [tmp_path / f"run={number}" / "x.csv" for number in (1, 2)]
+    for path in kinds:
+        path.write_bytes(content)
+    for path in runs:
+        path.write_bytes(HEADER + b"\n")
+    found = {facts.file_path: facts.sha256 for facts in inventory(str(tmp_path / "*" / "*.csv"))}
+    assert found[str(kinds[0])] != found[str(kinds[1])]
+    assert found[str(runs[0])] == found[str(runs[1])], "a folder that names no column"
+
+
 # --- finding files
 
 

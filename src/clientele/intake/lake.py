@@ -92,7 +92,8 @@ class FileFacts:
     file_bytes, modified_ns : int or None
         Size, and time of modification in nanoseconds since 1970; None when there is no file behind the path.
     sha256 : str or None
-        Of the bytes as delivered (not decompressed), 64 hexadecimal digits; None when they could not be read.
+        Of the bytes as delivered (not decompressed) and of what hive folders say of a column, 64 hexadecimal
+        digits; None when they could not be read.
     status : str
         `readable`; `empty` (nothing but a header, or nothing at all); `refused`.
     reason : str or None
@@ -391,7 +392,7 @@ def _look(
         with open(path, "rb") as file:
             source = _Hashed(file, lambda done: reporter.report(number, facts, done))
             try:
-                return _read(facts, source, header)
+                return _with_its_folders(_read(facts, source, header))
             except _Refusal as refusal:
                 # The ledger knows a refused file by its bytes too: read on to the end for the hash.
                 source.drain()
@@ -501,6 +502,14 @@ def _hive_values(path: str) -> dict[str, str]:
     """Return what the folders above a file say of it: key=value."""
     found = (_HIVE_FOLDER.fullmatch(part) for part in os.path.dirname(path).split(os.sep))
     return {part[1].lower(): unquote(part[2]) for part in found if part}
+
+
+def _with_its_folders(facts: FileFacts) -> FileFacts:
+    """Return facts by which the same bytes in the folders of two kinds of event are two contents."""
+    if not facts.column_constants or not _hive_values(facts.file_path):
+        return facts
+    told = f"{facts.sha256} {facts.column_constants}"
+    return replace(facts, sha256=sha256(told.encode()).hexdigest())
 
 
 def _empty(facts: FileFacts, what: str) -> FileFacts:
