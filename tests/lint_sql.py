@@ -57,6 +57,12 @@ user_features_as_of as (
     {{ text }}
 {%- endmacro %}
 """,
+    # a level of brackets for each count that judges a cell
+    "_judged_cells": """
+{% macro _judged_cells(cells, bases, keys, within) %}
+    (select * from {{ cells }})
+{% endmacro %}
+""",
     # forty brackets in one another are deeper than sqlfluff goes
     "hypergeometric": """
 {% macro hypergeometric(a, b, c, z, n_terms=40, first=0) -%}

@@ -266,7 +266,7 @@ def test_chapters_of_nothing_are_a_sentence(pages):
     foreseen = chapter(pages["en"], "foresight")
     assert "No budget is planned" in foreseen and "Pays from" in foreseen
     # ranges and the stock line come with the third forecast whose days are over
-    assert "How far off these figures may be is not known yet" in foreseen and "Stock line" not in foreseen
+    assert "The range of each day is not known yet" in foreseen and "Stock line" not in foreseen
     assert "All that is watched is as it should be" in chapter(pages["en"], "health")
     assert "No change went beyond what was normal" in chapter(pages["en"], "health")
     for language in LANGUAGES:

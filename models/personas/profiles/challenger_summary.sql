@@ -1,5 +1,7 @@
 {#- Grain: as marts.segment_summary, of the challenger: what its personas are called, how many they are and what they
     are worth, before anybody promotes it. Empty without a challenger. Late data: built whole in each run. -#}
+{#- Who objects is judged apart: the first objection would hide a persona with its row, and no total gives it away. -#}
+{% set apart = ['case when segment_id = -1 then 1 else 0 end'] %}
 
 with
 
@@ -16,10 +18,7 @@ sizes as (
 {{ clientele.persona_summary_ctes('sizes', 'persona_labels', 'persona_rules', ref('challenger_traits')) }},
 
 publishable as (
-    -- who objects is judged apart: the first objection would hide a persona with its row, and no total gives it away
-    {{ clientele.published_cells(
-        'persona_summary', keys=['segment_id'], within=['case when segment_id = -1 then 1 else 0 end']
-    ) }}
+    {{ clientele.published_cells('persona_summary', keys=['segment_id'], within=apart) }}
 )
 
 select * from publishable

@@ -70,8 +70,10 @@ def render(folder: Path, language: str, name: str = "index", answers: dict[str, 
             "text": lambda row, part: row[f"{part}_{language}"],
             "word": lambda code: translate(CODES[code]) if code in CODES else code.replace("_", " "),
             "written": book.written,
-            "brand": lambda name: Markup('<span lang="en" class="brand">{}</span>').format(
-                name.replace("_", " ")
+            "brand": lambda name: (
+                translate(CODES[name])
+                if name == "unclassified"
+                else Markup('<span lang="en" class="brand">{}</span>').format(name.replace("_", " "))
             ),
             "columns": book.columns,
             "head_order": HEADS,

@@ -1,0 +1,60 @@
+"""What is bought of which family, worked out again from the events."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from support import House
+
+SMALLEST, STEP = 20, 10
+
+
+@pytest.fixture(scope="module")
+def exact(built_shop: House) -> pd.DataFrame:
+    """Return buyers, purchases and revenue by family, of the shop (persona -9) and of each persona."""
+    rows = built_shop.rows(
+        "select coalesce(segments.segment_id, 0), coalesce(families.category_family, 'unclassified'), "
+        "events.user_sk, cast(events.price as double) * coalesce(cast(events.quantity as double), 1) "
+        "from core.events as events "
+        "inner join core.user_sessions as sessions using (session_sk) "
+        "inner join core.product_families as families on events.product_id = families.product_id "
+        "inner join core.users as users on events.user_sk = users.user_sk "
+        "inner join marts.user_segments as segments on users.user_key = segments.user_key "
+        "where events.event_type = 'purchase' and not sessions.is_bot"
+    )
+    bought = pd.DataFrame(rows, columns=["segment_id", "family", "user_sk", "revenue"])
+    both = pd.concat([bought, bought.assign(segment_id=-9)])
+    return both.groupby(["segment_id", "family"]).agg(
+        n_buyers=("user_sk", "nunique"), n_purchases=("user_sk", "size"), revenue=("revenue", "sum")
+    )
+
+
+@pytest.fixture(scope="module")
+def published(built_shop: House) -> pd.DataFrame:
+    columns = ["segment_id", "family", "n_buyers", "n_purchases", "revenue"]
+    rows = built_shop.rows(
+        "select coalesce(segment_id, -9), category_family, n_buyers, n_purchases, revenue "
+        "from marts.family_sales"
+    )
+    return pd.DataFrame(rows, columns=columns).set_index(["segment_id", "family"]).astype(float)
+
+
+def test_published_figures_are_those_of_the_events_to_a_step(exact, published):
+    assert len(published) > 5 and (published.index.get_level_values(0) == -9).sum() > 2
+    of_them = exact.loc[published.index]
+    assert ((published["n_buyers"] - of_them["n_buyers"]).abs() <= STEP / 2).all()
+    for column in ("n_purchases", "revenue"):
+        shown = published[column].dropna()
+        assert len(shown) > 5
+        # a step covers what ten of the customers make, and what the greatest makes alone
+        assert (
+            (shown - of_them[column].loc[shown.index]).abs() <= 0.5 * of_them[column].loc[shown.index]
+        ).all()
+
+
+def test_no_small_family_is_there_and_none_follows_from_the_others(exact, published):
+    hidden = exact.drop(published.index)
+    assert (exact.loc[published.index, "n_buyers"] >= SMALLEST).all() and len(hidden) > 0
+    for family in published.loc[-9].index:
+        cells = hidden[(hidden.index.get_level_values("family") == family)]
+        assert len(cells) == 0 or (len(cells) >= 2 and cells["n_buyers"].sum() >= SMALLEST), cells
