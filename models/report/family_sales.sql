@@ -1,5 +1,6 @@
-{#- Grain: the whole shop, or one persona (0: who has none yet), and a family of products that its customers have bought: how many
-    bought of it, how often and for how much, in the events that are kept. Late data: built whole in each run. -#}
+{#- Grain: the whole shop, or one persona (0: who has none yet), and a family of products that its customers have
+    bought: how many bought of it, how often and for how much, in the events that are kept. Late data: built whole in
+    each run. -#}
 {#- A family that one persona hides is not the shop's less that of the others. -#}
 {% set apart = ['scope', "case when scope = 'persona' then category_family end"] %}
 

@@ -1,5 +1,5 @@
-{#- Grain: one month (UTC) with events: what came in and who came, as it may be published. A count of events is judged by
-    those who made them, and its step covers whoever made most. Late data: built whole in each run. -#}
+{#- Grain: one month (UTC) with events: what came in and who came, as it may be published. A count of events is judged
+    by those who made them, and its step covers whoever made most. Late data: built whole in each run. -#}
 {% set kinds = {
     'view': ('n_views', 'n_viewers'), 'cart': ('n_carts', 'n_carters'), 'remove_from_cart': ('n_removes', 'n_removers'),
     'purchase': ('n_purchases', 'n_buyers'),
