@@ -7,11 +7,15 @@ come, and a thousand are erased. Planning and acknowledging are SQL in DuckDB fi
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import duckdb
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from test_exports import TABLES
 
 from clientele.activation.exports import activate
