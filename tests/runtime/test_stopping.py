@@ -15,11 +15,13 @@ SHOP = little_shop(seed=11, n_users=6, n_days=10)
 
 
 @pytest.fixture(autouse=True)
-def _interrupts_are_heard():
-    """Have builds hear SIGINT where these tests run in the background of a shell, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _signals_are_heard():
+    """Have processes hear what a shell ignores for what it runs in the background, or with nohup."""
+    heard = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in heard.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")
