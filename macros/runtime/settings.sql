@@ -7,8 +7,8 @@
         'rehash': 'boolean',
         'events_relation': 'relation or none',
         'side_schema': 'name or none',
-        'quarantine_warn_share': [0, 1],
-        'quarantine_refuse_share': [0, 1],
+        'quarantine_warn_share': [0, 1, 'fractions'],
+        'quarantine_refuse_share': [0, 1, 'fractions'],
         'delimiter': ['comma', 'semicolon', 'tab', 'pipe'],
         'decimal': ['point', 'comma'],
         'refunds': ['quarantine', 'keep'],
@@ -21,25 +21,25 @@
         'category_id_kind': ['integer', 'text'],
         'feed_holds': 'alarms',
         'feed_warns': 'alarms',
-        'feed_price_factor': [1.5, 1000],
+        'feed_price_factor': [1.5, 1000, 'fractions'],
         'clock': 'timestamp or now',
         'earliest_event_date': 'date',
         'latest_event_date': 'date or none',
         'session_gap_minutes': [1, 1440],
         'bot_session_events': [10, 1000000],
-        'bot_events_per_second': [0, 1000],
+        'bot_events_per_second': [0, 1000, 'fractions'],
         'bot_rate_min_events': [10, 1000000],
         'window_days': [1, 3650],
         'reference_days': [1, 3650],
-        'utc_offset_hours': [-14, 14],
-        'premium_z': [-5, 5],
+        'utc_offset_hours': [-14, 14, 'fractions'],
+        'premium_z': [-5, 5, 'fractions'],
         'as_of': 'timestamp or last_event',
         'refit': 'boolean',
         'fit_min_events': [1, 100000],
         'min_events': 'count or auto',
-        'settled_confidence': [0, 1],
+        'settled_confidence': [0, 1, 'fractions'],
         'change_days': [1, 3650],
-        'change_confidence': [0, 1],
+        'change_confidence': [0, 1, 'fractions'],
         'compare_early': 'boolean',
         'deep_layers': 'layers or none',
         'sample_users': [200, 5000000],
@@ -49,10 +49,10 @@
         'new_days': [1, 3650],
         'loyal_orders': [1, 1000],
         'min_cell_users': [0, 100000],
-        'max_leaving_share': [0, 1],
+        'max_leaving_share': [0, 1, 'fractions'],
         'prediction_heads': 'heads',
-        'promised_event_hours': [0, 100000],
-        'promised_delivery_hours': [0, 100000],
+        'promised_event_hours': [0, 100000, 'fractions'],
+        'promised_delivery_hours': [0, 100000, 'fractions'],
         'promised_model_days': [0, 10000],
         'events_retention_months': [1, 600],
         'inactive_profile_months': [1, 600],
@@ -60,15 +60,6 @@
         'publish_to': 's3 or none',
         'currency': 'currency or none',
     }) }}
-{% endmacro %}
-
-
-{% macro _settings_with_fractions() %}
-    {#- Numbers that are no counts. -#}
-    {{ return([
-        'quarantine_warn_share', 'quarantine_refuse_share', 'feed_price_factor', 'bot_events_per_second', 'utc_offset_hours', 'premium_z',
-        'settled_confidence', 'change_confidence', 'max_leaving_share', 'promised_event_hours', 'promised_delivery_hours',
-    ]) }}
 {% endmacro %}
 
 
@@ -160,7 +151,7 @@
         {%- if not modules.re.fullmatch('-?[0-9]{1,9}([.][0-9]{1,9})?', text) or text | float < form[0] or text | float > form[1] -%}
             {{ clientele._refuse_setting(name, value, 'a number from ' ~ form[0] ~ ' to ' ~ form[1]) }}
         {%- endif -%}
-        {%- if name in clientele._settings_with_fractions() -%}{{ return(text | float if '.' in text else text | int) }}{%- endif -%}
+        {%- if 'fractions' in form -%}{{ return(text | float if '.' in text else text | int) }}{%- endif -%}
         {%- if text | float != text | float | int -%}
             {#- an interval of 30.5 days is one of 30, without a word -#}
             {{ clientele._refuse_setting(name, value, 'a whole number from ' ~ form[0] ~ ' to ' ~ form[1]) }}
