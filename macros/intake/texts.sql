@@ -75,25 +75,27 @@
 
 {% macro sentinel_list() -%}
     {#- The ids that stand for nobody, as a list in SQL of the kind of user ids. -#}
-    {%- set listed = clientele.setting('sentinel_user_ids').split(',') | map('trim') | list -%}
     {%- if clientele.id_kind('user') == 'integer' -%}
-        {%- set numbers = [] -%}
-        {%- for text in listed if modules.re.fullmatch('[+-]?[0-9]{1,18}', text) -%}{%- do numbers.append(text | int) -%}{%- endfor -%}
-        ({{ numbers | join(', ') or 'null' }})
+        ({{ clientele._sentinels(is_number=true) | map('int') | join(', ') or 'null' }})
     {%- else -%}
-        ({{ clientele.literals(listed) }})
+        ({{ clientele.literals(clientele._sentinels()) }})
     {%- endif -%}
 {%- endmacro %}
 
 
 {% macro sentinel_words() %}
     {#- Where ids are numbers: those that stand for nobody and are none, in lower case. -#}
-    {%- if clientele.id_kind('user') != 'integer' -%}{{ return([]) }}{%- endif -%}
-    {%- set words = [] -%}
-    {%- for text in clientele.setting('sentinel_user_ids').lower().split(',') | map('trim') if not modules.re.fullmatch('[+-]?[0-9]{1,18}', text) -%}
-        {%- do words.append(text) -%}
+    {{ return(clientele._sentinels(is_number=false) | map('lower') | list if clientele.id_kind('user') == 'integer' else []) }}
+{% endmacro %}
+
+
+{% macro _sentinels(is_number=none) %}
+    {#- The ids of sentinel_user_ids: those that are whole numbers, those that are none, or all. -#}
+    {%- set found = [] -%}
+    {%- for text in clientele.setting('sentinel_user_ids').split(',') | map('trim') -%}
+        {%- if is_number in [none, modules.re.fullmatch('[+-]?[0-9]{1,18}', text) is not none] -%}{%- do found.append(text) -%}{%- endif -%}
     {%- endfor -%}
-    {{ return(words) }}
+    {{ return(found) }}
 {% endmacro %}
 
 
