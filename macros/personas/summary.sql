@@ -74,6 +74,13 @@ persona_summary as (
 {% endmacro %}
 
 
+{% macro objectors_apart() %}
+    {#- What published_cells() takes as `within` for rows of persona_summary. Who objects is judged apart: the first objection would
+        hide a persona with its row, and no total gives it away. -#}
+    {{ return(['case when segment_id = -1 then 1 else 0 end']) }}
+{% endmacro %}
+
+
 {% macro _told_persona_ctes(labels, rules, traits) %}
     {#- CTEs `told`, `looked_at` and `names`: what is said of a persona in words; and of customers without one. -#}
 told as (

@@ -1,7 +1,5 @@
 {#- Grain: as marts.segment_summary, of the challenger: what its personas are called, how many they are and what they
     are worth, before anybody promotes it. Empty without a challenger. Late data: built whole in each run. -#}
-{#- Who objects is judged apart: the first objection would hide a persona with its row, and no total gives it away. -#}
-{% set apart = ['case when segment_id = -1 then 1 else 0 end'] %}
 
 with
 
@@ -18,7 +16,7 @@ sizes as (
 {{ clientele.persona_summary_ctes('sizes', 'persona_labels', 'persona_rules', ref('challenger_traits')) }},
 
 publishable as (
-    {{ clientele.published_cells('persona_summary', keys=['segment_id'], within=apart) }}
+    {{ clientele.published_cells('persona_summary', keys=['segment_id'], within=clientele.objectors_apart()) }}
 )
 
 select * from publishable

@@ -2,8 +2,6 @@
     apart, what it looks at, as far as macros/privacy/disclosure.sql lets it be published. Shares are of the whole shop;
     lifts compare a persona with the other personas, whose histories are as long. Late data: built whole in each run.
     -#}
-{#- Who objects is judged apart: the first objection would hide a persona with its row, and no total gives it away. -#}
-{% set apart = ['case when segment_id = -1 then 1 else 0 end'] %}
 
 with
 
@@ -14,7 +12,7 @@ sizes as (
 {{ clientele.persona_summary_ctes('sizes', ref('segment_labels'), ref('segment_rules'), ref('segment_traits')) }},
 
 publishable as (
-    {{ clientele.published_cells('persona_summary', keys=['segment_id'], within=apart) }}
+    {{ clientele.published_cells('persona_summary', keys=['segment_id'], within=clientele.objectors_apart()) }}
 )
 
 select * from publishable
