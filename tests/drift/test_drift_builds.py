@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
+import changed
+import numpy as np
+import pandas as pd
 import pytest
 import shop_simulator
 from support import IS_LONG, House
@@ -116,37 +117,72 @@ def test_a_request_makes_a_fit_due_once(watched):
     assert watched.value(due) is False
 
 
-def dearer(text: str) -> str:
-    header, *lines = csv.reader(io.StringIO(text))
-    out = io.StringIO()
-    written = csv.writer(out, lineterminator="\n")
-    written.writerow(header)
-    written.writerows(
-        [*line[:6], f"{float(line[6]) * 1.3:.2f}", *line[7:]] for line in lines if len(line) == 9
-    )
-    return out.getvalue()
+UP_TO_DRIFT = ("--select", "+drift", "--exclude-resource-types", "unit_test", "test")
+MONDAY = pd.Timestamp("2020-02-03")
+DONE = {  # what is done to the shop from a Monday on, the series that has to say so, and the word
+    "category switch": (changed.other_categories, "moved_products", "sudden", None),
+    "prices times 1.3": (changed.dearer, "prices", "sudden", None),
+    "lost day": (changed.without_a_day, "feed", "data_error", None),
+    "bots": (changed.with_bots, "visit_size", "sudden", "covariate"),
+    "other customers": (changed.other_customers, "returning", "sudden", "covariate"),
+    "relation flipped": (changed.flipped, "visits_orders", "sudden", "relation"),
+}
 
 
-def without_a_day(text: str) -> str:
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("2020-02-12"))
+def month_of(path: Path) -> datetime:
+    return datetime.strptime(path.stem, "%Y-%b")
 
 
-@pytest.mark.skipif(not IS_LONG, reason="CLIENTELE_LONG=1: a whole month more, twice")
-@pytest.mark.parametrize(
-    ("change", "series", "word"), [(dearer, "prices", "sudden"), (without_a_day, "feed", "data_error")]
-)
-def test_what_is_done_to_a_month_is_named_by_a_build(built_shop, tmp_path, change, series, word):
-    house = built_shop.copy(tmp_path / "house")
-    later: Path = next((built_shop.folder / "later").iterdir())
-    lake = tmp_path / "lake"
-    lake.mkdir()
-    for path in built_shop.lake.iterdir():
-        (lake / path.name).symlink_to(path)
-    house.lake = lake
-    house.deliver(later.name, change(later.read_text()).encode())
-    house.build("--select", "+drift", "--exclude-resource-type", "unit_test")
+@pytest.fixture(scope="module", params=range(5 if IS_LONG else 0))
+def watched_shop(request, tmp_path_factory) -> tuple[House, bytes, int]:
+    """A shop of four months that is watched, the events of its fifth month, and its number."""
+    folder = tmp_path_factory.mktemp("before")
+    shop_simulator.generate(folder / "shop", users=8000, months=5, seed=900 + request.param)
+    *before, after = sorted((folder / "shop" / "events").iterdir(), key=month_of)
+    house = House(folder / "house", papers=False)
+    for path in before:
+        house.deliver(path.name, path.read_bytes())
+    house.build(*UP_TO_DRIFT)
+    return house, after.read_bytes(), request.param
+
+
+@pytest.mark.parametrize("kind", DONE)
+def test_what_is_done_to_a_month_is_named_by_a_build(watched_shop, tmp_path, kind):
+    """In the week in which it begins, by its kind, and nothing was cried before."""
+    before, content, number = watched_shop
+    change, series, word, shift = DONE[kind]
+    house = before.copy(tmp_path / "house")
+    events = changed.read(content)
+    is_after = events["at"] >= MONDAY
+    after = change(events[is_after], np.random.default_rng(number))
+    house.deliver("2020-Feb.csv", changed.written(pd.concat([events[~is_after], after])))
+    house.build(*UP_TO_DRIFT)
     told = house.rows(
-        "select series, verdict from monitor.drift where period_grain = 'week' and severity != 'none' "
-        "and period_date between '2020-02-01' and '2020-02-10'"
+        "select period_date, series, verdict, shift_kind from monitor.drift "
+        "where period_grain = 'week' and severity != 'none' order by period_date"
     )
-    assert (series, word) in told, told
+    assert not [row for row in told if row[0] < MONDAY.date()], told
+    of_series = [row[2:] for row in told if row[:2] == (MONDAY.date(), series)]
+    assert [word] == [row[0] for row in of_series] and shift in (None, of_series[0][1]), told
+
+
+@pytest.mark.parametrize("number", range(5 if IS_LONG else 0))
+def test_december_is_a_season_once_it_has_come_twice(tmp_path, number):
+    """Of 27 months: the first Decembers are no season yet, the third is."""
+    shop_simulator.generate(
+        tmp_path / "shop", users=1500, months=27, start="2017-10", arrivals=0.1, seed=700 + number
+    )
+    house = House(tmp_path / "house", papers=False)
+    for path in (tmp_path / "shop" / "events").iterdir():
+        content = path.read_bytes()
+        if "-Dec" in path.name:
+            rng = np.random.default_rng(number)
+            content = changed.written(changed.gifts(changed.read(content), rng, "apparel"))
+        house.deliver(path.name, content)
+    house.build(*UP_TO_DRIFT)
+    told = house.rows(
+        "select period_date, verdict from monitor.drift "
+        "where period_grain = 'month' and series = 'families' and extract(month from period_date) = 12"
+    )
+    words = {day.year: verdict for day, verdict in told}
+    assert words[2017] == "too_early" and words[2018] != "recurring" and words[2019] == "recurring", told

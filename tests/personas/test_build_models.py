@@ -272,6 +272,20 @@ def test_a_model_of_other_features_is_not_proven_and_is_fitted_again(shop, own):
     assert not own.value("select is_due from core.fit_request")
 
 
+def test_scores_of_sql_and_labels_of_python_are_compared_where_the_features_are_the_same(own):
+    """`dbt build --select +drift` makes scores and no labels: of other features nothing can be said."""
+    keys = "user_sk, features_hash, model_version"
+    compared = f"select count(*) from core.segment_sample_labels join core.centroid_scores using ({keys})"
+    assert own.value(compared) == own.value("select count(*) from core.segment_sample_labels") > 100
+    for change, succeeds in (
+        ("segment_id = runner_up_segment_id", False),
+        ("features_hash = features_hash - sign(features_hash)", True),
+    ):
+        with own.connection(read_only=False) as connection:
+            connection.execute(f"update core.centroid_scores set {change}")
+        assert own.run("--select", "python_and_sql_agree", command=("test",)).succeeded is succeeds
+
+
 def test_a_request_refits_once_and_unchanged_data_rename_and_move_nobody(shop):
     before = shop.contents("marts")
     version = shop.value("select model_version from core.segment_models")

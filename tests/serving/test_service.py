@@ -280,6 +280,31 @@ def test_an_objection_holds_from_the_command_on(built_shop, tmp_path):
         assert one.client.get("/health").json()["n_customers"] > 1000
 
 
+def test_every_customer_is_told_as_the_warehouse_says(built_shop, tmp_path):
+    warehouse = built_shop.rows(
+        "select user_key, segments.status, segment_id, segment_name, segments.reason_1, value_tier, "
+        "lifecycle_state, p_order_30d from marts.user_segments as segments "
+        "left join marts.customer_predictions using (user_key) order by user_key"
+    )
+    assert len(warehouse) >= 10_000
+    told = []
+    with running(built_shop.home, tmp_path) as one:
+        for start in range(0, len(warehouse), MOST_KEYS):
+            asked = [row[0] for row in warehouse[start : start + MOST_KEYS]]
+            for customer in one.client.post("/customers", json={"user_keys": asked}).json()["customers"]:
+                persona, predictions = customer["persona"] or {}, customer["predictions"] or {}
+                told.append(
+                    (
+                        *(customer["user_key"], customer["status"], persona.get("id"), persona.get("name")),
+                        *(customer["reasons"][:1] or [None]),
+                        *(customer["value_tier"], customer["lifecycle_state"]),
+                        predictions.get("p_order_30d"),
+                    )
+                )
+    assert told == warehouse
+    assert len({persona for _, _, persona, *_ in told}) > 2
+
+
 def test_a_caller_s_file_is_json_for_people(tmp_path):
     keys.add(tmp_path / "keys.json", "crm", ["look-up"], days=30)
     (entry,) = json.loads((tmp_path / "keys.json").read_text())["keys"]

@@ -21,8 +21,9 @@ final as (
         feature_values.revenue,
         cast(feature_values.first_event_at as date) as first_event_date,
         {% for feature in clientele.feature_names() %}
-        feature_values.{{ feature }}{% if not loop.last %},{% endif %}
+        feature_values.{{ feature }},
         {% endfor %}
+        {{ clientele.row_hash(clientele.feature_names()) }} as features_hash
     from {{ ref('user_feature_values') }} as feature_values
     inner join sampled on feature_values.user_sk = sampled.user_sk
 )

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 # The field of a card, and the column of fit_request, that says what features were made with (decision 0060).
 FEATURES_HASH = "features_hash"
 
+# The columns of the labels that Python gives a sample, and their types.
+_LABEL_TYPES = {
+    "user_sk": "Int64",
+    "segment_id": "Int64",
+    "early_segment_id": "Int64",
+    FEATURES_HASH: "Int64",
+    "model_version": "string",
+    "early_model_version": "string",
+}
+
 
 def fit_rows(
     frames: Mapping[str, pd.DataFrame],
@@ -115,21 +125,28 @@ def label_rows(sample: pd.DataFrame, weights: pd.DataFrame, early: pd.DataFrame)
     Parameters
     ----------
     sample : DataFrame, one row per user
-        ``user_sk`` and the features.
+        ``user_sk``, the features and ``features_hash``.
     weights, early : DataFrame
         ``core.segment_weights`` and ``core.early_weights``; either may be empty.
 
     Returns
     -------
     DataFrame
-        ``user_sk``, ``segment_id``, ``early_segment_id`` (missing without an early classifier); no row
-        without a model.
+        ``user_sk``, ``segment_id``, ``early_segment_id``, ``features_hash``, ``model_version``,
+        ``early_model_version`` (the early ones missing without an early classifier); no row without a model.
     """
     if weights.empty or sample.empty:
-        return pd.DataFrame(columns=["user_sk", "segment_id", "early_segment_id"]).astype("Int64")
-    labels = score(sample, weights)[["user_sk", "segment_id"]]
-    found = score(sample, early)["segment_id"].to_numpy() if len(early) else pd.NA
-    return labels.assign(early_segment_id=found).astype("Int64")
+        return pd.DataFrame(columns=list(_LABEL_TYPES)).astype(_LABEL_TYPES)
+    labels = sample[["user_sk", FEATURES_HASH]].merge(
+        score(sample, weights)[["user_sk", "segment_id"]], on="user_sk"
+    )
+    labels["model_version"] = weights["model_version"].iloc[0]
+    labels["early_segment_id"] = labels["early_model_version"] = pd.NA
+    if len(early):
+        found = score(sample, early).set_index("user_sk")["segment_id"]
+        labels["early_segment_id"] = labels["user_sk"].map(found)
+        labels["early_model_version"] = early["model_version"].iloc[0]
+    return labels[list(_LABEL_TYPES)].astype(_LABEL_TYPES)
 
 
 def _weights_before(weights: pd.DataFrame, champion: str | None) -> pd.DataFrame:
