@@ -57,12 +57,6 @@ user_features_as_of as (
     {{ text }}
 {%- endmacro %}
 """,
-    # the day of a side input is read three times, each time with all that a text may have around it
-    "side_day": """
-{% macro side_day(field) %}
-    {{ return("cast(" ~ field ~ " as date)") }}
-{% endmacro %}
-""",
     # a level of brackets for each count that judges a cell
     "_judged_cells": """
 {% macro _judged_cells(cells, bases, keys, within) %}

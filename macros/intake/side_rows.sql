@@ -1,12 +1,12 @@
 {#- From lines of side inputs to rows, or to the reason against them. -#}
 
 {% macro side_values(side) %}
-    {#- {column: its value as a text in one spelling, in SQL over vault.side_lines}; null where there is none, or where it is not
-        of the declared type. -#}
+    {#- {column: its value as a text in one spelling, in SQL over `spelled` of side_rows_of}; null where there is none, or where
+        it is not of the declared type. -#}
     {%- set values = {} -%}
     {%- for column in side['columns'] -%}
         {%- set field = side['field'][column['name']] -%}
-        {%- set text = clientele.present(clientele.normal_text(field)) -%}
+        {%- set text = 'text_of_' ~ field -%}
         {%- if column['name'] == 'product_id' -%}
             {%- if clientele.id_kind('product') == 'text' -%}
                 {%- set code = clientele.present(clientele.normal_id(field, 'text')) -%}
@@ -15,9 +15,9 @@
                 {%- do values.update({'product_id': 'cast(' ~ clientele.whole_number(field) ~ ' as varchar(256))'}) -%}
             {%- endif -%}
         {%- elif column['type'] == 'date' -%}
-            {%- do values.update({column['name']: 'cast(' ~ clientele.side_day(field) ~ ' as varchar(256))'}) -%}
+            {%- do values.update({column['name']: 'cast(' ~ clientele.side_day(text) ~ ' as varchar(256))'}) -%}
         {%- elif column['type'] == 'timestamp' -%}
-            {%- do values.update({column['name']: 'cast(cast(' ~ clientele.side_moment(field) ~ ' as timestamp) as varchar(256))'}) -%}
+            {%- do values.update({column['name']: 'cast(cast(' ~ clientele.side_moment(text) ~ ' as timestamp) as varchar(256))'}) -%}
         {%- elif column['type'].startswith('decimal') -%}
             {%- do values.update({column['name']: 'cast(' ~ clientele.decimal_number(field) ~ ' as varchar(256))'}) -%}
         {%- elif column['type'] == 'boolean' -%}
@@ -45,10 +45,9 @@
 {% endmacro %}
 
 
-{% macro side_day(field) %}
+{% macro side_day(text) %}
     {#- The day that a text says: the one that is written, in whatever zone. The midnight of a zone east of Greenwich is the day
         before in UTC. -#}
-    {%- set text = clientele.normal_text(field) -%}
     {{ return(
         "case when " ~ clientele.side_moment(text) ~ " is null then null when " ~ text ~ " like '____-__-__%' then cast(left(" ~ text
         ~ ", 10) as date) else cast(" ~ clientele.side_moment(text) ~ " as date) end"
@@ -99,21 +98,35 @@
         select
             file_id, side_input, file_name, line_number, line_fault, user_id, line_text,
             {% if side['person'] -%}
-            {{ clientele.present(clientele.normal_text('person')) }} is null
-            or {{ clientele.present(clientele.normal_text('person')) }} in ({{ clientele.literals(clientele.setting('sentinel_user_ids').split(',')) }})
-            as has_no_person,
+            text_of_person is null
+            or text_of_person in ({{ clientele.literals(clientele.setting('sentinel_user_ids').split(',')) }}) as has_no_person,
             {{ clientele.normal_id('person', clientele.id_kind('user')) }} as person_id,
             {% endif -%}
             {% for name in clientele.side_fields() -%}
             {% if name in names -%}
-            {{ clientele.present(clientele.normal_text(name)) }} is not null as has_{{ name }},
+            text_of_{{ name }} is not null as has_{{ name }},
             {{ values[names[name]] }} as {{ name }}
             {%- else -%}
             cast(null as varchar(256)) as {{ name }}
             {%- endif %}{{ ',' if not loop.last }}
             {% endfor %}
-        from {{ ref('side_lines') }}
-        where side_input = '{{ side['name'] }}' and line_kind = 'line'
+        from (
+            {#- said once, for the values read it many times -#}
+            select
+                {% for name in (['person'] if side['person'] else []) + (names | list) -%}
+                {{ clientele.present('normal_' ~ name) }} as text_of_{{ name }},
+                {% endfor -%}
+                normal.*
+            from (
+                select
+                    {% for name in (['person'] if side['person'] else []) + (names | list) -%}
+                    {{ clientele.normal_text(name) }} as normal_{{ name }},
+                    {% endfor -%}
+                    side_lines.*
+                from {{ ref('side_lines') }} as side_lines
+                where side_input = '{{ side['name'] }}' and line_kind = 'line'
+            ) as normal
+        ) as spelled
     ) as valued
 {% endmacro %}
 

@@ -55,7 +55,7 @@ def with_bots(events: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         bot, night = np.array(nights).T
         starts = night * 86_400 + rng.integers(3_600, 14_000, len(nights))
         seconds = starts[visit] + np.concatenate([np.cumsum(rng.integers(20, 140, n)) for n in sizes])
-        number = 990_000_000 + week.dayofyear * 100_000
+        number = 990_000_000 + week.day_of_year * 100_000
         read["at"] = week + pd.to_timedelta(seconds, unit="s")
         read["user_id"] = (number + bot[visit]).astype(str)
         read["user_session"] = [f"{number + one:08d}-0000-4000-8000-000000000000" for one in visit]
@@ -75,16 +75,14 @@ def flipped(events: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     visits = events.groupby([events["user_id"], week])["user_session"].transform("nunique")
     is_order = events["event_type"] == "purchase"
     is_often = visits > 1
-    n_buyers = events[is_order & is_often].groupby(["user_id", week[is_order & is_often]]).ngroups
-    buyers = events[is_order].assign(week=week)[["user_id", "week"]].drop_duplicates()
-    once = events[~is_often & (events["event_type"] == "view")].assign(week=week)
-    last = once.groupby(["user_id", "week"]).tail(1)
-    last = (
-        last.merge(buyers, how="left", indicator=True).query("_merge == 'left_only'").drop(columns="_merge")
-    )
-    bought = last.sample(min(n_buyers, len(last)), random_state=rng).drop(columns=["week", "found"])
+    of_often = is_order & is_often
+    n_buyers = events[of_often].groupby(["user_id", week[of_often]]).ngroups
+    has_bought = is_order.groupby([events["user_id"], week]).transform("any")
+    is_view = events["event_type"] == "view"
+    last = events[~is_often & ~has_bought & is_view].groupby(["user_id", week]).tail(1)
+    bought = last.sample(min(n_buyers, len(last)), random_state=rng)
     bought = bought.assign(event_type="purchase", at=bought["at"] + pd.Timedelta(seconds=50))
-    return pd.concat([events.mask(is_order & is_often).dropna(how="all"), bought])
+    return pd.concat([events[~of_often], bought])
 
 
 def without_a_day(events: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
