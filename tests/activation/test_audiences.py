@@ -101,6 +101,9 @@ WRONG = {
         "where > not > audience",
         "refers to itself: itself > itself",
     ),
+    "listed_field": ({"field": ["n_orders"], "is": 1}, "where > field", "there is no field '['n_orders']'"),
+    "listed_audience": ({"audience": ["new_buyers"]}, "where > audience", "there is no audience '['new_b"),
+    "yes": ({"field": "n_orders", True: 1}, "where > True", "n_orders is a number and takes one of"),
     "circle": ({"audience": "circle_2"}, "where > audience", "refers to itself: circle > circle_2 > circle"),
     "circle_2": (
         {"audience": "circle"},
@@ -135,6 +138,42 @@ def test_what_is_missing_is_said(house):
         *(("more", place) for place in ("sql", "expires")),
         *(("small", place) for place in ("minimum", "max_leaving_share", "destinations")),
     ]
+
+
+def test_keys_that_yaml_does_not_read_as_texts_are_told(house):
+    meta = GOOD | {"where": {"field": "n_orders", "is": 1}, True: 1, 7: 1}
+    found = problems(house, {"keys": meta, "huge": GOOD | {"where": meta["where"], "minimum": 10**11}})
+    assert [(name, place) for name, place, _ in found] == [
+        ("huge", "minimum"),
+        ("keys", "True"),
+        ("keys", "7"),
+    ]
+
+
+def test_audiences_that_name_others_twice_end_somewhere(house):
+    trees = {"a00": {"field": "n_orders", "is": 1}}
+    for number in range(1, 25):
+        before = {"audience": f"a{number - 1:02}"}
+        trees[f"a{number:02}"] = {"any": [before, {"not": before}]}
+    found = problems(house, {name: GOOD | {"where": tree} for name, tree in trees.items()})
+    assert {name for name, _, _ in found} == {f"a{number:02}" for number in range(9, 25)}, "one each"
+    assert len(found) == 16 and all("too many conditions" in problem for _, _, problem in found)
+
+
+def test_an_exposure_that_says_nothing_known_is_told(house):
+    def misspelt(manifest) -> None:
+        having({"well": GOOD | {"where": {"field": "n_orders", "is": 1}}})(manifest)
+        wrong = deepcopy(manifest.exposures["exposure.clientele.well"])
+        wrong.name, wrong.unique_id = "wrong", "exposure.clientele.wrong"
+        wrong.config.meta.clear()
+        wrong.config.meta["audeince"] = GOOD
+        manifest.exposures[wrong.unique_id] = wrong
+
+    house.home.mkdir(exist_ok=True)
+    told = house.run(command=("run-operation", "tell_audience_problems"), change=misspelt)
+    (problem, _) = (json.loads(line) for line in told.said.splitlines() if line.startswith("{"))
+    assert (problem["audience"], problem["place"]) == ("wrong", "config")
+    assert problem["problem"].endswith("audience, destination, experiment, here is audeince")
 
 
 def test_a_build_stops_before_it_reads_anything(house):

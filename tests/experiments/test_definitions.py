@@ -31,6 +31,7 @@ CAMPAIGN = Campaign(
 )
 CASES = {
     "no_audience": ({"audience": "nobodies"}, "audience", "there is no audience 'nobodies'. Known: cart_ab"),
+    "listed": ({"audience": ["new_buyers"]}, "audience", "there is no audience '['new_buyers']'. Known"),
     "no_day": ({"starts": "soon"}, "starts", "the first day on which arms may be drawn, like 2027-01-31"),
     "no_horizon": ({"horizon_days": 0}, "horizon_days", "a number of days from 1 to 365"),
     "no_measure": ({"measure": "love"}, "measure", "one of revenue, orders, buyers, visits"),
