@@ -97,6 +97,7 @@ def build(force: bool, arguments: tuple[str, ...]) -> None:
         return
     if force:
         environment[idle.FORCE] = "1"
+    _refuse_unreadable()
     command = dbt.command("build", *dbt.WITHOUT_UNIT_TESTS, *arguments)
     sys.stdout.flush()
     os.execvpe(command[0], command, environment)
@@ -467,6 +468,7 @@ def _tell_problems(kind: str) -> None:
     """Print what is wrong with the files of audiences or experiments; end with status 1 if something is."""
     from clientele.activation.places import line_of
 
+    _refuse_unreadable()
     told = _told(f"tell_{kind}_problems").splitlines()
     problems = [json.loads(line) for line in told if line[:1] == "{"]
     names = problems.pop()[f"{kind}s"]
@@ -477,6 +479,21 @@ def _tell_problems(kind: str) -> None:
     if problems:
         sys.exit(1)
     click.echo(f"{len(names)} {kind}(s), nothing wrong: {', '.join(names)}".rstrip(": "))
+
+
+def _refuse_unreadable() -> None:
+    """Print what makes no definition, and of which dbt would not tell the line; then end with status 1."""
+    from clientele.activation.places import unreadable
+
+    project = Path(os.environ.get("DBT_PROJECT_DIR") or ".")
+    faults = [
+        f"{path.relative_to(project)}:{line}: {problem}"
+        for path in sorted([*project.glob("audiences/**/*.y*ml"), *project.glob("experiments/**/*.y*ml")])
+        for line, problem in unreadable(path)
+    ]
+    if faults:
+        click.echo("\n".join(faults))
+        sys.exit(1)
 
 
 def _told(operation: str, **arguments: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from support import ROOT, House
 
-from clientele.activation.places import line_of
+from clientele.activation.places import line_of, unreadable
 
 PAPERS = False
 GOOD = {"label_fr": "Un essai", "purpose": "A test", "expires": "2027-12-31"}
@@ -195,6 +195,38 @@ def test_the_line_of_a_place_is_found(tmp_path):
         for place in ("where > all > 1 > is", "where > all > 2 > not > is", "minimum", "purpose", "name")
     ] == [9, 12, 13, 7, 3]
     assert line_of(path, "another", "where") == 1
+
+
+LAUGHS = "a: [&a0 1, " + ", ".join(f"&a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 40)) + "]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("a: 1\nb: {c: 1\nd: 2\n", 3, "this is no YAML: "),
+        ("a: 1\n\tb: 2\n", 2, "this is no YAML: "),
+        ("a: '\x01'\n", 1, "this is no YAML: "),
+        ("a: 1\nb: 2\na: 3\n", 3, "'a' stands twice, and the second alone would count"),
+        ("a: 1\nexpires: 2027-02-30\n", 2, "'2027-02-30' is no day of the calendar"),
+        ("a:\n  b: &b {all: [*b]}\n", 2, "an anchor holds itself"),
+        (LAUGHS, 1, "its anchors repeat each other without end"),
+        ("a: " + "[" * 5000, 1, "it is nested too deep"),
+    ],
+)
+def test_what_no_definition_can_be_made_from_has_a_line(tmp_path, text, line, problem):
+    path = tmp_path / "one.yml"
+    path.write_text(text)
+    ((told, sentence),) = unreadable(path)
+    assert told == line and sentence.startswith(problem)
+
+
+def test_letters_of_another_encoding_have_a_line(tmp_path):
+    path = tmp_path / "one.yml"
+    path.write_bytes("a: 1\nb: Käufer\n".encode("latin-1"))
+    assert unreadable(path) == [(2, "a letter is not UTF-8: save the file as UTF-8")]
+    for fine in ("", "# nothing\n", "\ufeffa: Käufer\n", "a: &a {b: 1}\nc: {<<: *a, d: [*a, 2027-12-31]}\n"):
+        path.write_text(fine, encoding="utf-8")
+        assert unreadable(path) == []
 
 
 def test_shipped_audiences_have_french_names_and_end_some_day():
