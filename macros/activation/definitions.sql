@@ -107,13 +107,19 @@
 
 
 {% macro nameless_problems(kind) %}
-    {#- [{file, <kind>, place, problem}] of exposures in the folder of a kind that say nothing which is known: a key that is spelt wrong, or
-        stands beside meta, would pass unseen. -#}
+    {#- [{file, <kind>, place, problem}] of exposures in the folder of a kind that say nothing which is known (a key that is spelt wrong, or
+        stands beside meta, would pass unseen), and of destinations whose names exports could not use. -#}
     {%- set problems, known = [], ['audience', 'destination', 'experiment'] -%}
     {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.original_file_path.startswith(kind ~ 's/') -%}
         {%- if not known | select('in', exposure.config.meta) | list -%}
             {%- do problems.append({'file': exposure.original_file_path, kind: exposure.name, 'place': 'config',
                 'problem': 'config > meta has one of ' ~ known | join(', ') ~ ', here is ' ~ (exposure.config.meta.keys() | join(' and ') or 'none')}) -%}
+        {%- endif -%}
+        {%- if 'destination' in exposure.config.meta and (
+            exposure.name in ['folder', 'ids'] or not modules.re.fullmatch('[a-z][a-z0-9_]{0,62}', exposure.name)
+        ) -%}
+            {%- do problems.append({'file': exposure.original_file_path, kind: exposure.name, 'place': 'name',
+                'problem': 'the name of a destination has small letters, digits and _, 63 at most; folder and ids are taken'}) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(problems) }}

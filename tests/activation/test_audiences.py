@@ -176,6 +176,17 @@ def test_an_exposure_that_says_nothing_known_is_told(house):
     assert problem["problem"].endswith("audience, destination, experiment, here is audeince")
 
 
+def test_a_destination_takes_no_name_of_another(house):
+    """One called folder would keep the folder that is always there from getting anything."""
+    here = {"kind": "folder", "path": "elsewhere"}
+    where = {"field": "n_orders", "is": 1}
+    found = problems(house, {"one": GOOD | {"where": where}}, folder=here, ids=here, Crm=here, crm=here)
+    assert [(name, place) for name, place, _ in found] == [
+        (name, "name") for name in ("Crm", "folder", "ids")
+    ]
+    assert all("folder and ids are taken" in problem for _, _, problem in found)
+
+
 def test_a_build_stops_before_it_reads_anything(house):
     change = having({"itself": GOOD | {"where": WRONG["itself"][0]}})
     stopped = house.run("--select", "shop_calendar", change=change)
