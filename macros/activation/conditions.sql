@@ -6,7 +6,7 @@
         of another audience is that one's conditions, so it uses what they use. -#}
     {%- set seen = {
         'name': name, 'file': definitions[name].file, 'path': [name], 'problems': [], 'uses_personas': false, 'personas': [],
-        'fields': fields, 'definitions': definitions,
+        'fields': fields, 'definitions': definitions, 'read': [],
     } -%}
     {%- set sql = clientele.audience_condition(definitions[name]['where'], 'where', seen) -%}
     {{ return({
@@ -16,7 +16,12 @@
 
 
 {% macro audience_condition(node, place, seen) %}
-    {#- SQL of one node of the tree. -#}
+    {#- SQL of one node of the tree. `read` has an entry for each node so far: audiences that name others twice grow without end. -#}
+    {%- do seen.read.append(place) -%}
+    {%- if seen.read | length > 2000 -%}
+        {{ return(clientele.audience_problem(seen, place,
+            'too many conditions, those of the audiences that it names among them: 2000 at most') if seen.read | length == 2001 else 'false') }}
+    {%- endif -%}
     {%- if node is not mapping -%}
         {{ return(clientele.audience_problem(seen, place, "a condition is {all: …}, {any: …}, {not: …}, {audience: …} or {field: …}, here is '" ~ node ~ "'")) }}
     {%- endif -%}
@@ -47,7 +52,7 @@
 
 
 {% macro _audience_reference(name, place, seen) %}
-    {%- if name not in seen.definitions -%}
+    {%- if name is not string or name not in seen.definitions -%}
         {{ return(clientele.audience_problem(seen, place ~ ' > audience',
             "there is no audience '" ~ name ~ "'. Known: " ~ seen.definitions | sort | join(', '))) }}
     {%- endif -%}
@@ -58,8 +63,8 @@
     {%- set inner = dict(seen, path=seen.path + [name], problems=[]) -%}
     {%- set sql = clientele.audience_condition(seen.definitions[name]['where'], 'where', inner) -%}
     {%- do seen.update({'uses_personas': inner.uses_personas}) -%}
-    {#- what is wrong there is said of that audience; a circle is said of each in it -#}
-    {%- for problem in inner.problems if 'refers to itself' in problem.problem -%}
+    {#- what is wrong there is said of that audience; a circle is said of each in it, and what is too much together here -#}
+    {%- for problem in inner.problems if 'refers to itself' in problem.problem or 'too many' in problem.problem -%}
         {%- do seen.problems.append(dict(problem, place=place ~ ' > audience')) -%}
     {%- endfor -%}
     {{ return(sql) }}

@@ -3,13 +3,16 @@
 
 {% macro exposure_definitions(kind, defaults) %}
     {#- {name: …} of the exposures with `kind` in their meta, in the order of names: what dbt knows of an exposure, over what
-        its meta says, over `defaults`. Empty while dbt parses. -#}
+        its meta says, over `defaults`. YAML reads some keys as numbers or as true: they are texts here. Empty while dbt
+        parses. -#}
     {%- set found = {} -%}
     {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if kind in exposure.config.meta -%}
         {%- set meta = exposure.config.meta[kind] -%}
+        {%- set said = {} -%}
+        {%- for key, value in (meta if meta is mapping else {}).items() -%}{%- do said.update({key | string: value}) -%}{%- endfor -%}
         {%- do found.update({exposure.name: dict(
             defaults,
-            **dict(meta if meta is mapping else {},
+            **dict(said,
                 name=exposure.name, file=exposure.original_file_path, label=exposure.label or exposure.name,
                 description=exposure.description, owner=exposure.owner.name or exposure.owner.email or '')
         )}) -%}
@@ -66,7 +69,7 @@
     {%- set definitions = clientele.audience_definitions() -%}
     {%- set fields = clientele.audience_fields() -%}
     {%- set destinations = clientele.destination_names() -%}
-    {%- set problems = [] -%}
+    {%- set problems = clientele.nameless_problems('audience') -%}
     {%- for name, definition in definitions.items() -%}
         {%- set seen = {'name': name, 'file': definition.file, 'problems': problems} -%}
         {%- set known = ['label_fr', 'purpose', 'consent', 'expires', 'minimum', 'max_leaving_share', 'destinations', 'where'] -%}
@@ -84,8 +87,8 @@
         {%- if not clientele.is_day(definition.get('expires')) -%}
             {%- do clientele.audience_problem(seen, 'expires', 'expires is the last day on which the audience is used, like 2027-12-31') -%}
         {%- endif -%}
-        {%- if definition.minimum is not integer or definition.minimum is boolean or definition.minimum < clientele.setting('min_cell_users') -%}
-            {%- do clientele.audience_problem(seen, 'minimum', 'minimum is a number of customers, at least min_cell_users: ' ~ clientele.setting('min_cell_users')) -%}
+        {%- if definition.minimum is not integer or definition.minimum is boolean or not clientele.setting('min_cell_users') <= definition.minimum <= 1000000000 -%}
+            {%- do clientele.audience_problem(seen, 'minimum', 'minimum is a number of customers, at least min_cell_users: ' ~ clientele.setting('min_cell_users') ~ ', at most 1000000000') -%}
         {%- endif -%}
         {%- if definition.max_leaving_share is not number or definition.max_leaving_share is boolean or not 0 <= definition.max_leaving_share <= 1 -%}
             {%- do clientele.audience_problem(seen, 'max_leaving_share', 'max_leaving_share is a number from 0 to 1') -%}
@@ -98,6 +101,26 @@
             {%- do clientele.audience_problem(seen, 'destinations', 'destinations is a list of ' ~ destinations | join(', ')) -%}
         {%- endif -%}
         {%- do problems.extend(clientele.audience_sql(name, definitions, fields).problems) -%}
+    {%- endfor -%}
+    {{ return(problems) }}
+{% endmacro %}
+
+
+{% macro nameless_problems(kind) %}
+    {#- [{file, <kind>, place, problem}] of exposures in the folder of a kind that say nothing which is known (a key that is spelt wrong, or
+        stands beside meta, would pass unseen), and of destinations whose names exports could not use. -#}
+    {%- set problems, known = [], ['audience', 'destination', 'experiment'] -%}
+    {%- for exposure in (graph.exposures or {}).values() | sort(attribute='name') if exposure.original_file_path.startswith(kind ~ 's/') -%}
+        {%- if not known | select('in', exposure.config.meta) | list -%}
+            {%- do problems.append({'file': exposure.original_file_path, kind: exposure.name, 'place': 'config',
+                'problem': 'config > meta has one of ' ~ known | join(', ') ~ ', here is ' ~ (exposure.config.meta.keys() | join(' and ') or 'none')}) -%}
+        {%- endif -%}
+        {%- if 'destination' in exposure.config.meta and (
+            exposure.name in ['folder', 'ids'] or not modules.re.fullmatch('[a-z][a-z0-9_]{0,62}', exposure.name)
+        ) -%}
+            {%- do problems.append({'file': exposure.original_file_path, kind: exposure.name, 'place': 'name',
+                'problem': 'the name of a destination has small letters, digits and _, 63 at most; folder and ids are taken'}) -%}
+        {%- endif -%}
     {%- endfor -%}
     {{ return(problems) }}
 {% endmacro %}

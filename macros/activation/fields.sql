@@ -54,7 +54,7 @@
     {#- SQL of {field: …, <operator>: …}: true or false, never unknown: an empty field is in no list, above and below no
         number, and `is_not` anything. -#}
     {%- set fields = seen.fields -%}
-    {%- if node['field'] not in fields -%}
+    {%- if node['field'] is not string or node['field'] not in fields -%}
         {{ return(clientele.audience_problem(seen, place ~ ' > field',
             "there is no field '" ~ node['field'] ~ "'. Known: " ~ fields.keys() | join(', '))) }}
     {%- endif -%}

@@ -10,8 +10,12 @@
         {%- set audiences = all | selectattr('name', 'equalto', audience) | list if audience else all -%}
         {%- if not audiences -%}
             {{ exceptions.raise_compiler_error(
-                "preview_audiences: there is no audience '" ~ audience ~ "'. Known: " ~ all | map(attribute='name') | join(', ')
+                "there is no audience '" ~ audience ~ "'. Known: " ~ all | map(attribute='name') | join(', ') if audience
+                else 'there is no audience: docs/campaigns.md says how one is described'
             ) }}
+        {%- endif -%}
+        {%- if adapter.get_relation(facts.database, facts.schema, facts.identifier) is none -%}
+            {{ exceptions.raise_compiler_error('nothing is built yet, so there is nobody to count: build first') }}
         {%- endif -%}
         {%- for one in audiences -%}{{ clientele._preview_size(one, facts) }}{%- endfor -%}
         {%- for one in audiences -%}{{ clientele._preview_overlaps(one, all, facts) }}{%- endfor -%}
@@ -26,9 +30,7 @@
         ~ ' group by revenue_band order by n_users desc'
     ).rows -%}
     {%- set size = bands | map(attribute='n_users') | sum | int -%}
-    {%- set is_refused = one.uses_personas and not run_query(
-        'select coalesce(max(case when may_use_personas then 1 else 0 end), 0) from ' ~ facts
-    ).columns[0].values()[0] | int -%}
+    {%- set why_nobody = clientele._why_nobody(one, size, facts) -%}
     {%- set told = [] -%}
     {%- for band in bands -%}
         {%- if (band['n_users'] | int) >= clientele.setting('min_cell_users') -%}
@@ -38,9 +40,25 @@
     {{ print(
         one.name ~ ': ' ~ clientele._rounded_size(size)
         ~ (', of whom have spent (in usual orders): ' ~ told | join(', ') if told and size >= one.minimum)
-        ~ ('. Nobody is in it: fewer than its minimum of ' ~ one.minimum if size < one.minimum)
-        ~ ('. Nobody is in it: it asks for personas that are not proven' if is_refused)
+        ~ ('. Nobody is in it: ' ~ why_nobody if why_nobody)
     ) }}
+{% endmacro %}
+
+
+{% macro _why_nobody(one, size, facts) %}
+    {#- Why an audience would not be used, as audience_standings judges it; none otherwise. -#}
+    {%- set known = clientele.built('core', 'segment_labels') -%}
+    {%- set found = run_query(
+        "select case when max(as_of_date) > cast('" ~ one.expires ~ "' as date) then 1 else 0 end as is_over, "
+        ~ 'coalesce(max(case when may_use_personas then 1 else 0 end), 0) as may_use_personas, '
+        ~ '(select count(distinct segment_id) from ' ~ known ~ ' where segment_id in (' ~ (one.personas | join(', ') or 'null')
+        ~ ')) as n_known from ' ~ facts
+    ).rows[0] -%}
+    {%- if found['is_over'] | int -%}{{ return('its last day is over') }}{%- endif -%}
+    {%- if one.uses_personas and not found['may_use_personas'] | int -%}{{ return('it asks for personas that are not proven') }}{%- endif -%}
+    {%- if (found['n_known'] | int) < one.personas | length -%}{{ return('it names a persona that the model in force does not have') }}{%- endif -%}
+    {%- if size < one.minimum -%}{{ return('fewer than its minimum of ' ~ one.minimum) }}{%- endif -%}
+    {{ return(none) }}
 {% endmacro %}
 
 

@@ -63,6 +63,7 @@
     {%- set seen = {
         'name': experiment.name, 'file': experiment.file, 'path': [], 'problems': [], 'uses_personas': false, 'personas': [],
         'fields': clientele.audience_fields(on_trial=true), 'definitions': clientele.audience_definitions(),
+        'read': [],
     } -%}
     {%- set sql = clientele.audience_condition(arm['where'], place ~ ' > where', seen) -%}
     {{ return({'sql': sql, 'problems': seen.problems, 'uses_personas': seen.uses_personas}) }}

@@ -4,7 +4,7 @@
     {#- All of it: [{file, experiment, place, problem}]. -#}
     {%- set audiences = clientele.audience_definitions() -%}
     {%- set destinations = clientele.destination_names() -%}
-    {%- set problems, arm_audiences = [], {} -%}
+    {%- set problems, arm_audiences = clientele.nameless_problems('experiment'), {} -%}
     {%- for name, given in clientele.experiment_definitions().items() -%}
         {%- set found = [] -%}
         {%- set known = ['label_fr', 'purpose', 'audience', 'starts', 'horizon_days', 'measure', 'smallest_effect', 'guardrails',
@@ -21,7 +21,7 @@
                 {%- do found.append([key, key ~ ' is missing: a text of at most 512 letters']) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- if given.get('audience') not in audiences -%}
+        {%- if given.get('audience') is not string or given.audience not in audiences -%}
             {%- do found.append(['audience', "there is no audience '" ~ given.get('audience', '') ~ "'. Known: " ~ audiences | sort | join(', ')]) -%}
         {%- endif -%}
         {%- if not clientele.is_day(given.get('starts')) -%}

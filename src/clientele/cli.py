@@ -97,6 +97,7 @@ def build(force: bool, arguments: tuple[str, ...]) -> None:
         return
     if force:
         environment[idle.FORCE] = "1"
+    _refuse_unreadable()
     command = dbt.command("build", *dbt.WITHOUT_UNIT_TESTS, *arguments)
     sys.stdout.flush()
     os.execvpe(command[0], command, environment)
@@ -467,6 +468,7 @@ def _tell_problems(kind: str) -> None:
     """Print what is wrong with the files of audiences or experiments; end with status 1 if something is."""
     from clientele.activation.places import line_of
 
+    _refuse_unreadable()
     told = _told(f"tell_{kind}_problems").splitlines()
     problems = [json.loads(line) for line in told if line[:1] == "{"]
     names = problems.pop()[f"{kind}s"]
@@ -477,6 +479,21 @@ def _tell_problems(kind: str) -> None:
     if problems:
         sys.exit(1)
     click.echo(f"{len(names)} {kind}(s), nothing wrong: {', '.join(names)}".rstrip(": "))
+
+
+def _refuse_unreadable() -> None:
+    """Print what makes no definition, and of which dbt would not tell the line; then end with status 1."""
+    from clientele.activation.places import unreadable
+
+    project = Path(os.environ.get("DBT_PROJECT_DIR") or ".")
+    faults = [
+        f"{path.relative_to(project)}:{line}: {problem}"
+        for path in sorted([*project.glob("audiences/**/*.y*ml"), *project.glob("experiments/**/*.y*ml")])
+        for line, problem in unreadable(path)
+    ]
+    if faults:
+        click.echo("\n".join(faults))
+        sys.exit(1)
 
 
 def _told(operation: str, **arguments: str) -> str:
@@ -570,7 +587,9 @@ def list_experiments(home: Path) -> None:
 @click.option("--chance-from", type=float, help="With this chance of an order in 30 days, or a higher one.")
 @click.option("--state", "states", multiple=True, help="Of these lifecycle states; may be repeated.")
 @click.option("--audience", help="Who are in this audience, too.")
-@click.option("--consent", help="The purpose that they have to consent to, as newsletter.")
+@click.option(
+    "--consent", help="What they have to consent to, as newsletter; as --audience does if not said."
+)
 @click.option("--holdout", type=float, default=0.5, show_default=True, help="Part that is held back.")
 @click.option("--horizon", type=int, default=28, show_default=True, help="Days that are measured.")
 @click.option("--measure", default="orders", show_default=True, help="revenue, orders, buyers or visits.")
@@ -592,11 +611,14 @@ def campaign(
     Writes experiments/NAME.yml, draws the arms as of the last build, and exports the audience NAME_treated to
     the folder. Who objects, is restricted or was erased is in no list.
     """
+    from clientele.activation.ledger import Ledger
     from clientele.experiments import campaign as campaigns
     from clientele.experiments import lines
-    from clientele.runtime import dbt, locking, warehouses
+    from clientele.runtime import locking, warehouses
 
     with locking.held(home), warehouses.opened(home) as warehouse:
+        if not Ledger(warehouse).is_settled():  # what is drawn now would pass for the end of that build
+            raise click.ClickException("the last build did not end well: build again")
         rows = [
             row
             for batch in warehouse.batches("select cast(as_of_at as date) from core.as_of", 1)
@@ -614,11 +636,11 @@ def campaign(
         **given,
     )
     path = campaigns.write(planned, Path(os.environ.get("DBT_PROJECT_DIR") or "."))
-    selected = ("--select", "audience_facts+", "experiment_designs+", "--exclude-resource-type", "unit_test")
-    ran = subprocess.run(dbt.command("--quiet", "build", *selected), env=dbt.environment(), check=False)
-    if ran.returncode:
-        path.unlink()
-        raise click.ClickException(f"{path} was taken away again: nothing is drawn")
+    try:
+        _draw(path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     with locking.held(home), warehouses.opened(home) as warehouse:
         said = [line for line in lines.told(warehouse) if line.startswith(f"{name}:")]
     click.echo("\n".join([f"written to {path}", *said]))
@@ -626,6 +648,16 @@ def campaign(
         click.echo(f"Nothing is drawn. Change {path} and build, or remove it.")
         sys.exit(1)
     _activate(home, f"{name}_{campaigns.TREATED}", "folder", False, False)
+
+
+def _draw(path: Path) -> None:
+    """Build what a new file of experiments needs, on the customers of the last build."""
+    from clientele.runtime import dbt
+
+    selected = ("--select", "audience_facts+", "experiment_designs+", "--exclude-resource-type", "unit_test")
+    ran = subprocess.run(dbt.command("--quiet", "build", *selected), env=dbt.environment(), check=False)
+    if ran.returncode:
+        raise click.ClickException(f"{path} was taken away again: nothing is drawn")
 
 
 @main.command("export-audience")

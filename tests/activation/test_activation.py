@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,21 @@ def test_who_is_in_an_audience_that_may_not_be_used(shop):
     }
     sizes = {name: len(keys) for name, keys in members(shop).items()}
     assert sizes["persona_1"] + sizes["not_persona_1"] == sizes["everybody"]
+
+    def preview(change: Callable) -> dict[str, str]:
+        told = shop.run(command=("run-operation", "preview_audiences"), change=change).said
+        return dict(line.split(": ", 1) for line in told.splitlines() if ": " in line)
+
+    reasons = {
+        "expired": "its last day is over",
+        "persona_99": "it names a persona that the model in force does not have",
+        "too_small": "fewer than its minimum of 900000",
+    }
+    said = preview(having(audiences))
+    assert {name for name in audiences if "Nobody is in it" in said[name]} == set(reasons)
+    assert all(said[name].endswith(f"Nobody is in it: {reason}") for name, reason in reasons.items())
+    nothing = shop.run(command=("run-operation", "preview_audiences"), change=having({}))
+    assert "there is no audience: docs/campaigns.md says how" in nothing.said
 
 
 def test_a_warehouse_without_a_build_is_a_sentence(house: House):

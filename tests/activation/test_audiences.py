@@ -13,7 +13,7 @@ import pytest
 import yaml
 from support import ROOT, House
 
-from clientele.activation.places import line_of
+from clientele.activation.places import line_of, unreadable
 
 PAPERS = False
 GOOD = {"label_fr": "Un essai", "purpose": "A test", "expires": "2027-12-31"}
@@ -101,6 +101,9 @@ WRONG = {
         "where > not > audience",
         "refers to itself: itself > itself",
     ),
+    "listed_field": ({"field": ["n_orders"], "is": 1}, "where > field", "there is no field '['n_orders']'"),
+    "listed_audience": ({"audience": ["new_buyers"]}, "where > audience", "there is no audience '['new_b"),
+    "yes": ({"field": "n_orders", True: 1}, "where > True", "n_orders is a number and takes one of"),
     "circle": ({"audience": "circle_2"}, "where > audience", "refers to itself: circle > circle_2 > circle"),
     "circle_2": (
         {"audience": "circle"},
@@ -137,6 +140,53 @@ def test_what_is_missing_is_said(house):
     ]
 
 
+def test_keys_that_yaml_does_not_read_as_texts_are_told(house):
+    meta = GOOD | {"where": {"field": "n_orders", "is": 1}, True: 1, 7: 1}
+    found = problems(house, {"keys": meta, "huge": GOOD | {"where": meta["where"], "minimum": 10**11}})
+    assert [(name, place) for name, place, _ in found] == [
+        ("huge", "minimum"),
+        ("keys", "True"),
+        ("keys", "7"),
+    ]
+
+
+def test_audiences_that_name_others_twice_end_somewhere(house):
+    trees = {"a00": {"field": "n_orders", "is": 1}}
+    for number in range(1, 25):
+        before = {"audience": f"a{number - 1:02}"}
+        trees[f"a{number:02}"] = {"any": [before, {"not": before}]}
+    found = problems(house, {name: GOOD | {"where": tree} for name, tree in trees.items()})
+    assert {name for name, _, _ in found} == {f"a{number:02}" for number in range(9, 25)}, "one each"
+    assert len(found) == 16 and all("too many conditions" in problem for _, _, problem in found)
+
+
+def test_an_exposure_that_says_nothing_known_is_told(house):
+    def misspelt(manifest) -> None:
+        having({"well": GOOD | {"where": {"field": "n_orders", "is": 1}}})(manifest)
+        wrong = deepcopy(manifest.exposures["exposure.clientele.well"])
+        wrong.name, wrong.unique_id = "wrong", "exposure.clientele.wrong"
+        wrong.config.meta.clear()
+        wrong.config.meta["audeince"] = GOOD
+        manifest.exposures[wrong.unique_id] = wrong
+
+    house.home.mkdir(exist_ok=True)
+    told = house.run(command=("run-operation", "tell_audience_problems"), change=misspelt)
+    (problem, _) = (json.loads(line) for line in told.said.splitlines() if line.startswith("{"))
+    assert (problem["audience"], problem["place"]) == ("wrong", "config")
+    assert problem["problem"].endswith("audience, destination, experiment, here is audeince")
+
+
+def test_a_destination_takes_no_name_of_another(house):
+    """One called folder would keep the folder that is always there from getting anything."""
+    here = {"kind": "folder", "path": "elsewhere"}
+    where = {"field": "n_orders", "is": 1}
+    found = problems(house, {"one": GOOD | {"where": where}}, folder=here, ids=here, Crm=here, crm=here)
+    assert [(name, place) for name, place, _ in found] == [
+        (name, "name") for name in ("Crm", "folder", "ids")
+    ]
+    assert all("folder and ids are taken" in problem for _, _, problem in found)
+
+
 def test_a_build_stops_before_it_reads_anything(house):
     change = having({"itself": GOOD | {"where": WRONG["itself"][0]}})
     stopped = house.run("--select", "shop_calendar", change=change)
@@ -156,6 +206,38 @@ def test_the_line_of_a_place_is_found(tmp_path):
         for place in ("where > all > 1 > is", "where > all > 2 > not > is", "minimum", "purpose", "name")
     ] == [9, 12, 13, 7, 3]
     assert line_of(path, "another", "where") == 1
+
+
+LAUGHS = "a: [&a0 1, " + ", ".join(f"&a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 40)) + "]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("a: 1\nb: {c: 1\nd: 2\n", 3, "this is no YAML: "),
+        ("a: 1\n\tb: 2\n", 2, "this is no YAML: "),
+        ("a: '\x01'\n", 1, "this is no YAML: "),
+        ("a: 1\nb: 2\na: 3\n", 3, "'a' stands twice, and the second alone would count"),
+        ("a: 1\nexpires: 2027-02-30\n", 2, "'2027-02-30' is no day of the calendar"),
+        ("a:\n  b: &b {all: [*b]}\n", 2, "an anchor holds itself"),
+        (LAUGHS, 1, "its anchors repeat each other without end"),
+        ("a: " + "[" * 5000, 1, "it is nested too deep"),
+    ],
+)
+def test_what_no_definition_can_be_made_from_has_a_line(tmp_path, text, line, problem):
+    path = tmp_path / "one.yml"
+    path.write_text(text)
+    ((told, sentence),) = unreadable(path)
+    assert told == line and sentence.startswith(problem)
+
+
+def test_letters_of_another_encoding_have_a_line(tmp_path):
+    path = tmp_path / "one.yml"
+    path.write_bytes("a: 1\nb: Käufer\n".encode("latin-1"))
+    assert unreadable(path) == [(2, "a letter is not UTF-8: save the file as UTF-8")]
+    for fine in ("", "# nothing\n", "\ufeffa: Käufer\n", "a: &a {b: 1}\nc: {<<: *a, d: [*a, 2027-12-31]}\n"):
+        path.write_text(fine, encoding="utf-8")
+        assert unreadable(path) == []
 
 
 def test_shipped_audiences_have_french_names_and_end_some_day():

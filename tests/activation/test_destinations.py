@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import inf, nan
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -57,6 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         if way.isdecimal():
             self.answer(int(way), b"not now", {"Retry-After": "0"})
             return
+        if way == "tomorrow":
+            self.answer(503, b"not now", {"Retry-After": "86400"})
+            return
         held = self.server.held.setdefault(request["audience"], set())
         keys = set(request["keys"])
         self.server.held[request["audience"]] = held | keys if request["action"] == "add" else held - keys
@@ -70,6 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         answers = {
             "nonsense": b"<html>Please log in</html>",
             "list": b"[1, 2]",
+            "brackets": b"[" * 60_000,
             "other": json.dumps({"acknowledged": "0-0"}).encode(),
             "redirect": b"",
         }
@@ -174,6 +179,16 @@ def test_a_request_that_fails_once_is_repeated(service, way):
     assert [request["batch"] for _, _, request in service.seen] == [1, 2, 2]
 
 
+def test_a_service_that_says_tomorrow_is_asked_again_today(service, monkeypatch):
+    monkeypatch.setattr("clientele.activation.destinations._LONGEST_WAIT", 0.2)
+    shop = Shop()
+    shop.build(set(CUSTOMERS[:3]))
+    service.plan = ["tomorrow"]
+    begun = time.monotonic()
+    (outcome,) = send(shop, webhook(service))
+    assert outcome.is_well and 0.2 <= time.monotonic() - begun < 30
+
+
 @pytest.mark.parametrize(
     ("way", "sentence"),
     [
@@ -184,6 +199,7 @@ def test_a_request_that_fails_once_is_repeated(service, way):
         ("redirect", "crm answered 307 to batch 2 of 3"),
         ("nonsense", "crm answered 200 to batch 2 of 3, and no acknowledgement with it"),
         ("list", "no acknowledgement with it"),
+        ("brackets", "no acknowledgement with it"),
         ("drips", "crm gave no end of its answer to batch 2 of 3"),
         ("endless", "crm gave no end of its answer to batch 2 of 3"),
         ("cut", "crm gave no answer to batch 2 of 3"),
@@ -308,6 +324,16 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     assert mended.is_well and column(tmp_path / "other" / "loyal", "members") == CUSTOMERS[:4]
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"files": []}', '{"files": {}}', "{"])
+def test_a_manifest_that_cannot_be_read_is_written_again(tmp_path, content):
+    shop, folder = Shop(places="folder"), Folder("folder", tmp_path)
+    shop.build(set(CUSTOMERS[:3]))
+    list(activate(shop.ledger, {"folder": folder}))
+    (tmp_path / "loyal" / "manifest.json").write_text(content)
+    (mended,) = activate(shop.ledger, {"folder": folder})
+    assert mended.status == "acknowledged" and column(tmp_path / "loyal", "members") == CUSTOMERS[:3]
+
+
 def column(place: Path, part: str) -> list[str]:
     table = pq.read_table(place / f"{part}.parquet")["user_key"].to_pylist()
     assert (place / f"{part}.csv").read_text().split() == ["user_key", *table]
@@ -338,6 +364,10 @@ def exposures(**settings: object) -> dict:
         ({"kind": "webhook", "url": "https://crm.example"}, "", "CLIENTELE_SECRET_CRM"),
         ({"kind": "webhook", "url": "https://crm.example", "retries": "many"}, SECRET, "retries is 'many'"),
         ({"kind": "webhook", "url": "https://crm.example", "colour": "red"}, SECRET, "colour"),
+        ({"kind": "webhook", "url": "https://crm.example", "batch_keys": inf}, SECRET, "batch_keys is 'inf'"),
+        ({"kind": "webhook", "url": "https://crm.example", "retries": nan}, SECRET, "retries is 'nan'"),
+        ({"kind": "webhook", "url": "https://[crm.example"}, SECRET, "Invalid IPv6 URL"),
+        ({"kind": "s3", "url": "s3://crm/in", "retries": inf}, SECRET, "retries is 'inf'"),
         ({"kind": "folder"}, SECRET, "path"),
     ],
 )

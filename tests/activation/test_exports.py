@@ -32,7 +32,9 @@ create table vault.vault.user_keys (user_sk bigint, user_key varchar);
 create table core.profiling_objections (user_sk bigint);
 create table marts.audience_members (audience varchar, user_key varchar);
 create table marts.audiences (audience varchar, label varchar, purpose varchar, status varchar,
-    reason varchar, as_of_date date, max_leaving_share double, destinations varchar);
+    reason varchar, as_of_date date, max_leaving_share double, destinations varchar,
+    consent_purpose varchar);
+create table core.consents (user_sk bigint, purpose varchar, state varchar, changed_at timestamp);
 create table monitor.run_log (run_id varchar, entry varchar, status varchar, logged_at timestamp);
 insert into monitor.run_log values ('1', 'started', '', '2020-01-01');
 insert into monitor.run_log values ('1', 'ended', 'succeeded', '2020-01-01');
@@ -52,7 +54,8 @@ class Shop:
         )
         for name in audiences:
             self.connection.execute(
-                "insert into marts.audiences values (?, ?, 'a mail', 'active', null, '2020-01-01', ?, ?)",
+                "insert into marts.audiences "
+                "values (?, ?, 'a mail', 'active', null, '2020-01-01', ?, ?, 'mail')",
                 [name, name.title(), share, places],
             )
         self.ledger = Ledger(Connection(self.connection, "vault.vault"))
@@ -73,6 +76,12 @@ class Shop:
             [key],
         )
         self.connection.execute("delete from marts.audience_members where user_key = ?", [key])
+
+    def consent(self, key: str, state: str, day: str, purpose: str = "mail") -> None:
+        self.connection.execute(
+            "insert into core.consents select user_sk, ?, ?, ? from vault.vault.user_keys where user_key = ?",
+            [purpose, state, day, key],
+        )
 
     def members(self, audience: str = "loyal") -> set[str]:
         rows = self.connection.execute(
@@ -204,6 +213,26 @@ def test_an_export_stops_when_more_would_leave_and_still_removes_the_erased():
     assert kept == ("Stopped: more than 30% of those there would leave.",), "what is published counts nobody"
     (allowed,) = run(shop, crm, allow_leaving=True)
     assert allowed.is_well and crm.held["loyal"] == shop.members()
+
+
+@pytest.mark.parametrize("is_well", [True, False], ids=["too many would leave", "a build that broke off"])
+def test_who_withdrew_consent_is_removed_though_the_export_stops(is_well):
+    shop, crm = Shop(share=0.3), Crm()
+    shop.build(set(CUSTOMERS[:10]))
+    run(shop, crm)
+    for key in CUSTOMERS[:6]:
+        shop.consent(key, "given", "2020-01-01")
+    for key in CUSTOMERS[:3]:
+        shop.consent(key, "withdrawn", "2020-01-02")
+    shop.consent(CUSTOMERS[1], "given", "2020-01-03")
+    shop.consent(CUSTOMERS[2], "given", "2020-01-02")  # of two of one moment the withdrawal counts
+    shop.consent(CUSTOMERS[5], "withdrawn", "2020-01-03", "ads")
+    shop.build(set(CUSTOMERS[6:8]))
+    if not is_well:
+        shop.connection.execute("insert into monitor.run_log values ('2', 'started', '', '2020-01-02')")
+    (stopped,) = run(shop, crm)
+    assert not stopped.is_well and stopped.counts.n_required == 2
+    assert crm.held["loyal"] == set(CUSTOMERS[:10]) - {CUSTOMERS[0], CUSTOMERS[2]}
 
 
 def test_what_was_sent_and_not_acknowledged_is_removed_though_the_export_stops():

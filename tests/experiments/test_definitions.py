@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 import yaml
 from plans import ARMS, AUDIENCES, GOOD, planned
+from support import ROOT
 
 from clientele.activation.places import line_of
 from clientele.experiments.campaign import Campaign, CampaignError, write
@@ -31,6 +32,7 @@ CAMPAIGN = Campaign(
 )
 CASES = {
     "no_audience": ({"audience": "nobodies"}, "audience", "there is no audience 'nobodies'. Known: cart_ab"),
+    "listed": ({"audience": ["new_buyers"]}, "audience", "there is no audience '['new_buyers']'. Known"),
     "no_day": ({"starts": "soon"}, "starts", "the first day on which arms may be drawn, like 2027-01-31"),
     "no_horizon": ({"horizon_days": 0}, "horizon_days", "a number of days from 1 to 365"),
     "no_measure": ({"measure": "love"}, "measure", "one of revenue, orders, buyers, visits"),
@@ -145,3 +147,25 @@ def test_a_campaign_is_a_file_of_an_audience_and_an_experiment(tmp_path):
     with pytest.raises(CampaignError, match="say who takes part: --persona"):
         write(nobody, tmp_path)
     assert not (tmp_path / "experiments" / "all.yml").exists()
+
+
+@pytest.mark.parametrize("name", ["../spring", "Spring", "le printemps", "été", "", "s" * 42, "1st", "a/b"])
+def test_a_campaign_has_a_name_that_stays_in_its_folder(tmp_path, name):
+    with pytest.raises(CampaignError, match="small letters, digits and _, 41 at most"):
+        write(replace(CAMPAIGN, name=name), tmp_path / "project")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_campaign_asks_for_the_consent_that_its_audience_asks_for(tmp_path):
+    """An audience lends another its conditions, not its purpose; a list would hold who refuses."""
+    (tmp_path / "audiences").symlink_to(ROOT / "audiences")
+
+    def consent(**changes: object) -> object:
+        path = write(replace(CAMPAIGN, **changes), tmp_path)
+        asked = yaml.safe_load(path.read_text())["exposures"][0]["config"]["meta"]["audience"].get("consent")
+        path.unlink()
+        return asked
+
+    assert consent() == "marketing"
+    assert consent(consent="newsletter") == "newsletter"
+    assert consent(audience=None) is None and consent(audience="nobodies") is None

@@ -94,7 +94,15 @@ def test_who_objects_or_is_erased_leaves_the_experiment(shop):
     assert not gone & members(shop, "reminder_mail")
 
 
-@pytest.mark.parametrize("edit", [{"horizon_days": 56}, {"measure": "orders"}, {"arms": [ARMS[0], CALL]}])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"horizon_days": 56},
+        {"measure": "orders"},
+        {"arms": [ARMS[0], CALL]},
+        {"audience": "visitors_without_order"},
+    ],
+)
 def test_a_file_that_is_edited_after_the_drawing_stops_the_experiment(shop, edit):
     """Nobody chooses a horizon or a measure after a look, and whoever is held back stays out."""
     edited = planned({"reminder": GOOD | {"guardrails": ["buyers"]} | edit, **HELD})

@@ -30,11 +30,13 @@ running as (
 
 held_back as (
     select distinct
-        designs.audience,
+        coalesce(drawings.audience, designs.audience) as audience,
         assignments.user_sk
     from {{ ref('experiment_assignments') }} as assignments
     inner join {{ ref('experiment_designs') }} as designs on assignments.experiment = designs.experiment
     inner join {{ ref('experiment_standings') }} as standings on assignments.experiment = standings.experiment
+    -- a file that has changed may name another audience
+    left join {{ ref('experiment_drawings') }} as drawings on assignments.experiment = drawings.experiment
     -- a reserved name, so the file need not have the arm any more
     where assignments.arm = 'holdout' and standings.status in ('running', 'changed')
 ),

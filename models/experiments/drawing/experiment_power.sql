@@ -53,7 +53,8 @@ judged as (
         spreads.n_judged,
         spreads.mean_y,
         spreads.variance_y,
-        greatest(spreads.variance_y - spreads.variance_explained, 0) as variance_left,
+        case when spreads.variance_y is not null then greatest(spreads.variance_y - spreads.variance_explained, 0) end
+            as variance_left,
         arms.arm_factor,
         designs.smallest_effect,
         designs.horizon_days,
@@ -90,7 +91,8 @@ final as (
         sqrt(variance_left) as past_deviation,
         case when variance_y > 0 then variance_left / variance_y end as variance_share,
         detectable as detectable_effect,
-        cast(ceil(least(n_wanted, 1e15)) as bigint) as n_needed,
+        -- least() and greatest() pass over what is empty
+        case when n_wanted is not null then cast(ceil(least(n_wanted, 1e15)) as bigint) end as n_needed,
         case
             when n_customers > 0 and horizon_days * n_wanted / n_customers <= 3650
                 then cast(ceil(greatest(horizon_days * n_wanted / n_customers, 1)) as integer)

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -79,7 +80,7 @@ class Bucket:
             if where.scheme != "https" and not (where.scheme == "http" and is_this_machine(where.hostname)):
                 raise DestinationError("endpoint begins with https://; http is for this machine alone")
         for key, value, least in (("retries", retries, 0), ("timeout_seconds", timeout_seconds, 0.01)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < inf:
                 raise DestinationError(f"{key} is '{value}', it must be a number from {least} on")
         self.name = name
         self.bucket = parts.netloc
@@ -120,7 +121,7 @@ class Bucket:
             return any(facts["rows"] for name, facts in files.items() if name.endswith("/removed.csv"))
         except DeliveryError as problem:
             return "NoSuchKey" not in str(problem)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return True
 
     def _clear(self, s3: Any, below: str, own: str) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -40,6 +41,7 @@ __all__ = [
 
 
 _MOST_TOLD = 65_536  # bytes of an answer
+_LONGEST_WAIT = 60.0  # seconds of Retry-After: builds and requests of customers wait for an export
 
 
 class DestinationError(ClienteleError, ValueError):
@@ -105,7 +107,7 @@ def configured(
             if not is_name(name) or name in found:
                 raise DestinationError("a name has small letters, digits and _, and is used once")
             found[name] = _made(name, exposure["config"]["meta"]["destination"], environment)
-        except (TypeError, KeyError, DestinationError) as problem:
+        except (TypeError, KeyError, ValueError) as problem:  # a DestinationError is a ValueError
             told = problem if isinstance(problem, DestinationError) else f"destination, {problem}"
             found[name] = Unusable(name, f"{exposure['original_file_path']}, {name}: {told}")
     return found
@@ -214,8 +216,10 @@ class Folder:
         try:
             files = json.loads((self.path / audience / "manifest.json").read_text())["files"]
             return files["removed.csv"]["rows"] > 0
-        except (OSError, ValueError, KeyError):
+        except FileNotFoundError:
             return False
+        except (OSError, ValueError, KeyError, TypeError):  # not to be read: written again
+            return True
 
 
 def written(folder: Path, export: Export) -> dict[str, Any]:
@@ -290,7 +294,8 @@ class Webhook:
     keys; `action` is ``remove`` or ``add``. The answer to batch 3 of export 7 is a status from 200 to 299 and
     ``{"acknowledged": "7-3"}``: a page of a proxy is no acknowledgement. A request may come twice, and is
     meant once (header ``Idempotency-Key``). Requests that fail, are refused for now (429, 5xx) or have no
-    answer in time are repeated, later each time or when ``Retry-After`` says so; redirects are not followed.
+    answer in time are repeated, later each time or when ``Retry-After`` says so, a minute later at most;
+    redirects are not followed.
 
     Parameters
     ----------
@@ -340,7 +345,7 @@ class Webhook:
             ("wait_seconds", wait_seconds, 0),
             ("timeout_seconds", timeout_seconds, 0.01),
         ):
-            if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < inf:
                 raise DestinationError(f"{key} is '{value}', it must be a number from {least} on")
         self.name = name
         self.url = str(url)
@@ -358,7 +363,12 @@ class Webhook:
         from requests.adapters import HTTPAdapter
         from urllib3.util import Retry
 
-        repeated = Retry(
+        class Patient(Retry):
+            def get_retry_after(self, response: Any) -> float | None:
+                asked = super().get_retry_after(response)
+                return None if asked is None else min(asked, _LONGEST_WAIT)
+
+        repeated = Patient(
             total=self.retries,
             backoff_factor=self.wait_seconds,
             status_forcelist=(408, 425, 429, 500, 502, 503, 504),
@@ -443,7 +453,7 @@ class Webhook:
             raise DeliveryError(f"{self.name} answered {answer.status_code} to {where}")
         try:
             acknowledged = json.loads(told)["acknowledged"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):  # a page of brackets, too
             raise DeliveryError(
                 f"{self.name} answered {answer.status_code} to {where}, and no acknowledgement with it"
             ) from None

@@ -129,8 +129,8 @@ def _export(
     note = kept = ""
     if not is_settled:
         note = (
-            "The last build did not end well, so only customers who were erased, object or are restricted "
-            "are removed: build again."
+            "The last build did not end well, so only customers who were erased, object, are restricted or "
+            "have withdrawn consent are removed: build again."
         )
         kept = note
     elif counts.n_leaving:

@@ -70,6 +70,8 @@ class Audience:
         An export stops when more than this share of those at a destination would leave.
     destinations : tuple of str
         Where it may be sent.
+    consent : str
+        The purpose that its customers have to consent to; empty where it asks for none.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Audience:
     as_of: str = ""
     max_leaving_share: float = 1.0
     destinations: tuple[str, ...] = ()
+    consent: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Counts:
     n_added, n_removed : int
         Pseudonyms to send, those of earlier exports without an acknowledgement among them.
     n_required : int
-        Of the removals, those of customers who were erased, object or are restricted.
+        Of the removals, those of customers who were erased, object, are restricted or have withdrawn consent.
     n_members : int
         At the destination once it has acknowledged.
     n_leaving : int
@@ -171,8 +174,8 @@ class Ledger:
     def audiences(self) -> dict[str, Audience]:
         """Return the audiences of the last build, and those that are only left at a destination, by name."""
         rows = self.rows(
-            "select audience, label, purpose, status, reason, as_of_date, max_leaving_share, destinations "
-            "from marts.audiences order by audience"
+            "select audience, label, purpose, status, reason, as_of_date, max_leaving_share, destinations, "
+            "coalesce(consent_purpose, '') from marts.audiences order by audience"
         )
         found = {
             name: Audience(
@@ -185,8 +188,9 @@ class Ledger:
                 # its last day is over: that everybody leaves is no sign of a broken feed
                 1.0 if status == "expired" else share,
                 tuple(places.split()),
+                consent,
             )
-            for name, label, purpose, status, reason, day, share, places in rows
+            for name, label, purpose, status, reason, day, share, places, consent in rows
         }
         left = {audience: Audience(audience) for audience, _ in self.pairs() if audience not in found}
         return found | left
@@ -226,7 +230,8 @@ class Ledger:
         allow_leaving : bool
             Go on though more than ``audience.max_leaving_share`` of those at the destination would leave.
         only_required : bool
-            Send nothing but removals of customers who were erased, object or are restricted.
+            Send nothing but removals of customers who were erased, object, are restricted or have withdrawn
+            consent.
 
         Returns
         -------
@@ -237,7 +242,8 @@ class Ledger:
         here = f"audience = {_literal(audience.name)} and destination = {_literal(destination)}"
         vault = self.warehouse.vault
         number = self.next_number()
-        # Erased customers have no pseudonym any more, nor has anybody under the one before a rotation.
+        # Erased customers have no pseudonym any more, nor has anybody under the one before a rotation. Of who
+        # has withdrawn consent a line says so: a broken feed, which the stop is for, has no such lines.
         self.warehouse.execute("drop table if exists clientele_delta")
         self.warehouse.execute(
             "create temporary table clientele_delta as select "
@@ -245,13 +251,18 @@ class Ledger:
             "coalesce(held.standing, 'absent') as standing, "
             "wanted.user_key is not null as is_wanted, "
             "held.member_key is not null "
-            "and (keys.user_key is null or objections.user_sk is not null) as is_required "
+            "and (keys.user_key is null or objections.user_sk is not null or withdrawn.user_sk is not null) "
+            "as is_required "
             f"from (select member_key, standing from {self._table} where {here}) as held full outer join "
             "(select user_key from marts.audience_members "
             f"where audience = {_literal(audience.name)}) as wanted "
             "on held.member_key = wanted.user_key "
             f"left join {vault}.user_keys as keys on held.member_key = keys.user_key "
-            "left join core.profiling_objections as objections on keys.user_sk = objections.user_sk"
+            "left join core.profiling_objections as objections on keys.user_sk = objections.user_sk "
+            "left join (select user_sk, state, row_number() over (partition by user_sk "
+            "order by changed_at desc, case when state = 'withdrawn' then 1 else 2 end) as place "
+            f"from core.consents where purpose = {_literal(audience.consent)}) as withdrawn "
+            "on keys.user_sk = withdrawn.user_sk and withdrawn.place = 1 and withdrawn.state = 'withdrawn'"
         )
         found = Counter()
         for standing, is_wanted, is_required, n_keys in self.rows(

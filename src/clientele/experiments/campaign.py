@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from clientele.errors import ClienteleError
 __all__ = ["Campaign", "CampaignError", "write"]
 
 TREATED = "treated"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
 class CampaignError(ClienteleError, ValueError):
@@ -42,7 +44,8 @@ class Campaign:
     personas, tier_from, chance_from, states, audience
         Conditions, all of which have to hold; those that are not said do not count.
     consent : str, optional
-        The purpose that customers have to consent to, where the shop delivers consents.
+        The purpose that customers have to consent to, where the shop delivers consents; that of `audience`
+        when it is not said.
     """
 
     name: str
@@ -145,6 +148,8 @@ class Campaign:
 def write(campaign: Campaign, project: Path) -> Path:
     """Write a campaign's file into the folder ``experiments`` of a project, and return its path.
 
+    An audience lends another its conditions, not its purpose: the consent that it asks for is written, too.
+
     Parameters
     ----------
     campaign : Campaign
@@ -154,8 +159,12 @@ def write(campaign: Campaign, project: Path) -> Path:
     Raises
     ------
     CampaignError
-        There is such a file already, or no condition says who takes part.
+        There is such a file already, its name is none, or no condition says who takes part.
     """
+    if not _NAME.fullmatch(campaign.name):
+        raise CampaignError(
+            f"'{campaign.name}' is no name of a campaign: small letters, digits and _, 41 at most"
+        )
     if not campaign.conditions():
         raise CampaignError(
             "say who takes part: --persona, --tier-from, --chance-from, --state or --audience"
@@ -163,6 +172,21 @@ def write(campaign: Campaign, project: Path) -> Path:
     path = project / "experiments" / f"{campaign.name}.yml"
     if path.exists():
         raise CampaignError(f"{path} is there already: an experiment has a name of its own, choose another")
+    if campaign.consent is None and campaign.audience is not None:
+        campaign = replace(campaign, consent=_consent_of(project, campaign.audience))
     path.parent.mkdir(exist_ok=True)
     path.write_text(campaign.text(), encoding="utf-8")
     return path
+
+
+def _consent_of(project: Path, audience: str) -> str | None:
+    """Return the purpose that an audience asks consent for; None without one, or without such an audience."""
+    for path in sorted(project.glob("audiences/*.yml")) + sorted(project.glob("experiments/*.yml")):
+        try:
+            exposures = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("exposures") or []
+            for exposure in exposures:
+                if exposure["name"] == audience and "audience" in exposure["config"]["meta"]:
+                    return exposure["config"]["meta"]["audience"].get("consent")
+        except (yaml.YAMLError, ValueError, AttributeError, KeyError, TypeError):
+            continue  # the build says what is wrong with it
+    return None
