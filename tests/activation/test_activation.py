@@ -175,8 +175,9 @@ def test_who_withdraws_a_consent_leaves_the_audience_and_its_destination(shop):
     project = having(
         {"asks": GOOD | {"consent": "mail", "where": where}, "asks_not": GOOD | {"where": where}}
     )
-    consents = ("side_files", "side_lines", "side_judged", "side_books", "consents", "consents_in_force")
-    select = ("--select", *consents, "audience_matches+", *WITHOUT_TESTS)
+    of_sides = ("side_files", "side_lines", "side_judged", "side_books")
+    of_consents = ("consents", "consent_states", "consents_in_force")
+    select = ("--select", *of_sides, *of_consents, "audience_matches+", *WITHOUT_TESTS)
     status = "select audience, consent_status, status from marts.audiences order by audience"
 
     def delivered(*states: tuple[int, str, str]) -> dict[str, set[str]]:

@@ -34,7 +34,7 @@ create table marts.audience_members (audience varchar, user_key varchar);
 create table marts.audiences (audience varchar, label varchar, purpose varchar, status varchar,
     reason varchar, as_of_date date, max_leaving_share double, destinations varchar,
     consent_purpose varchar);
-create table core.consents (user_sk bigint, purpose varchar, state varchar, changed_at timestamp);
+create table core.consent_states (user_sk bigint, purpose varchar, consent_state varchar);
 create table monitor.run_log (run_id varchar, entry varchar, status varchar, logged_at timestamp);
 insert into monitor.run_log values ('1', 'started', '', '2020-01-01');
 insert into monitor.run_log values ('1', 'ended', 'succeeded', '2020-01-01');
@@ -77,10 +77,11 @@ class Shop:
         )
         self.connection.execute("delete from marts.audience_members where user_key = ?", [key])
 
-    def consent(self, key: str, state: str, day: str, purpose: str = "mail") -> None:
+    def consent(self, key: str, state: str, purpose: str = "mail") -> None:
         self.connection.execute(
-            "insert into core.consents select user_sk, ?, ?, ? from vault.vault.user_keys where user_key = ?",
-            [purpose, state, day, key],
+            "insert into core.consent_states "
+            "select user_sk, ?, ? from vault.vault.user_keys where user_key = ?",
+            [purpose, state, key],
         )
 
     def members(self, audience: str = "loyal") -> set[str]:
@@ -220,13 +221,9 @@ def test_who_withdrew_consent_is_removed_though_the_export_stops(is_well):
     shop, crm = Shop(share=0.3), Crm()
     shop.build(set(CUSTOMERS[:10]))
     run(shop, crm)
-    for key in CUSTOMERS[:6]:
-        shop.consent(key, "given", "2020-01-01")
-    for key in CUSTOMERS[:3]:
-        shop.consent(key, "withdrawn", "2020-01-02")
-    shop.consent(CUSTOMERS[1], "given", "2020-01-03")
-    shop.consent(CUSTOMERS[2], "given", "2020-01-02")  # of two of one moment the withdrawal counts
-    shop.consent(CUSTOMERS[5], "withdrawn", "2020-01-03", "ads")
+    for key, state in zip(CUSTOMERS, ["withdrawn", "given", "withdrawn", "in_doubt"], strict=False):
+        shop.consent(key, state)
+    shop.consent(CUSTOMERS[5], "withdrawn", "ads")
     shop.build(set(CUSTOMERS[6:8]))
     if not is_well:
         shop.connection.execute("insert into monitor.run_log values ('2', 'started', '', '2020-01-02')")

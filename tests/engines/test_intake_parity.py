@@ -199,6 +199,7 @@ def test_small_macros_give_the_known_answers(pair):
 
 
 SIDE = ("side_files", "side_lines", "side_judged", "side_books")
+CONSENTS = ("consent_states", "consents_in_force")
 SIDE_INPUTS = {
     "consents": (
         "user_id,purpose,state,changed_at",
@@ -256,7 +257,7 @@ def test_side_inputs_are_the_same(pair):
     pair.warehouse.postgres.admin(f"grant usage on schema shop_side to {USER}")
     pair.warehouse.postgres.admin(f"grant select on all tables in schema shop_side to {USER}")
     variables = {"clock": "2020-02-01 00:00:00", "side_schema": "shop_side"}
-    select = ("--select", "profiling_objections", *SIDE, *SIDE_INPUTS, "consents_in_force")
+    select = ("--select", "profiling_objections", *SIDE, *SIDE_INPUTS, *CONSENTS)
     pair.build(*select, on_redshift=WITHOUT_TESTS, variables=variables)
     fields = "field_1, field_2, field_3, field_4"
     judged = f"select side_input, line_kind, reason, user_id, {fields} from vault.side_judged"
@@ -264,7 +265,7 @@ def test_side_inputs_are_the_same(pair):
     assert ours == theirs and len(ours) == 17
     reasons, _ = both(pair, "select reason, count(*) from vault.side_judged group by reason")
     assert len(reasons) == 7, reasons
-    assert not pair.differences(*(f"core.{name}" for name in [*SIDE_INPUTS, "consents_in_force"]))
+    assert not pair.differences(*(f"core.{name}" for name in [*SIDE_INPUTS, *CONSENTS]))
     in_force, _ = both(pair, "select user_key, purpose from core.consents_in_force")
     assert len(in_force) == 1
     books = (

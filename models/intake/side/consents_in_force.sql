@@ -1,37 +1,9 @@
-{#- Grain: one customer and purpose for which a consent is given and not withdrawn. The newest change decides, and of
-    two of one moment the withdrawal. A customer of whom a line could not be read has none: it may be a withdrawal.
-    Late data: built whole in each run, from all that was delivered. -#}
+{#- Grain: one customer and purpose for which a consent is given and not withdrawn, as consent_states says.
+    Late data: built whole in each run. -#}
 
-with
-
-changes as (
-    select
-        user_sk,
-        user_key,
-        purpose,
-        state,
-        row_number() over (
-            partition by user_sk, purpose
-            order by changed_at desc, case when state = 'withdrawn' then 1 else 2 end
-        ) as place
-    from {{ ref('consents') }}
-),
-
-doubtful as (
-    select distinct user_keys.user_sk
-    from {{ ref('side_judged') }} as judged_lines
-    inner join {{ ref('user_keys') }} as user_keys on judged_lines.user_id = user_keys.user_id
-    where judged_lines.side_input = 'consents' and judged_lines.line_kind = 'faulty'
-),
-
-final as (
-    select
-        changes.user_sk,
-        changes.user_key,
-        changes.purpose
-    from changes
-    left join doubtful on changes.user_sk = doubtful.user_sk
-    where changes.place = 1 and changes.state = 'given' and doubtful.user_sk is null
-)
-
-select * from final
+select
+    user_sk,
+    user_key,
+    purpose
+from {{ ref('consent_states') }}
+where consent_state = 'given'

@@ -259,10 +259,8 @@ class Ledger:
             "on held.member_key = wanted.user_key "
             f"left join {vault}.user_keys as keys on held.member_key = keys.user_key "
             "left join core.profiling_objections as objections on keys.user_sk = objections.user_sk "
-            "left join (select user_sk, state, row_number() over (partition by user_sk "
-            "order by changed_at desc, case when state = 'withdrawn' then 1 else 2 end) as place "
-            f"from core.consents where purpose = {_literal(audience.consent)}) as withdrawn "
-            "on keys.user_sk = withdrawn.user_sk and withdrawn.place = 1 and withdrawn.state = 'withdrawn'"
+            "left join core.consent_states as withdrawn on keys.user_sk = withdrawn.user_sk "
+            f"and withdrawn.purpose = {_literal(audience.consent)} and withdrawn.consent_state = 'withdrawn'"
         )
         found = Counter()
         for standing, is_wanted, is_required, n_keys in self.rows(
