@@ -3,7 +3,7 @@
 
 {% macro side_inputs() %}
     {#- All that are declared, in the order of their names: {name, person, key, kept, columns: [{name, type, is_required,
-        is_past, is_lower, values}], field: {column: its place among the fields of a line}}. Empty while dbt parses. -#}
+        is_past, is_not_negative, not_before, is_lower, values}], field: {column: its place among the fields of a line}}. Empty while dbt parses. -#}
     {%- set found = [] -%}
     {%- for node in (graph.nodes.values() if execute else []) | selectattr('resource_type', 'equalto', 'model') | sort(attribute='name')
         if node.package_name == 'clientele' and node.config.meta.get('side_input') -%}
@@ -13,6 +13,7 @@
             {%- set tags = clientele._tags(column) -%}
             {%- do columns.append({
                 'name': name, 'type': column.data_type, 'is_required': tags.get('is_required', false), 'is_past': tags.get('is_past', false),
+                'is_not_negative': tags.get('is_not_negative', false), 'not_before': tags.get('not_before'),
                 'is_lower': tags.get('is_lower', false), 'values': tags.get('values', []),
             }) -%}
             {%- do field.update({name: 'field_' ~ loop.index}) -%}

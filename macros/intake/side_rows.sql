@@ -80,6 +80,12 @@
             {% if column['is_past'] -%}
             when cast(valued.{{ field }} as timestamp) > {{ clientele.utc_now() }} + interval '1 day' then 'future_{{ column['name'] }}'
             {% endif -%}
+            {% if column['is_not_negative'] -%}
+            when valued.{{ field }} like '-%' then 'negative_{{ column['name'] }}'
+            {% endif -%}
+            {% if column['not_before'] -%}
+            when valued.{{ field }} < valued.{{ side['field'][column['not_before']] }} then '{{ column['name'] }}_before_{{ column['not_before'] }}'
+            {% endif -%}
             {% endfor -%}
         end as varchar(64)) as reason,
         valued.user_id,

@@ -120,6 +120,8 @@ def every_reason() -> Draft:
         ("bad_price", {"price": "inf"}),
         ("bad_price", {"price": "999999999999999"}),
         ("bad_price", {"price": "1e15"}),
+        ("bad_price", {"price": "0.00001"}),
+        ("bad_price", {"price": "-4e-6"}),
         ("negative_price", {"price": "-0.01"}),
         ("field_too_long", {"category_id": "9" * 33}),
         ("field_too_long", {"category_code": "c" * 257}),

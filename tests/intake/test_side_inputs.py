@@ -253,13 +253,13 @@ def test_every_input_is_read_with_its_types(shop: House):
     named = side(
         shop,
         catalogue="product_id,product_name,brand,unit_cost,is_own_brand\n1001,Kettle,ACME,5.10,yes\n1002,,,,\n"
-        "x,,,,\n1003,Pan,acme,cheap,no\n1004,Pan,acme,1,perhaps\n"
+        "x,,,,\n1003,Pan,acme,cheap,no\n1004,Pan,acme,1,perhaps\n1006,Pan,acme,-0.50,\n"
         "1005,Kettle (ask JANE@Shop.example),+33 6 12 34 56 78,,\n",
         stock="product_id,stock_date,units\n1001,2019-10-01,3\n1001,2019-10-02,0\n1001,,4\n",
         marketing_actions="action,kind,channel,starts_on,ends_on\nAutumn,Newsletter,E-Mail,2019-10-05,\n"
-        "Sale,promotion,,2019-10-07,2019-10-09\nFête,party,,2019-10-07,\n"
+        "Sale,promotion,,2019-10-07,2019-10-09\nFête,party,,2019-10-07,\nLent,promotion,,2019-10-07,2019-10-06\n"
         "call 06.12.34.56.78,price,jane%40shop.example,2019-10-08,\n",
-        channel_spend="segment,channel,week,spend,outcome\nall,Search,2019-09-30,100,350.5\nall,search,2019-10-07,,1\n",
+        channel_spend="segment,channel,week,spend,outcome\nall,Search,2019-09-30,100,350.5\nall,search,2019-10-07,,1\nall,search,2019-10-14,-3,1\n",
         suppressed_products="product_id,reason\n1002,recalled\n1003,card 4111 1111 1111 1111\n",
     )
     shop.build(*TESTED, **named)
@@ -289,8 +289,11 @@ def test_every_input_is_read_with_its_types(shop: House):
         ("catalogue", "bad_is_own_brand"),
         ("catalogue", "bad_product_id"),
         ("catalogue", "bad_unit_cost"),
+        ("catalogue", "negative_unit_cost"),
         ("channel_spend", "missing_spend"),
+        ("channel_spend", "negative_spend"),
         ("marketing_actions", "bad_kind"),
+        ("marketing_actions", "ends_on_before_starts_on"),
         ("stock", "missing_stock_date"),
     ]
     # what looks like a person's data stays in the vault

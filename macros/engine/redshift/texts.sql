@@ -19,7 +19,7 @@
                 else convert_timezone('{{ zone }}', 'UTC', {{ local }})
             end
             {%- endif %}
-        when regexp_count({{ normal }}, '{{ day }}{{ clock }} ?[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?$') > 0
+        when regexp_count({{ normal }}, '{{ day }}{{ clock }} ?[+-]((0[0-9]|1[0-7])(:?[0-5][0-9])?|18(:?00)?)$') > 0
             then dateadd(minute, case when left({{ offset }}, 1) = '+' then -1 else 1 end * ({{ minutes }}), {{ local }})
         when regexp_count({{ normal }}, '^([0-9]{9,10}|[0-9]{12,13}|[0-9]{15,16}|[0-9]{18,19})([.][0-9]+)?$') > 0
             then dateadd(second, cast(left({{ normal }}, {{ clientele.redshift__n_digits(normal) }}) as bigint), cast('1970-01-01 00:00:00' as timestamp))

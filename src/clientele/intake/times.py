@@ -17,7 +17,7 @@ __all__ = ["fraction_ns", "utc_time"]
 
 _WRITTEN = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?"
-    r"(?: ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)| ([A-Z]\w+(?:/[\w+-]+)+))?",
+    r"(?: ?(Z|UTC|GMT|[+-]\d\d(?::?[0-5]\d)?)| ([A-Z]\w+(?:/[\w+-]+)+))?",
     re.ASCII | re.IGNORECASE,
 )
 # Seconds since 1970 by their digits, of the years 1973 to 2286: seconds, and thousandths, and so on of them.
