@@ -48,8 +48,8 @@ def with_bots(events: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     for week, of_week in events.groupby(events["at"].dt.to_period("W").dt.start_time):
         n_bots = of_week["user_id"].nunique() // 8
         n_days = int((of_week["at"].max() - week).days) + 1
-        nights = [(bot, night) for bot in range(n_bots) for night in rng.permutation(n_days)[:3]]
-        sizes = rng.integers(9, 20, len(nights))
+        nights = [(bot, night) for bot in range(n_bots) for night in rng.permutation(n_days)[:5]]
+        sizes = rng.integers(12, 22, len(nights))
         read = of_week.sample(int(sizes.sum()), replace=True, random_state=rng).assign(event_type="view")
         visit = np.repeat(np.arange(len(nights)), sizes)
         bot, night = np.array(nights).T
