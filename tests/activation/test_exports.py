@@ -281,6 +281,19 @@ def test_an_audience_that_is_removed_leaves_its_destinations():
     assert new.status == "nothing"
 
 
+def test_a_destination_that_an_audience_names_no_more_is_left():
+    """Its members leave there, and stay where the audience still goes."""
+    shop, crm, other = Shop(places="crm shop", share=0.3), Crm(), Crm("shop")
+    shop.build(set(CUSTOMERS[:3]))
+    list(activate(shop.ledger, {"crm": crm, "shop": other}))
+    shop.connection.execute("update marts.audiences set destinations = 'shop'")
+    shop.build(set(CUSTOMERS[:4]))
+    left, kept = activate(shop.ledger, {"crm": crm, "shop": other})
+    assert left.is_well and left.counts.n_removed == 3 and crm.held["loyal"] == set()
+    assert kept.is_well and other.held["loyal"] == set(CUSTOMERS[:4])
+    assert [outcome.destination for outcome in activate(shop.ledger, {"crm": crm, "shop": other})] == ["shop"]
+
+
 def test_an_audience_whose_last_day_is_over_leaves_its_destinations():
     shop, crm = Shop(share=0.3), Crm()
     shop.build(set(CUSTOMERS[:5]))

@@ -46,7 +46,9 @@ class Outcome:
             self.status, f"{what}: {self.status}"
         )
         said = f"{self.audience.name} at {self.destination}: {what}"
-        if self.audience.status != "active":
+        if self.audience.status == "elsewhere":
+            said += f". {self.audience.reason}"
+        elif self.audience.status != "active":
             said += f". It is not active: {self.audience.reason}"
         return f"{said.rstrip('.')}." + (f" {self.reason}" if self.reason else "")
 
@@ -106,7 +108,7 @@ def activate(
             continue
         yield _export(
             ledger,
-            audiences[name] if place in audiences[name].destinations else Audience(name),
+            audiences[name] if place in audiences[name].destinations else audiences[name].elsewhere(),
             there,
             is_settled,
             dry_run,

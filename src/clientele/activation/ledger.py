@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from clientele.errors import ClienteleError
@@ -83,6 +83,13 @@ class Audience:
     max_leaving_share: float = 1.0
     destinations: tuple[str, ...] = ()
     consent: str = ""
+
+    def elsewhere(self) -> Audience:
+        """Return it as it is for a destination that its file does not name any more: everybody leaves there."""
+        if not self.destinations:
+            return self
+        reason = "Its file does not name this destination any more."
+        return replace(self, status="elsewhere", reason=reason, max_leaving_share=1.0, destinations=())
 
 
 @dataclass(frozen=True)
@@ -242,6 +249,7 @@ class Ledger:
         here = f"audience = {_literal(audience.name)} and destination = {_literal(destination)}"
         vault = self.warehouse.vault
         number = self.next_number()
+        goes_there = "true" if destination in audience.destinations else "false"
         # Erased customers have no pseudonym any more, nor has anybody under the one before a rotation. Of who
         # has withdrawn consent a line says so: a broken feed, which the stop is for, has no such lines.
         self.warehouse.execute("drop table if exists clientele_delta")
@@ -255,7 +263,7 @@ class Ledger:
             "as is_required "
             f"from (select member_key, standing from {self._table} where {here}) as held full outer join "
             "(select user_key from marts.audience_members "
-            f"where audience = {_literal(audience.name)}) as wanted "
+            f"where audience = {_literal(audience.name)} and {goes_there}) as wanted "
             "on held.member_key = wanted.user_key "
             f"left join {vault}.user_keys as keys on held.member_key = keys.user_key "
             "left join core.profiling_objections as objections on keys.user_sk = objections.user_sk "
