@@ -134,7 +134,7 @@ class Crm:
         if self.behaviour == "killed":
             raise Killed
 
-    def has_leftovers(self, audience: str) -> bool:
+    def has_leftovers(self, audience: str, n_members: int) -> bool:
         return False
 
 

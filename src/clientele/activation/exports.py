@@ -94,26 +94,25 @@ def activate(
     is_settled = ledger.is_settled()
     held = set(ledger.pairs())
     pairs = held | {(name, place) for name, one in audiences.items() for place in one.destinations}
-    for name, place in sorted(pairs):
+    # nobody is there any more, and files may still say who was
+    emptied = {(name, place) for name, place in ledger.emptied() if place in destinations} - pairs
+    for name, place in sorted(pairs | emptied):
         if audience not in (None, name) or destination not in (None, place):
             continue
         there = destinations.get(place)
+        one = audiences.get(name, Audience(name))
         if there is None or isinstance(there, Unusable):
             reason = (
                 f"Nothing is sent before it is set up: {there.problem}."
                 if there
                 else "There is no such destination any more: set it up again, so that its members can leave."
             )
-            yield Outcome(audiences[name], place, Counts(0, 0, 0, 0, 0, 0), "failed", reason)
+            yield Outcome(one, place, Counts(0, 0, 0, 0, 0, 0), "failed", reason)
             continue
-        yield _export(
-            ledger,
-            audiences[name] if place in audiences[name].destinations else audiences[name].elsewhere(),
-            there,
-            is_settled,
-            dry_run,
-            allow_leaving,
-        )
+        sent = one if place in one.destinations else one.elsewhere()
+        outcome = _export(ledger, sent, there, is_settled, dry_run, allow_leaving)
+        if (name, place) in pairs or outcome.status not in ("nothing", "planned"):
+            yield outcome
 
 
 def _export(
@@ -145,7 +144,7 @@ def _export(
     if dry_run:
         ledger.warehouse.rollback()
         return Outcome(audience, destination.name, counts, "planned", note)
-    if counts.is_nothing and not destination.has_leftovers(audience.name):
+    if counts.is_nothing and not destination.has_leftovers(audience.name, counts.n_members):
         ledger.warehouse.rollback()
         return Outcome(audience, destination.name, counts, "nothing", note)
     ledger.begin(export, _now(), kept)

@@ -85,7 +85,7 @@ class Audience:
     consent: str = ""
 
     def elsewhere(self) -> Audience:
-        """Return it as it is for a destination that its file does not name any more: everybody leaves there."""
+        """Return it as it is for a destination that its file names no more: everybody leaves there."""
         if not self.destinations:
             return self
         reason = "Its file does not name this destination any more."
@@ -205,6 +205,14 @@ class Ledger:
     def pairs(self) -> list[tuple[str, str]]:
         """Return each audience and destination of which something may be there."""
         return self.rows(f"select distinct audience, destination from {self._table} order by 1, 2")
+
+    def emptied(self) -> list[tuple[str, str]]:
+        """Return each audience and destination whose last export has named who was removed."""
+        return self.rows(
+            "select audience, destination from (select audience, destination, n_removed, row_number() over "
+            "(partition by audience, destination order by export_number desc) as place "
+            f"from {self._exports}) as told where place = 1 and n_removed > 0 order by 1, 2"
+        )
 
     def next_number(self) -> int:
         """Return the number that no export has had."""
