@@ -29,6 +29,7 @@ create table vault.vault.exports (export_number bigint, destination varchar, aud
     purpose varchar, status varchar, reason varchar, as_of_date date, started_at timestamp,
     ended_at timestamp, n_added bigint, n_removed bigint, n_members bigint);
 create table vault.vault.user_keys (user_sk bigint, user_key varchar);
+create table core.audience_matches (audience varchar, user_key varchar);
 create table core.profiling_objections (user_sk bigint);
 create table marts.audience_members (audience varchar, user_key varchar);
 create table marts.audiences (audience varchar, label varchar, purpose varchar, status varchar,
@@ -304,6 +305,22 @@ def test_an_audience_whose_last_day_is_over_leaves_its_destinations():
     shop.connection.execute("update marts.audiences set status = 'expired', reason = 'Its last day is over.'")
     (outcome,) = run(shop, crm)
     assert outcome.is_well and crm.held["loyal"] == set() and "Its last day is over." in outcome.described()
+
+
+def test_an_audience_that_has_shrunk_below_its_minimum_leaves_its_destinations():
+    """What counts is who meets its conditions no more: with nearly everybody gone the feed may be broken."""
+    shop, crm = Shop(share=0.3), Crm()
+    shop.build(set(CUSTOMERS[:10]))
+    run(shop, crm)
+    shop.build(set())
+    shop.connection.execute("update marts.audiences set status = 'too_small', reason = 'Fewer customers.'")
+    matches = [("loyal", key) for key in CUSTOMERS[:6]]
+    shop.connection.executemany("insert into core.audience_matches values (?, ?)", matches)
+    (stopped,) = run(shop, crm)
+    assert "4 would leave, more than 30%" in stopped.reason and len(crm.held["loyal"]) == 10
+    shop.connection.execute("insert into core.audience_matches values ('loyal', ?)", [CUSTOMERS[6]])
+    (outcome,) = run(shop, crm)
+    assert outcome.is_well and crm.held["loyal"] == set() and outcome.counts.n_removed == 10
 
 
 def test_one_destination_that_fails_keeps_no_other_waiting():

@@ -288,6 +288,13 @@ class Ledger:
         n_required = sum(n_keys for (*_, is_required), n_keys in found.items() if is_required)
         n_leaving = 0 if only_required else found["member", False, False]
         n_there = found["member", False, False] + found["member", True, False]
+        if n_leaving and audience.status == "too_small":
+            # its minimum sends them away: how many meet its conditions no more says whether a feed is broken
+            n_leaving -= self._count(
+                "select count(*) from clientele_delta as delta inner join core.audience_matches as matches "
+                f"on delta.member_key = matches.user_key and matches.audience = {_literal(audience.name)} "
+                "where delta.standing = 'member' and not delta.is_wanted and not delta.is_required"
+            )
         is_stopped = n_leaving > audience.max_leaving_share * n_there and not allow_leaving
         has_additions = not only_required and not is_stopped
 
