@@ -6,6 +6,8 @@ on them is the real one.
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass, field
 
 import duckdb
@@ -15,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from support import IS_LONG
 
 from clientele.activation.destinations import DeliveryError
-from clientele.activation.exports import activate
+from clientele.activation.exports import activate, as_csv
 from clientele.activation.ledger import Export, Ledger, LedgerError
 from clientele.runtime.warehouses import Connection
 
@@ -329,6 +331,13 @@ def test_one_destination_that_fails_keeps_no_other_waiting():
     first, second = activate(shop.ledger, {"crm": down, "shop": up})
     assert not first.is_well and "crm is down" in first.reason
     assert second.is_well and up.held["loyal"] == set(CUSTOMERS[:3])
+
+
+def test_ids_that_are_texts_are_read_again_from_their_file():
+    ids = ["a,b", 'the "one"', "é-1", "O'Brien", " x ", "7"]
+    read = list(csv.reader(io.StringIO(as_csv(ids))))
+    assert read == [["user_id"], *([one] for one in ids)]
+    assert as_csv([7, 8]) == "user_id\n7\n8\n"
 
 
 def test_an_unknown_name_is_refused():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from clientele.activation.destinations import DeliveryError, Destination, Unusable
 from clientele.activation.ledger import Audience, Counts, Export, Ledger, LedgerError
 
-__all__ = ["Outcome", "activate", "user_ids"]
+__all__ = ["Outcome", "activate", "as_csv", "user_ids"]
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,19 @@ def user_ids(ledger: Ledger, audience: str, purpose: str) -> list[object]:
     ledger.begin(export, _now())
     ledger.acknowledge(export, _now())
     return [user_id for (user_id,) in found]
+
+
+def as_csv(ids: Iterable[object]) -> str:
+    """Return ids as a file with a header: one that is a text may hold a comma or a quote.
+
+    Examples
+    --------
+    >>> as_csv(["7", "a,b"]).splitlines()
+    ['user_id', '7', '"a,b"']
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([["user_id"], *([one] for one in ids)])
+    return text.getvalue()
 
 
 def _now() -> str:
