@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import hypothesis.strategies as st
@@ -338,6 +342,27 @@ def test_ids_that_are_texts_are_read_again_from_their_file():
     read = list(csv.reader(io.StringIO(as_csv(ids))))
     assert read == [["user_id"], *([one] for one in ids)]
     assert as_csv([7, 8]) == "user_id\n7\n8\n"
+
+
+def test_files_are_utf_8_whatever_the_machine_speaks(tmp_path):
+    """A French label, and ids in any letters."""
+    work = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); from test_exports import *\n"
+        "from clientele.activation.destinations import Folder\n"
+        "from clientele.privacy.rights import write_privately\n"
+        "folder = Path(sys.argv[1]); shop = Shop(places='folder'); shop.build(set(CUSTOMERS[:2]))\n"
+        "shop.connection.execute(\"update marts.audiences set label = 'Fid\\u00e8les'\")\n"
+        "print(*(one.reason for one in activate(shop.ledger, {'folder': Folder('folder', folder)})))\n"
+        "write_privately(folder / 'ids.csv', as_csv(['\\u00e9-1']))\n"
+    )
+    spoken = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    subprocess.run(
+        [sys.executable, "-c", work, str(tmp_path), str(Path(__file__).parent)],
+        env=os.environ | spoken | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert (tmp_path / "ids.csv").read_text(encoding="utf-8") == "user_id\né-1\n"
+    assert "Fidèles" in (tmp_path / "loyal" / "manifest.json").read_text(encoding="utf-8")
 
 
 def test_an_unknown_name_is_refused():

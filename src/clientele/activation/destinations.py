@@ -182,7 +182,9 @@ class Folder:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             manifest = written(fresh, export)
-            (fresh / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+            (fresh / "manifest.json").write_text(
+                json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
             for path in [*fresh.iterdir(), fresh]:
                 _sync(path)
             if link.exists() and not link.is_symlink():
@@ -228,10 +230,10 @@ class Folder:
                 draft.rmdir()
             manifest = folder / "manifest.json"
             if changed and manifest.exists():
-                told = json.loads(manifest.read_text())
+                told = json.loads(manifest.read_text(encoding="utf-8"))
                 told["files"] |= changed
                 draft = folder / ".manifest.json"
-                draft.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+                draft.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
                 shutil.copymode(manifest, draft)
                 _sync(draft)
                 os.replace(draft, manifest)
@@ -240,7 +242,7 @@ class Folder:
     def has_leftovers(self, audience: str, n_members: int) -> bool:
         """Return whether the last export has named who was removed, or is not there: the folder was moved."""
         try:
-            files = json.loads((self.path / audience / "manifest.json").read_text())["files"]
+            files = json.loads((self.path / audience / "manifest.json").read_text(encoding="utf-8"))["files"]
             return files["removed.csv"]["rows"] > 0 or files["members.csv"]["rows"] != n_members
         except FileNotFoundError:
             return n_members > 0
