@@ -80,9 +80,8 @@
             {%- do clientele.audience_problem(seen, 'name', 'a name has small letters, digits and _, 63 at most') -%}
         {%- endif -%}
         {%- for key in ['label_fr', 'purpose', 'description', 'owner'] -%}
-            {%- if definition.get(key) is not string or not 0 < definition[key] | trim | length <= (512 if key != 'description' else 4096) -%}
-                {%- do clientele.audience_problem(seen, key, key ~ ' is missing: a text of at most 512 letters') -%}
-            {%- endif -%}
+            {%- set problem = clientele.text_problem(key, definition.get(key), 512 if key != 'description' else 4096) -%}
+            {%- if problem -%}{%- do clientele.audience_problem(seen, key, problem) -%}{%- endif -%}
         {%- endfor -%}
         {%- if not clientele.is_day(definition.get('expires')) -%}
             {%- do clientele.audience_problem(seen, 'expires', 'expires is the last day on which the audience is used, like 2027-12-31') -%}
@@ -103,6 +102,21 @@
         {%- do problems.extend(clientele.audience_sql(name, definitions, fields).problems) -%}
     {%- endfor -%}
     {{ return(problems) }}
+{% endmacro %}
+
+
+{% macro quotes_hint(value) %}
+    {#- What to add where a text is wanted: YAML reads No, 2020-01-01 and 12 as something else. -#}
+    {%- set is_text = value is none or value is string or value is mapping or (value is sequence and value is not string) -%}
+    {{ return('' if is_text or value is undefined else '. YAML reads it as ' ~ value ~ ': put it between quotes') }}
+{% endmacro %}
+
+
+{% macro text_problem(key, value, most) %}
+    {#- What is wrong with a text that has to be there; empty when nothing is. -#}
+    {%- if value is string and 0 < value | trim | length <= most -%}{{ return('') }}{%- endif -%}
+    {%- set is_missing = value is none or value is undefined or (value is string and not value | trim) -%}
+    {{ return(key ~ (' is missing: ' if is_missing else ' is ') ~ 'a text of at most ' ~ most ~ ' letters' ~ clientele.quotes_hint(value)) }}
 {% endmacro %}
 
 

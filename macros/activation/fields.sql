@@ -79,7 +79,8 @@
             or (type == 'number' and one is number and one is not boolean and -1e12 < one < 1e12)
         ) -%}
         {%- if not is_right -%}
-            {{ return(clientele.audience_problem(seen, at, operator ~ ' of ' ~ name ~ ' takes ' ~ operators[operator] ~ ", not '" ~ one ~ "'")) }}
+            {{ return(clientele.audience_problem(seen, at, operator ~ ' of ' ~ name ~ ' takes ' ~ operators[operator] ~ ", not '" ~ one ~ "'"
+                ~ (clientele.quotes_hint(one) if type == 'text' else ''))) }}
         {%- elif operator in ['is', 'is_not', 'in'] and field['values'] and one not in field['values'] -%}
             {{ return(clientele.audience_problem(seen, at, "'" ~ one ~ "' is no " ~ name ~ '. Known: ' ~ field['values'] | join(', '))) }}
         {%- endif -%}

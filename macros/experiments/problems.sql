@@ -17,9 +17,8 @@
             {%- do found.append(['name', 'a name has small letters, digits and _, 41 at most']) -%}
         {%- endif -%}
         {%- for key in ['label_fr', 'purpose', 'description', 'owner'] -%}
-            {%- if given.get(key) is not string or not 0 < given[key] | trim | length <= (512 if key != 'description' else 4096) -%}
-                {%- do found.append([key, key ~ ' is missing: a text of at most 512 letters']) -%}
-            {%- endif -%}
+            {%- set problem = clientele.text_problem(key, given.get(key), 512 if key != 'description' else 4096) -%}
+            {%- if problem -%}{%- do found.append([key, problem]) -%}{%- endif -%}
         {%- endfor -%}
         {%- if given.get('audience') is not string or given.audience not in audiences -%}
             {%- do found.append(['audience', "there is no audience '" ~ given.get('audience', '') ~ "'. Known: " ~ audiences | sort | join(', ')]) -%}
@@ -102,7 +101,7 @@
         {%- else -%}
             {%- do found.extend(clientele._trial_problems(given, arm, place)) -%}
             {%- if arm.name is not string or not modules.re.fullmatch('[a-z][a-z0-9_]{0,20}', arm.name) or arm.name in names -%}
-                {%- do found.append([place ~ ' > name', 'the name of an arm has small letters, digits and _, 21 at most, and is used once']) -%}
+                {%- do found.append([place ~ ' > name', 'the name of an arm has small letters, digits and _, 21 at most, and is used once' ~ clientele.quotes_hint(arm.name)]) -%}
             {%- elif given.name ~ '_' ~ arm.name in audiences -%}
                 {%- do found.append([place ~ ' > name', "there is an audience '" ~ given.name ~ '_' ~ arm.name ~ "' already, and the arm's customers would have that name"]) -%}
             {%- endif -%}
@@ -111,8 +110,9 @@
             {%- else -%}
                 {%- do shares.append(arm.share) -%}
             {%- endif -%}
-            {%- for key in ['label', 'label_fr'] if arm[key] is not string or not 0 < arm[key] | trim | length <= 256 -%}
-                {%- do found.append([place ~ ' > ' ~ key, key ~ ' is a text of at most 256 letters']) -%}
+            {%- for key in ['label', 'label_fr'] -%}
+                {%- set problem = clientele.text_problem(key, arm[key], 256) -%}
+                {%- if problem -%}{%- do found.append([place ~ ' > ' ~ key, problem]) -%}{%- endif -%}
             {%- endfor -%}
             {%- do names.append(arm.name) -%}
         {%- endif -%}

@@ -63,7 +63,7 @@ handled as (
 baskets as (
     select
         handled.user_sk,
-        max(cast(handled.carted_at as date)) as last_cart_date,
+        max(cast({{ clientele.local_time('handled.carted_at') }} as date)) as last_cart_date,
         sum(case
             when handled.carted_at is not null
                 and (handled.settled_at is null or handled.settled_at < handled.carted_at) then handled.cart_price
@@ -95,7 +95,7 @@ final as (
     select
         users.user_sk,
         segments.user_key,
-        cast(segments.as_of as date) as as_of_date,
+        cast({{ clientele.local_time('segments.as_of') }} as date) as as_of_date,
         standing.may_use_personas,
         cast(segments.lifecycle_state as varchar(16)) as lifecycle_state,
         segments.value_tier,
@@ -107,7 +107,7 @@ final as (
         facts.revenue_band,
         visits.first_visit_date,
         visits.last_visit_date,
-        cast(feature_values.last_order_at as date) as last_order_date,
+        cast({{ clientele.local_time('feature_values.last_order_at') }} as date) as last_order_date,
         baskets.last_cart_date,
         {{ clientele.double('coalesce(baskets.open_cart_value, 0)') }} as open_cart_value,
         facts.favourite_family,

@@ -6,11 +6,12 @@ with
 marked as (
     select
         ratios.experiment,
+        ratios.arm,
         ratios.basis,
         ratios.n_customers,
         ratios.n_crossed,
         ratios.has_alarm,
-        max(case when ratios.basis = 'exposed' and ratios.n_customers > 0 then 1 else 0 end)
+        max(case when ratios.basis = 'exposed' then 1 else 0 end)
             over (partition by ratios.experiment, ratios.arm) as reaches
     from {{ ref('experiment_ratios') }} as ratios
 ),
@@ -19,6 +20,7 @@ reached as (
     select
         experiment,
         max(case when has_alarm then 1 else 0 end) as has_alarm,
+        max(case when has_alarm and n_customers = 0 then arm end) as silent_arm,
         sum(case when basis = 'assigned' then n_customers end) as n_assigned,
         sum(case when basis = 'assigned' and reaches = 1 then n_customers end) as n_reachable,
         sum(case when basis = 'exposed' then n_customers end) as n_reached,
@@ -65,7 +67,11 @@ final as (
         {{ clientele.share_in_steps('reached.n_crossed', 'reached.n_assigned') }} as crossed_share,
         cast(case when reached.has_alarm = 1 then 'alarm' when reached.has_alarm = 0 then 'as_drawn' end as varchar(16))
             as ratio_status,
-        standings.reason
+        cast(coalesce(
+            standings.reason,
+            'Its arm ' || reached.silent_arm || ' has reached nobody though others have: something failed there, or its '
+            || 'exposures are not delivered (experiment_exposures).'
+        ) as varchar(512)) as reason
     from {{ ref('experiment_designs') }} as designs
     inner join {{ ref('experiment_standings') }} as standings on designs.experiment = standings.experiment
     inner join {{ ref('experiment_power') }} as judged on designs.experiment = judged.experiment

@@ -676,7 +676,7 @@ def export_audience(home: Path, audience: str, purpose: str, output: Path) -> No
 
     with locking.held(home), warehouses.opened(home) as warehouse:
         found = exports.user_ids(ledger.Ledger(warehouse), audience, purpose)
-    rights.write_privately(output, "".join(f"{line}\n" for line in ["user_id", *found]))
+    rights.write_privately(output, exports.as_csv(found))
     click.echo(f"{len(found):,} ids written to {output}, readable by you alone. Delete it after its use.")
 
 

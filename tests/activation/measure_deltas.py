@@ -31,7 +31,7 @@ class Nowhere:
     def send(self, export: Export) -> None:
         pass
 
-    def has_leftovers(self, audience: str) -> bool:
+    def has_leftovers(self, audience: str, n_members: int) -> bool:
         return False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -314,6 +315,35 @@ def test_the_next_export_forgets_who_was_removed(tmp_path):
     assert [outcome.status for outcome in activate(shop.ledger, {"folder": folder})] == ["nothing"]
 
 
+def test_a_folder_of_an_audience_that_is_gone_forgets_who_was_removed(tmp_path):
+    shop, folder = Shop(places="folder"), Folder("folder", tmp_path)
+    shop.build(set(CUSTOMERS[:4]))
+    list(activate(shop.ledger, {"folder": folder}))
+    shop.build(set())
+    shop.connection.execute("delete from marts.audiences")
+    (left,) = activate(shop.ledger, {"folder": folder})
+    assert left.counts.n_removed == 4 and column(tmp_path / "loyal", "removed") == CUSTOMERS[:4]
+    assert list(activate(shop.ledger, {})) == []
+    (cleared,) = activate(shop.ledger, {"folder": folder})
+    assert cleared.status == "acknowledged" and column(tmp_path / "loyal", "removed") == []
+    assert list(activate(shop.ledger, {"folder": folder})) == []
+
+
+def test_a_folder_that_was_moved_or_put_back_is_written_again(tmp_path):
+    shop, first, second = Shop(places="folder"), tmp_path / "first", tmp_path / "second"
+    shop.build(set(CUSTOMERS[:4]))
+    list(activate(shop.ledger, {"folder": Folder("folder", first)}))
+    earlier = tmp_path / "earlier"
+    shutil.copytree(first, earlier, symlinks=True)
+    (moved,) = activate(shop.ledger, {"folder": Folder("folder", second)})
+    assert moved.status == "acknowledged" and column(second / "loyal", "members") == CUSTOMERS[:4]
+    shop.build(set(CUSTOMERS[:6]))
+    list(activate(shop.ledger, {"folder": Folder("folder", second)}))
+    (mended,) = activate(shop.ledger, {"folder": Folder("folder", earlier)})
+    assert mended.status == "acknowledged" and column(earlier / "loyal", "members") == CUSTOMERS[:6]
+    assert [one.status for one in activate(shop.ledger, {"folder": Folder("folder", earlier)})] == ["nothing"]
+
+
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     shop = Shop(places="folder")
     shop.build(set(CUSTOMERS[:4]))
@@ -391,3 +421,28 @@ def test_destinations_are_those_of_the_project_and_the_folder(tmp_path):
         exposures(kind="webhook", url="https://crm.example/in"), tmp_path, {"CLIENTELE_SECRET_CRM": SECRET}
     )
     assert found.keys() == {"folder", "crm"} and found["folder"].path == tmp_path / "audiences"
+
+
+@pytest.mark.parametrize(
+    ("settings", "other", "refused"),
+    [
+        ({"kind": "folder", "path": "{tmp}/crm"}, {"kind": "folder", "path": "{tmp}/x/../crm/"}, "crm mail"),
+        ({"kind": "folder", "path": "{tmp}/audiences"}, {"kind": "folder", "path": "{tmp}/crm"}, "crm"),
+        ({"kind": "folder", "path": "{tmp}/link"}, {"kind": "folder", "path": "{tmp}/crm"}, "crm mail"),
+        ({"kind": "s3", "url": "s3://b/in"}, {"kind": "s3", "url": "s3://b/in/"}, "crm mail"),
+        ({"kind": "s3", "url": "s3://b/in"}, {"kind": "s3", "url": "s3://b/out"}, ""),
+        ({"kind": "folder", "path": "{tmp}/crm"}, {"kind": "s3", "url": "s3://b/in"}, ""),
+    ],
+)
+def test_two_destinations_in_one_place_are_refused(tmp_path, settings, other, refused):
+    """Each would take the other's export away."""
+    (tmp_path / "crm").mkdir()
+    (tmp_path / "link").symlink_to("crm")
+    told = exposures()
+    for name, one in (("crm", settings), ("mail", other)):
+        filled = {key: value.format(tmp=tmp_path) for key, value in one.items()}
+        told["exposures"][name] = exposures(**filled)["exposures"]["crm"] | {"name": name}
+    found = configured(told, tmp_path, {})
+    assert {name for name, one in found.items() if isinstance(one, Unusable)} == set(refused.split())
+    assert all("the same place as" in found[name].problem for name in refused.split())
+    assert isinstance(found["folder"], Folder)

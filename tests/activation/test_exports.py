@@ -6,7 +6,13 @@ on them is the real one.
 
 from __future__ import annotations
 
+import csv
+import io
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import hypothesis.strategies as st
@@ -15,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from support import IS_LONG
 
 from clientele.activation.destinations import DeliveryError
-from clientele.activation.exports import activate
+from clientele.activation.exports import activate, as_csv
 from clientele.activation.ledger import Export, Ledger, LedgerError
 from clientele.runtime.warehouses import Connection
 
@@ -29,6 +35,7 @@ create table vault.vault.exports (export_number bigint, destination varchar, aud
     purpose varchar, status varchar, reason varchar, as_of_date date, started_at timestamp,
     ended_at timestamp, n_added bigint, n_removed bigint, n_members bigint);
 create table vault.vault.user_keys (user_sk bigint, user_key varchar);
+create table core.audience_matches (audience varchar, user_key varchar);
 create table core.profiling_objections (user_sk bigint);
 create table marts.audience_members (audience varchar, user_key varchar);
 create table marts.audiences (audience varchar, label varchar, purpose varchar, status varchar,
@@ -134,7 +141,7 @@ class Crm:
         if self.behaviour == "killed":
             raise Killed
 
-    def has_leftovers(self, audience: str) -> bool:
+    def has_leftovers(self, audience: str, n_members: int) -> bool:
         return False
 
 
@@ -281,6 +288,19 @@ def test_an_audience_that_is_removed_leaves_its_destinations():
     assert new.status == "nothing"
 
 
+def test_a_destination_that_an_audience_names_no_more_is_left():
+    """Its members leave there, and stay where the audience still goes."""
+    shop, crm, other = Shop(places="crm shop", share=0.3), Crm(), Crm("shop")
+    shop.build(set(CUSTOMERS[:3]))
+    list(activate(shop.ledger, {"crm": crm, "shop": other}))
+    shop.connection.execute("update marts.audiences set destinations = 'shop'")
+    shop.build(set(CUSTOMERS[:4]))
+    left, kept = activate(shop.ledger, {"crm": crm, "shop": other})
+    assert left.is_well and left.counts.n_removed == 3 and crm.held["loyal"] == set()
+    assert kept.is_well and other.held["loyal"] == set(CUSTOMERS[:4])
+    assert [outcome.destination for outcome in activate(shop.ledger, {"crm": crm, "shop": other})] == ["shop"]
+
+
 def test_an_audience_whose_last_day_is_over_leaves_its_destinations():
     shop, crm = Shop(share=0.3), Crm()
     shop.build(set(CUSTOMERS[:5]))
@@ -293,12 +313,56 @@ def test_an_audience_whose_last_day_is_over_leaves_its_destinations():
     assert outcome.is_well and crm.held["loyal"] == set() and "Its last day is over." in outcome.described()
 
 
+def test_an_audience_that_has_shrunk_below_its_minimum_leaves_its_destinations():
+    """What counts is who meets its conditions no more: with nearly everybody gone the feed may be broken."""
+    shop, crm = Shop(share=0.3), Crm()
+    shop.build(set(CUSTOMERS[:10]))
+    run(shop, crm)
+    shop.build(set())
+    shop.connection.execute("update marts.audiences set status = 'too_small', reason = 'Fewer customers.'")
+    matches = [("loyal", key) for key in CUSTOMERS[:6]]
+    shop.connection.executemany("insert into core.audience_matches values (?, ?)", matches)
+    (stopped,) = run(shop, crm)
+    assert "4 would leave, more than 30%" in stopped.reason and len(crm.held["loyal"]) == 10
+    shop.connection.execute("insert into core.audience_matches values ('loyal', ?)", [CUSTOMERS[6]])
+    (outcome,) = run(shop, crm)
+    assert outcome.is_well and crm.held["loyal"] == set() and outcome.counts.n_removed == 10
+
+
 def test_one_destination_that_fails_keeps_no_other_waiting():
     shop, down, up = Shop(places="crm shop"), Crm(behaviour="down"), Crm("shop")
     shop.build(set(CUSTOMERS[:3]))
     first, second = activate(shop.ledger, {"crm": down, "shop": up})
     assert not first.is_well and "crm is down" in first.reason
     assert second.is_well and up.held["loyal"] == set(CUSTOMERS[:3])
+
+
+def test_ids_that_are_texts_are_read_again_from_their_file():
+    ids = ["a,b", 'the "one"', "é-1", "O'Brien", " x ", "7"]
+    read = list(csv.reader(io.StringIO(as_csv(ids))))
+    assert read == [["user_id"], *([one] for one in ids)]
+    assert as_csv([7, 8]) == "user_id\n7\n8\n"
+
+
+def test_files_are_utf_8_whatever_the_machine_speaks(tmp_path):
+    """A French label, and ids in any letters."""
+    work = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); from test_exports import *\n"
+        "from clientele.activation.destinations import Folder\n"
+        "from clientele.privacy.rights import write_privately\n"
+        "folder = Path(sys.argv[1]); shop = Shop(places='folder'); shop.build(set(CUSTOMERS[:2]))\n"
+        "shop.connection.execute(\"update marts.audiences set label = 'Fid\\u00e8les'\")\n"
+        "print(*(one.reason for one in activate(shop.ledger, {'folder': Folder('folder', folder)})))\n"
+        "write_privately(folder / 'ids.csv', as_csv(['\\u00e9-1']))\n"
+    )
+    spoken = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    subprocess.run(
+        [sys.executable, "-c", work, str(tmp_path), str(Path(__file__).parent)],
+        env=os.environ | spoken | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert (tmp_path / "ids.csv").read_text(encoding="utf-8") == "user_id\né-1\n"
+    assert "Fidèles" in (tmp_path / "loyal" / "manifest.json").read_text(encoding="utf-8")
 
 
 def test_an_unknown_name_is_refused():

@@ -77,6 +77,16 @@ CASES = {
         "arms > 2 > name",
         "an arm of two is the audience 'two_models_call' already",
     ),
+    "no_words": (
+        {"label_fr": False},
+        "label_fr",
+        "at most 512 letters. YAML reads it as False: put it between quotes",
+    ),
+    "no_label": (
+        {"arms": [HOLDOUT, MAIL | {"label": 1000.0}]},
+        "arms > 2 > label",
+        "label is a text of at most 256 letters. YAML reads it as 1000.0: put it between quotes",
+    ),
     "win_back": ({"arms": [HOLDOUT, MAIL | {"name": "buyers"}]}, "arms > 2 > name", "there is an audience"),
 }
 

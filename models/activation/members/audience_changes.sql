@@ -12,7 +12,7 @@
 with
 
 moment as (
-    select cast(as_of_at as date) as as_of_date from {{ ref('as_of') }}
+    select cast({{ clientele.local_time('as_of_at') }} as date) as as_of_date from {{ ref('as_of') }}
 ),
 
 told as (

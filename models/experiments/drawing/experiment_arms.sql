@@ -25,6 +25,7 @@ definitions as (
         {{ clientele.double('%.9f' | format(before + arm.share)) }} as to_place,
         {{ 'true' if arm.name == one.control else 'false' }} as is_control,
         {{ 'true' if arm.name == 'holdout' else 'false' }} as is_held_back,
+        {{ 'true' if 'where' in arm else 'false' }} as is_chosen,
         {{ clientele.literals([arm.get('model', '')]) | trim }} as model  -- noqa: RF04
     {{ 'union all' if not loop.last }}
     {% else -%}
@@ -39,6 +40,7 @@ definitions as (
         {{ clientele.double(0) }} as to_place,
         false as is_control,
         false as is_held_back,
+        false as is_chosen,
         cast(null as varchar(128)) as model  -- noqa: RF04
     from designs
     where 1 = 0
@@ -57,6 +59,7 @@ final as (
         definitions.to_place,
         definitions.is_control,
         definitions.is_held_back,
+        definitions.is_chosen,
         cast(case
             when not definitions.is_held_back then definitions.experiment || '_' || definitions.arm
         end as varchar(64)) as arm_audience,

@@ -28,7 +28,7 @@ asked as (
 sessions as (
     select
         user_sk,
-        cast(started_at as date) as started_date,
+        cast({{ clientele.local_time('started_at') }} as date) as started_date,
         n_purchases,
         revenue
     from {{ ref('user_sessions') }}

@@ -91,6 +91,11 @@ class Bucket:
         self.timeout_seconds = timeout_seconds
         self._session: Any = None
 
+    @property
+    def place(self) -> object:
+        """The prefix of the bucket."""
+        return self.endpoint, self.bucket, self.prefix
+
     def send(self, export: Export) -> None:
         """Upload an export, then its manifest, and clear away other exports; raise :class:`DeliveryError`."""
         audience = export.audience.name
@@ -112,15 +117,16 @@ class Bucket:
             )
             self._clear(s3, f"{place}/exports/", own)
 
-    def has_leftovers(self, audience: str) -> bool:
-        """Return whether the last export has named who was removed, or cannot be read."""
+    def has_leftovers(self, audience: str, n_members: int) -> bool:
+        """Return whether the last export has named who was removed, is not there, or cannot be read."""
         try:
             with self._asked() as s3:
                 found = s3.get_object(Bucket=self.bucket, Key=f"{self.prefix}/{audience}/manifest.json")
                 files = json.loads(found["Body"].read())["files"]
-            return any(facts["rows"] for name, facts in files.items() if name.endswith("/removed.csv"))
+            rows = {name.rpartition("/")[2]: facts["rows"] for name, facts in files.items()}
+            return rows["removed.csv"] > 0 or rows["members.csv"] != n_members
         except DeliveryError as problem:
-            return "NoSuchKey" not in str(problem)
+            return n_members > 0 or "NoSuchKey" not in str(problem)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return True
 

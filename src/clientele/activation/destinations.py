@@ -58,15 +58,21 @@ class Destination(Protocol):
     Attributes
     ----------
     name : str
+    place : hashable or None
+        What no two destinations may share; None where requests say for whom they are.
     """
 
     name: str
 
+    @property
+    def place(self) -> object:
+        """Where exports stand."""
+
     def send(self, export: Export) -> None:
         """Deliver an export; return when it is acknowledged, else raise :class:`DeliveryError`."""
 
-    def has_leftovers(self, audience: str) -> bool:
-        """Return whether pseudonyms of an earlier export stand there that should not stay."""
+    def has_leftovers(self, audience: str, n_members: int) -> bool:
+        """Return whether anything stands there but so many members: an earlier export, or who was removed."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,22 @@ def configured(
         except (TypeError, KeyError, ValueError) as problem:  # a DestinationError is a ValueError
             told = problem if isinstance(problem, DestinationError) else f"destination, {problem}"
             found[name] = Unusable(name, f"{exposure['original_file_path']}, {name}: {told}")
-    return found
+    return found | dict(_in_one_place(found, manifest))
+
+
+def _in_one_place(
+    found: Mapping[str, Destination | Unusable], manifest: Mapping[str, Any]
+) -> Iterator[tuple[str, Unusable]]:
+    """Yield the destinations of a project that share a place: each would take the other's exports away."""
+    files = {one["name"]: one["original_file_path"] for one in manifest["exposures"].values()}
+    places: dict[object, list[str]] = {}
+    for name, one in found.items():
+        if not isinstance(one, Unusable) and one.place is not None:
+            places.setdefault(one.place, []).append(name)
+    for name, others in ((name, names) for names in places.values() for name in names if len(names) > 1):
+        if name in files:
+            same = " and ".join(f"'{other}'" for other in others if other != name)
+            yield name, Unusable(name, f"{files[name]}, {name}: it is the same place as {same}")
 
 
 def _made(name: str, settings: object, environment: Mapping[str, str]) -> Destination:
@@ -147,6 +168,11 @@ class Folder:
     name: str
     path: Path
 
+    @property
+    def place(self) -> object:
+        """The folder, whatever links lead there."""
+        return self.path.resolve()
+
     def send(self, export: Export) -> None:
         """Write an export beside the one before, and change the link; raise :class:`DeliveryError`."""
         audience = export.audience
@@ -156,7 +182,9 @@ class Folder:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             manifest = written(fresh, export)
-            (fresh / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+            (fresh / "manifest.json").write_text(
+                json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
             for path in [*fresh.iterdir(), fresh]:
                 _sync(path)
             if link.exists() and not link.is_symlink():
@@ -202,22 +230,22 @@ class Folder:
                 draft.rmdir()
             manifest = folder / "manifest.json"
             if changed and manifest.exists():
-                told = json.loads(manifest.read_text())
+                told = json.loads(manifest.read_text(encoding="utf-8"))
                 told["files"] |= changed
                 draft = folder / ".manifest.json"
-                draft.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+                draft.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
                 shutil.copymode(manifest, draft)
                 _sync(draft)
                 os.replace(draft, manifest)
             _sync(folder)
 
-    def has_leftovers(self, audience: str) -> bool:
-        """Return whether the last export has named who was removed."""
+    def has_leftovers(self, audience: str, n_members: int) -> bool:
+        """Return whether the last export has named who was removed, or is not there: the folder was moved."""
         try:
-            files = json.loads((self.path / audience / "manifest.json").read_text())["files"]
-            return files["removed.csv"]["rows"] > 0
+            files = json.loads((self.path / audience / "manifest.json").read_text(encoding="utf-8"))["files"]
+            return files["removed.csv"]["rows"] > 0 or files["members.csv"]["rows"] != n_members
         except FileNotFoundError:
-            return False
+            return n_members > 0
         except (OSError, ValueError, KeyError, TypeError):  # not to be read: written again
             return True
 
@@ -357,6 +385,11 @@ class Webhook:
         self.wait_seconds = wait_seconds
         self.timeout_seconds = timeout_seconds
 
+    @property
+    def place(self) -> object:
+        """None: a request names the destination."""
+        return None
+
     def send(self, export: Export) -> None:
         """Post an export batch by batch; raise :class:`DeliveryError` at the first without an answer."""
         import requests
@@ -392,7 +425,7 @@ class Webhook:
                 if place < n_batches:
                     time.sleep(max(0.0, self.pause_seconds - (time.monotonic() - begun)))
 
-    def has_leftovers(self, audience: str) -> bool:
+    def has_leftovers(self, audience: str, n_members: int) -> bool:
         """Return False: what was sent is not ours to clear away."""
         return False
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from clientele.activation.destinations import DeliveryError, Destination, Unusable
 from clientele.activation.ledger import Audience, Counts, Export, Ledger, LedgerError
 
-__all__ = ["Outcome", "activate", "user_ids"]
+__all__ = ["Outcome", "activate", "as_csv", "user_ids"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class Outcome:
             self.status, f"{what}: {self.status}"
         )
         said = f"{self.audience.name} at {self.destination}: {what}"
-        if self.audience.status != "active":
+        if self.audience.status == "elsewhere":
+            said += f". {self.audience.reason}"
+        elif self.audience.status != "active":
             said += f". It is not active: {self.audience.reason}"
         return f"{said.rstrip('.')}." + (f" {self.reason}" if self.reason else "")
 
@@ -92,26 +96,25 @@ def activate(
     is_settled = ledger.is_settled()
     held = set(ledger.pairs())
     pairs = held | {(name, place) for name, one in audiences.items() for place in one.destinations}
-    for name, place in sorted(pairs):
+    # nobody is there any more, and files may still say who was
+    emptied = {(name, place) for name, place in ledger.emptied() if place in destinations} - pairs
+    for name, place in sorted(pairs | emptied):
         if audience not in (None, name) or destination not in (None, place):
             continue
         there = destinations.get(place)
+        one = audiences.get(name, Audience(name))
         if there is None or isinstance(there, Unusable):
             reason = (
                 f"Nothing is sent before it is set up: {there.problem}."
                 if there
                 else "There is no such destination any more: set it up again, so that its members can leave."
             )
-            yield Outcome(audiences[name], place, Counts(0, 0, 0, 0, 0, 0), "failed", reason)
+            yield Outcome(one, place, Counts(0, 0, 0, 0, 0, 0), "failed", reason)
             continue
-        yield _export(
-            ledger,
-            audiences[name] if place in audiences[name].destinations else Audience(name),
-            there,
-            is_settled,
-            dry_run,
-            allow_leaving,
-        )
+        sent = one if place in one.destinations else one.elsewhere()
+        outcome = _export(ledger, sent, there, is_settled, dry_run, allow_leaving)
+        if (name, place) in pairs or outcome.status not in ("nothing", "planned"):
+            yield outcome
 
 
 def _export(
@@ -143,7 +146,7 @@ def _export(
     if dry_run:
         ledger.warehouse.rollback()
         return Outcome(audience, destination.name, counts, "planned", note)
-    if counts.is_nothing and not destination.has_leftovers(audience.name):
+    if counts.is_nothing and not destination.has_leftovers(audience.name, counts.n_members):
         ledger.warehouse.rollback()
         return Outcome(audience, destination.name, counts, "nothing", note)
     ledger.begin(export, _now(), kept)
@@ -193,6 +196,19 @@ def user_ids(ledger: Ledger, audience: str, purpose: str) -> list[object]:
     ledger.begin(export, _now())
     ledger.acknowledge(export, _now())
     return [user_id for (user_id,) in found]
+
+
+def as_csv(ids: Iterable[object]) -> str:
+    """Return ids as a file with a header: one that is a text may hold a comma or a quote.
+
+    Examples
+    --------
+    >>> as_csv(["7", "a,b"]).splitlines()
+    ['user_id', '7', '"a,b"']
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([["user_id"], *([one] for one in ids)])
+    return text.getvalue()
 
 
 def _now() -> str:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from clientele.errors import ClienteleError
@@ -83,6 +83,13 @@ class Audience:
     max_leaving_share: float = 1.0
     destinations: tuple[str, ...] = ()
     consent: str = ""
+
+    def elsewhere(self) -> Audience:
+        """Return it as it is for a destination that its file names no more: everybody leaves there."""
+        if not self.destinations:
+            return self
+        reason = "Its file does not name this destination any more."
+        return replace(self, status="elsewhere", reason=reason, max_leaving_share=1.0, destinations=())
 
 
 @dataclass(frozen=True)
@@ -199,6 +206,14 @@ class Ledger:
         """Return each audience and destination of which something may be there."""
         return self.rows(f"select distinct audience, destination from {self._table} order by 1, 2")
 
+    def emptied(self) -> list[tuple[str, str]]:
+        """Return each audience and destination whose last export has named who was removed."""
+        return self.rows(
+            "select audience, destination from (select audience, destination, n_removed, row_number() over "
+            "(partition by audience, destination order by export_number desc) as place "
+            f"from {self._exports}) as told where place = 1 and n_removed > 0 order by 1, 2"
+        )
+
     def next_number(self) -> int:
         """Return the number that no export has had."""
         return self._count(f"select coalesce(max(export_number), 0) + 1 from {self._exports}")
@@ -242,6 +257,7 @@ class Ledger:
         here = f"audience = {_literal(audience.name)} and destination = {_literal(destination)}"
         vault = self.warehouse.vault
         number = self.next_number()
+        goes_there = "true" if destination in audience.destinations else "false"
         # Erased customers have no pseudonym any more, nor has anybody under the one before a rotation. Of who
         # has withdrawn consent a line says so: a broken feed, which the stop is for, has no such lines.
         self.warehouse.execute("drop table if exists clientele_delta")
@@ -255,7 +271,7 @@ class Ledger:
             "as is_required "
             f"from (select member_key, standing from {self._table} where {here}) as held full outer join "
             "(select user_key from marts.audience_members "
-            f"where audience = {_literal(audience.name)}) as wanted "
+            f"where audience = {_literal(audience.name)} and {goes_there}) as wanted "
             "on held.member_key = wanted.user_key "
             f"left join {vault}.user_keys as keys on held.member_key = keys.user_key "
             "left join core.profiling_objections as objections on keys.user_sk = objections.user_sk "
@@ -272,6 +288,13 @@ class Ledger:
         n_required = sum(n_keys for (*_, is_required), n_keys in found.items() if is_required)
         n_leaving = 0 if only_required else found["member", False, False]
         n_there = found["member", False, False] + found["member", True, False]
+        if n_leaving and audience.status == "too_small":
+            # its minimum sends them away: how many meet its conditions no more says whether a feed is broken
+            n_leaving -= self._count(
+                "select count(*) from clientele_delta as delta inner join core.audience_matches as matches "
+                f"on delta.member_key = matches.user_key and matches.audience = {_literal(audience.name)} "
+                "where delta.standing = 'member' and not delta.is_wanted and not delta.is_required"
+            )
         is_stopped = n_leaving > audience.max_leaving_share * n_there and not allow_leaving
         has_additions = not only_required and not is_stopped
 

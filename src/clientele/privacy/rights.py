@@ -168,5 +168,5 @@ def french_reasons(folder: Path) -> dict[str, str]:
 def write_privately(path: Path, text: str) -> None:
     """Write a file that nobody but its owner can read, whatever stood there before."""
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
