@@ -43,8 +43,6 @@
         )))
     {%- endset -%}
     {%- set is_bad_quantity = clientele.is_bad_quantity('typed') -%}
-    {#- a price that is kept as zero and is none: four decimals do not show it -#}
-    {%- set is_lost = "(typed.price = 0 and " ~ clientele.matches("split_part(lower(typed.price_text), 'e', 1)", '[1-9]') ~ ")" -%}
     {%- set is_refund = clientele.is_refund('typed') %}
     select
         judged.file_id,
@@ -94,7 +92,7 @@
                     typed.event_at >= {{ first_moment }} and {{ is_in_time }}
                     and (typed.event_type in {{ known_types }} and typed.price >= 0 or {{ is_refund }})
                     and typed.user_id not in {{ nobody }}
-                    and typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is not null and typed.price is not null and not {{ is_lost }}
+                    and typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is not null and typed.price is not null and not {{ clientele.is_lost_price('typed') }}
                     and typed.line_fault is null and not typed.has_nul and not coalesce({{ is_too_long }}, false)
                     and not {{ is_bad_quantity }}
                     {{ "and (typed.category_id is null or typed.category_number is not null)" if kinds['category'] == 'integer' }} then null
@@ -118,7 +116,7 @@
                 when trim(typed.product_id_text) = '' or typed.product_id_text is null then 'missing_product_id'
                 when typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is null then 'bad_product_id'
                 when trim(typed.price_text) = '' or typed.price_text is null then 'missing_price'
-                when typed.price is null or {{ is_lost }} then 'bad_price'
+                when typed.price is null or {{ clientele.is_lost_price('typed') }} then 'bad_price'
                 when typed.price < 0 and not {{ is_refund }} then 'negative_price'
                 when {{ is_bad_quantity }} then 'bad_quantity'
                 {% if kinds['category'] == 'integer' -%}
@@ -131,6 +129,12 @@
         ) as typed
     ) as judged
 {% endmacro %}
+
+
+{% macro is_lost_price(lines) -%}
+    {#- A condition: a price that is kept as zero and is none, for four decimals do not show it. -#}
+    ({{ lines }}.price = 0 and {{ clientele.matches("split_part(lower(" ~ lines ~ ".price_text), 'e', 1)", '[1-9]') }})
+{%- endmacro %}
 
 
 {% macro _is_in_time(lines) -%}

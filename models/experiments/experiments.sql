@@ -69,8 +69,8 @@ final as (
             as ratio_status,
         cast(coalesce(
             standings.reason,
-            'Its arm ' || reached.silent_arm || ' has reached nobody though others have: something failed there, or its '
-            || 'exposures are not delivered (experiment_exposures).'
+            'Its arm ' || reached.silent_arm || ' has reached nobody though others have: something failed there, or '
+            || 'its exposures are not delivered (experiment_exposures).'
         ) as varchar(512)) as reason
     from {{ ref('experiment_designs') }} as designs
     inner join {{ ref('experiment_standings') }} as standings on designs.experiment = standings.experiment

@@ -8,7 +8,8 @@ sizes as (
 ),
 
 history as (
-    select {{ dbt.datediff('first_date', clientele.local_time('as_of_at'), 'day') }} + 1 as n_days from {{ ref('as_of') }}
+    select {{ dbt.datediff('first_date', clientele.local_time('as_of_at'), 'day') }} + 1 as n_days
+    from {{ ref('as_of') }}
 ),
 
 -- the arm that is the hardest to tell from the control
