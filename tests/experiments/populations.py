@@ -62,6 +62,9 @@ class World:
                 "from_place": [0.0, *ends[:-1]],
                 "to_place": ends,
                 "is_control": [name == next(iter(arms)) for name in arms],
+                "is_held_back": [name == "holdout" for name in arms],
+                "is_chosen": False,
+                "model": pd.array([None] * len(arms), dtype="string"),
             }
         )
         self.put("experiment_arms", designs.merge(arm_rows, how="cross"))
