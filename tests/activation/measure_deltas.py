@@ -1,7 +1,8 @@
 """How long the deltas of a large audience take: ``python tests/activation/measure_deltas.py``.
 
-Two in five of five million customers are in the audience; then three in a hundred of all leave, as many
-come, and a thousand are erased. Planning and acknowledging are SQL in DuckDB files; sending is left out.
+Two in five of five million customers are in the audience, and one in ten has withdrawn consent; then three
+in a hundred of all leave, as many come, and a thousand are erased. Planning and acknowledging are SQL in
+DuckDB files; sending is left out.
 """
 
 from __future__ import annotations
@@ -43,20 +44,26 @@ def main() -> None:
         connection = duckdb.connect(str(Path(folder) / "warehouse.duckdb"))
         connection.execute(TABLES.replace(":memory:", str(Path(folder) / "vault.duckdb")))
         connection.execute(
-            "insert into marts.audiences values ('large', 'L', 'x', 'active', null, '2020-01-01', 1, 'crm')"
+            "insert into marts.audiences "
+            "values ('large', 'L', 'x', 'active', null, '2020-01-01', 1, 'crm', 'mail')"
         )
         keys = (
             f"insert into vault.vault.user_keys select range, md5(range::varchar) from range({n_customers})"
         )
         connection.execute(keys)
+        connection.execute(
+            "insert into core.consent_states "
+            "select user_sk, 'mail', if(user_sk % 10 < 9, 'given', 'withdrawn') from vault.vault.user_keys"
+        )
         ledger = Ledger(Connection(connection, "vault.vault"))
         members = (
             "insert into marts.audience_members select 'large', user_key from vault.vault.user_keys where"
         )
-        connection.execute(f"{members} user_sk % 100 < 40")
+        connection.execute(f"{members} user_sk % 10 < 9 and user_sk % 100 < 40")
         timed(ledger, "everybody comes")
         connection.execute("delete from marts.audience_members")
-        connection.execute(f"{members} user_sk % 100 between 3 and 42 and user_sk % 5000 != 10")
+        stay = "user_sk % 10 < 9 and user_sk % 100 between 3 and 42"
+        connection.execute(f"{members} {stay} and user_sk % 5000 != 10")
         connection.execute("delete from vault.vault.user_keys where user_sk % 5000 = 10")
         timed(ledger, "some come, leave and are erased")
         timed(ledger, "nothing")
