@@ -484,11 +484,12 @@ def _tell_problems(kind: str) -> None:
 def _refuse_unreadable() -> None:
     """Print what makes no definition, and of which dbt would not tell the line; then end with status 1."""
     from clientele.activation.places import unreadable
+    from clientele.contents import exposure_files
 
     project = Path(os.environ.get("DBT_PROJECT_DIR") or ".")
     faults = [
         f"{path.relative_to(project)}:{line}: {problem}"
-        for path in sorted([*project.glob("audiences/**/*.y*ml"), *project.glob("experiments/**/*.y*ml")])
+        for path in exposure_files(project)
         for line, problem in unreadable(path)
     ]
     if faults:

@@ -1,11 +1,11 @@
-"""What a file is: its content, whatever its name and times say."""
+"""What a file is: its content, whatever its name and times say; and which files describe exposures."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-__all__ = ["sha256_of"]
+__all__ = ["exposure_files", "sha256_of"]
 
 
 def sha256_of(path: Path | str) -> str:
@@ -18,3 +18,8 @@ def sha256_of(path: Path | str) -> str:
     """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def exposure_files(project: Path) -> list[Path]:
+    """Return the files of a project in which audiences, destinations and experiments may stand, by path."""
+    return sorted([*project.glob("audiences/**/*.y*ml"), *project.glob("experiments/**/*.y*ml")])

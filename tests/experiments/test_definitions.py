@@ -179,3 +179,13 @@ def test_a_campaign_asks_for_the_consent_that_its_audience_asks_for(tmp_path):
     assert consent() == "marketing"
     assert consent(consent="newsletter") == "newsletter"
     assert consent(audience=None) is None and consent(audience="nobodies") is None
+
+
+def test_a_campaign_finds_its_audience_in_a_folder_and_beside_what_is_none(tmp_path):
+    folder = tmp_path / "audiences" / "letters"
+    folder.mkdir(parents=True)
+    config = {"meta": {"audience": {"consent": "marketing"}}}
+    exposures = [{"name": "dashboard"}, "odd", {"name": "loyal", "config": config}]
+    (folder / "letters.yaml").write_text(yaml.safe_dump({"exposures": exposures}))
+    path = write(replace(CAMPAIGN, audience="loyal"), tmp_path)
+    assert "consent: marketing" in path.read_text()

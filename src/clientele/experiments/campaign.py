@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from clientele.contents import exposure_files
 from clientele.errors import ClienteleError
 
 __all__ = ["Campaign", "CampaignError", "write"]
@@ -181,12 +182,15 @@ def write(campaign: Campaign, project: Path) -> Path:
 
 def _consent_of(project: Path, audience: str) -> str | None:
     """Return the purpose that an audience asks consent for; None without one, or without such an audience."""
-    for path in sorted(project.glob("audiences/*.yml")) + sorted(project.glob("experiments/*.yml")):
+    for path in exposure_files(project):
         try:
             exposures = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("exposures") or []
-            for exposure in exposures:
-                if exposure["name"] == audience and "audience" in exposure["config"]["meta"]:
-                    return exposure["config"]["meta"]["audience"].get("consent")
-        except (yaml.YAMLError, ValueError, AttributeError, KeyError, TypeError):
+        except (yaml.YAMLError, ValueError, AttributeError):
             continue  # the build says what is wrong with it
+        for exposure in exposures:
+            try:
+                if exposure["name"] == audience:
+                    return exposure["config"]["meta"]["audience"].get("consent")
+            except (AttributeError, KeyError, TypeError):
+                continue  # no audience, or none that a build takes
     return None
