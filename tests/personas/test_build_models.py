@@ -278,11 +278,12 @@ def test_scores_of_sql_and_labels_of_python_are_compared_where_the_features_are_
     compared = f"select count(*) from core.segment_sample_labels join core.centroid_scores using ({keys})"
     assert own.value(compared) == own.value("select count(*) from core.segment_sample_labels") > 100
     for change, succeeds in (
-        ("segment_id = runner_up_segment_id", False),
-        ("features_hash = features_hash - sign(features_hash)", True),
+        ("update core.centroid_scores set segment_id = runner_up_segment_id", False),
+        ("delete from core.centroid_scores", False),
+        ("update core.segment_sample_labels set features_hash = features_hash - sign(features_hash)", True),
     ):
         with own.connection(read_only=False) as connection:
-            connection.execute(f"update core.centroid_scores set {change}")
+            connection.execute(change)
         assert own.run("--select", "python_and_sql_agree", command=("test",)).succeeded is succeeds
 
 
