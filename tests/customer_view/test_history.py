@@ -8,7 +8,7 @@ from support import WITHOUT_TESTS, House
 
 PAPERS = False
 VIEWS = ("persona_months", "persona_stays", "user_segments")
-MARTS = ("persona_history", "monthly_personas", "cohorts", "customer_facts")
+MARTS = ("persona_history", "monthly_personas", "cohorts", "customer_facts", "lifecycle_moves")
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,10 @@ def tables(shop) -> dict[str, pd.DataFrame]:
             name: connection.table(f"core.{name}").df()
             for name in ("customer_months", "persona_months", "persona_stays", "customer_tastes", "users")
         }
+        found["visits"] = connection.sql(
+            "select user_sk, started_at, ended_at, n_purchases > 0 as is_order "
+            "from core.user_sessions where not is_bot"
+        ).df()
         found["objector"] = connection.sql("from core.profiling_objections").df()
         found["sessions"] = connection.sql(
             "select user_sk, cast(date_trunc('month', ended_at) as date) as month_date, "
@@ -115,6 +119,44 @@ def test_cohorts_keep_customers_who_never_come_back(tables):
         assert (row.n_visitors, row.n_orders) == (len(here), here.n_orders.sum())
         assert row.n_buyers == (here.n_orders > 0).sum()
         assert float(row.revenue) == pytest.approx(here.revenue.sum(), abs=1e-3)
+
+
+def state_as_of(moment: pd.Timestamp, visits: pd.DataFrame) -> pd.Series:
+    """Return each customer's lifecycle state, by the default settings."""
+
+    def days(times: pd.Series) -> pd.Series:
+        return (moment.normalize() - times.dt.normalize()).dt.days
+
+    grouped = visits[visits.ended_at < moment].groupby("user_sk")
+    first, last = days(grouped.started_at.min()), days(grouped.ended_at.max())
+    orders = visits[(visits.ended_at < moment) & visits.is_order].groupby("user_sk").ended_at
+    n_orders = orders.count().reindex(first.index, fill_value=0)
+    last_order = days(orders.max()).reindex(first.index)
+    state = pd.Series("active", index=first.index)
+    state[(n_orders == 1) & (last_order <= 30)] = "new_buyer"
+    state[n_orders >= 3] = "loyal"
+    state[last > 45] = "at_risk"
+    state[last > 90] = "lapsed_buyer"
+    state[n_orders == 0] = "browser_only"
+    state[(n_orders == 0) & (first <= 30)] = "new_visitor"
+    state[(n_orders == 0) & (last > 90)] = "lapsed_visitor"
+    return state
+
+
+def test_moves_between_states_are_those_of_the_visits(tables):
+    segments = tables["user_segments"].merge(tables["users"], on="user_key").set_index("user_sk")
+    visits = tables["visits"]
+    end = visits.ended_at.max()
+    assert (end.month, end.day) == (1, 31), "the newest month that began four weeks ago is this one"
+    since = pd.Timestamp("2020-01-01")
+    then = state_as_of(since, visits).reindex(segments.index, fill_value="newcomer")
+    sizes = pd.DataFrame({"then": then, "now": segments.lifecycle_state}).value_counts()
+    assert len(sizes) > 12 and then.nunique() > 5
+    moves = tables["lifecycle_moves"]
+    assert set(moves.since_date) == {since}
+    assert moves.set_index(["from_state", "to_state"]).n_users.to_dict() == sizes.to_dict()
+    shares = sizes / sizes.groupby("then").transform("sum")
+    assert moves.set_index(["from_state", "to_state"]).share.to_dict() == pytest.approx(shares.to_dict())
 
 
 def test_who_objects_is_in_no_mart(tables):

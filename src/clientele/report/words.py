@@ -20,6 +20,7 @@ CODES = {
     "loyal": "Loyal customer",
     "at_risk": "Buyer at risk",
     "lapsed_buyer": "Lost buyer",
+    "newcomer": "Came since then",
     "none": "Not valued yet",
     "loaded": "events that count",
     "duplicates": "exact duplicates",
