@@ -62,6 +62,35 @@ def test_a_month_that_comes_late_gives_the_same_counts_and_the_counts_outlive_th
     assert house.rows(kept) == other.rows(kept)
 
 
+def test_weeks_and_months_are_counted_when_what_makes_them_whole_begins_after_them(new_house, files):
+    """Files of a month, of some days, or after days without events: none has a day of the period before."""
+    house = new_house()
+    first, second, last = (f"2019-{month}.csv" for month in ("Oct", "Nov", "Dec"))
+    head, *lines = files[second].splitlines(keepends=True)
+
+    def of_days(first_day: int, last_day: int) -> bytes:
+        days = {f"2019-11-{day:02d}".encode() for day in range(first_day, last_day + 1)}
+        return head + b"".join(line for line in lines if line[:10] in days)
+
+    house.deliver(first, files[first])
+    house.build(*UP_TO_COUNTS)
+    for name, days in (("a.csv", (1, 3)), ("b.csv", (4, 10)), ("c.csv", (13, 30))):  # Mondays: 4, 11
+        house.deliver(name, of_days(*days))
+        house.build(*UP_TO_COUNTS)
+    house.deliver(last, files[last])
+    house.build(*UP_TO_COUNTS)
+    counted = "select distinct period_grain, period_date from core.drift_counts order by all"
+    whole = house.rows(
+        "select distinct grain, date_trunc(grain, event_date) as starts "
+        "from core.daily_events, (values ('week'), ('month')) as grains(grain) "
+        "where starts >= '2019-10-01' and starts + case grain when 'week' then interval 7 day "
+        "else interval 1 month end <= (select last_date from core.as_of) order by grain, starts"
+    )
+    assert [(grain, str(day)[:10]) for grain, day in house.rows(counted)] == [
+        (grain, str(day)[:10]) for grain, day in whole
+    ]
+
+
 def test_each_build_has_a_row_of_health_and_one_of_each_alarm(built_shop):
     (row,) = built_shop.rows(
         "select n_lines, n_unaccounted, n_data_errors, model_status, personas_age_days from monitor.health"
