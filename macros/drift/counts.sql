@@ -2,16 +2,9 @@
 
 {% macro drift_period_ctes(only_touched) %}
     {#- CTEs that end in `periods`: period_grain, period_date, ends_before, previous_date, n_days, n_events, n_bad_days, n_held_days, is_counted.
-        With `only_touched` those from the first touched day on, and the one before them, which is_counted leaves out. -#}
+        With `only_touched` those from the first touched day on, or from the first that was not counted yet, and the one
+        before them, which is_counted leaves out. -#}
 {%- set held = clientele.feed_alarm_names('feed_holds') | reject('equalto', 'stale') | list %}
-touched as (
-    select min(event_date) as since_date
-    from {{ ref('touched_days') }}
-    {% if only_touched -%}
-    where last_load_id > {{ clientele.taken_in() }}
-    {%- endif %}
-),
-
 bad_days as (
     select
         event_date,
@@ -42,6 +35,32 @@ whole_periods as (
     group by {{ period_date }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+{% if only_touched -%}
+counted_before as (
+    select distinct period_grain, period_date from {{ this }}
+),
+{%- endif %}
+
+-- a period is whole by the day after it: what was touched may begin there, or later
+touched as (
+    select min(since_date) as since_date
+    from (
+        select min(event_date) as since_date
+        from {{ ref('touched_days') }}
+        {% if only_touched -%}
+        where last_load_id > {{ clientele.taken_in() }}
+        union all
+        select min(whole_periods.period_date) as since_date
+        from whole_periods
+        left join counted_before
+            on
+                whole_periods.period_grain = counted_before.period_grain
+                and whole_periods.period_date = counted_before.period_date
+        where counted_before.period_date is null
+        {%- endif %}
+    ) as first_days
 ),
 
 periods as (

@@ -22,10 +22,13 @@
             'figure': 'n_days_held + n_days_warned', 'promised': 0, 'warn': 'n_days_warned > 0', 'error': 'n_days_held > 0',
             'owner': 'data engineering',
             'remedy': 'Days of the last week are not as usual: see monitor.feed_health. Have the files corrected and deliver them again.'},
+        'data_errors': {
+            'figure': 'n_data_errors', 'promised': 0, 'warn': 'n_data_errors > 0', 'error': '1 = 0', 'owner': 'data engineering',
+            'remedy': 'The newest week or month has days that are missing or broken: see monitor.feed_health. Deliver their files again.'},
         'drift': {
             'figure': 'n_drift_warnings + n_drift_errors', 'promised': 0, 'warn': 'n_drift_warnings > 0', 'error': 'n_drift_errors > 0',
             'owner': 'data science',
-            'remedy': 'The newest week or month is otherwise than usual: see monitor.drift, and docs/drift.md for each word.'},
+            'remedy': 'Something is otherwise than usual: see monitor.drift, and docs/drift.md for each word.'},
         'gates': {
             'figure': 'n_gates_missed', 'promised': 0, 'warn': 'n_gates_missed > 0', 'error': '1 = 0', 'owner': 'data science',
             'remedy': 'The model that scores misses a bar: see monitor.segment_gates. Fit again, or reject it (seeds/segment_decisions.csv).'},

@@ -39,8 +39,9 @@ feed as (
     where {{ clientele.is_recent_feed(ref('feed_health')) }}
 ),
 
+-- of each series: a period with a data error says nothing of what had drifted before it, nor does a month that runs
 newest_periods as (
-    select period_grain, max(period_date) as period_date from {{ ref('drift') }} group by period_grain
+    select period_grain, series, max(period_date) as period_date from {{ ref('drift') }} group by period_grain, series
 ),
 
 drifted as (
@@ -52,7 +53,10 @@ drifted as (
             as n_drift_errors
     from {{ ref('drift') }} as drift
     inner join newest_periods
-        on drift.period_grain = newest_periods.period_grain and drift.period_date = newest_periods.period_date
+        on
+            drift.period_grain = newest_periods.period_grain
+            and drift.series = newest_periods.series
+            and drift.period_date = newest_periods.period_date
 ),
 
 champion as (

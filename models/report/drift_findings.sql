@@ -1,37 +1,36 @@
-{#- Grain: one whole week or month, kind and series of what is watched for drift, in words alone: of the newest week and
-    month every series, of those before (half a year of weeks, a year and a half of months) what was a finding. Figures
-    stay in monitor.drift. Late data: built whole in each run. -#}
+{#- Grain: one whole week or month, kind and series of what is watched for drift, in words alone: of each series the
+    newest week and month in which it was compared, and of those before (half a year of weeks, a year and a half of
+    months) what was a finding. Figures stay in monitor.drift. Late data: built whole in each run. -#}
 
 with
 
-newest as (
+placed as (
     select
-        period_grain,
-        max(period_date) as newest_date
-    from {{ ref('drift') }}
-    group by period_grain
+        drift.*,
+        max(drift.period_date) over (partition by drift.period_grain) as newest_date,
+        max(drift.period_date) over (partition by drift.period_grain, drift.series) as newest_of_series
+    from {{ ref('drift') }} as drift
 ),
 
 final as (
     select
-        drift.period_grain,
-        drift.period_date,
-        drift.drift_kind,
-        drift.series,
-        drift.verdict,
-        drift.severity,
-        cast(drift.shift_kind as varchar(16)) as shift_kind,
-        cast(drift.since_date as date) as since_date,
-        drift.period_date = newest.newest_date as is_newest
-    from {{ ref('drift') }} as drift
-    inner join newest on drift.period_grain = newest.period_grain
+        period_grain,
+        period_date,
+        drift_kind,
+        series,
+        verdict,
+        severity,
+        cast(shift_kind as varchar(16)) as shift_kind,
+        cast(since_date as date) as since_date,
+        period_date = newest_of_series as is_newest
+    from placed
     where
-        drift.period_date = newest.newest_date
+        period_date = newest_of_series
         or (
-            (drift.severity != 'none' or drift.verdict = 'recurring')
-            and drift.period_date > case
-                when drift.period_grain = 'week' then {{ dbt.dateadd('week', -26, 'newest.newest_date') }}
-                else {{ dbt.dateadd('month', -18, 'newest.newest_date') }}
+            (severity != 'none' or verdict = 'recurring')
+            and period_date > case
+                when period_grain = 'week' then {{ dbt.dateadd('week', -26, 'newest_date') }}
+                else {{ dbt.dateadd('month', -18, 'newest_date') }}
             end
         )
 )

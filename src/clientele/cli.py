@@ -699,9 +699,17 @@ _SERVICE_KEYS = click.option(
 @_HOME
 @_SERVICE_KEYS
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", default=8080, show_default=True, help="Port to listen at.")
-@click.option("--workers", default=1, show_default=True, help="Processes.")
-@click.option("--scorers", default=1, show_default=True, help="Customers that a process scores at a time.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port to listen at."
+)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--scorers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Customers that a process scores at a time.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(["warning", "info"]),

@@ -62,6 +62,35 @@ def test_a_month_that_comes_late_gives_the_same_counts_and_the_counts_outlive_th
     assert house.rows(kept) == other.rows(kept)
 
 
+def test_weeks_and_months_are_counted_when_what_makes_them_whole_begins_after_them(new_house, files):
+    """Files of a month, of some days, or after days without events: none has a day of the period before."""
+    house = new_house()
+    first, second, last = (f"2019-{month}.csv" for month in ("Oct", "Nov", "Dec"))
+    head, *lines = files[second].splitlines(keepends=True)
+
+    def of_days(first_day: int, last_day: int) -> bytes:
+        days = {f"2019-11-{day:02d}".encode() for day in range(first_day, last_day + 1)}
+        return head + b"".join(line for line in lines if line[:10] in days)
+
+    house.deliver(first, files[first])
+    house.build(*UP_TO_COUNTS)
+    for name, days in (("a.csv", (1, 3)), ("b.csv", (4, 10)), ("c.csv", (13, 30))):  # Mondays: 4, 11
+        house.deliver(name, of_days(*days))
+        house.build(*UP_TO_COUNTS)
+    house.deliver(last, files[last])
+    house.build(*UP_TO_COUNTS)
+    counted = "select distinct period_grain, period_date from core.drift_counts order by all"
+    whole = house.rows(
+        "select distinct grain, date_trunc(grain, event_date) as starts "
+        "from core.daily_events, (values ('week'), ('month')) as grains(grain) "
+        "where starts >= '2019-10-01' and starts + case grain when 'week' then interval 7 day "
+        "else interval 1 month end <= (select last_date from core.as_of) order by grain, starts"
+    )
+    assert [(grain, str(day)[:10]) for grain, day in house.rows(counted)] == [
+        (grain, str(day)[:10]) for grain, day in whole
+    ]
+
+
 def test_each_build_has_a_row_of_health_and_one_of_each_alarm(built_shop):
     (row,) = built_shop.rows(
         "select n_lines, n_unaccounted, n_data_errors, model_status, personas_age_days from monitor.health"
@@ -70,7 +99,7 @@ def test_each_build_has_a_row_of_health_and_one_of_each_alarm(built_shop):
     assert row[1:3] == (0, 0) and row[3] != "none" and row[4] == 0
     alarms = dict(built_shop.rows("select alarm, alarm_state from monitor.health_alarms"))
     assert alarms["books"] == alarms["events"] == alarms["model_age"] == alarms["refit"] == "ok"
-    assert len(alarms) == 8
+    assert len(alarms) == 9
 
 
 def test_a_shop_of_the_simulator_does_not_drift(built_shop):
@@ -92,6 +121,40 @@ def test_a_promise_that_is_broken_is_an_alarm(watched):
     )
     assert age > 40_000 and watched.rows(broken) == [("events", "error", float(age), 24.0)]
     assert watched.value("select count(*) from monitor.health") == 2
+
+
+def test_a_drift_lasts_until_its_series_is_compared_again_and_a_broken_period_is_an_alarm(
+    built_shop, tmp_path
+):
+    """A week with a data error has a row of the feed alone, and a month that runs rows of what models say."""
+    of_alarms = (
+        "select alarm, alarm_state, figure from monitor.health_alarms "
+        "where alarm in ('drift', 'data_errors') order by alarm"
+    )
+    names = "period_grain, period_date, drift_kind, series, verdict, severity"
+    watched = built_shop.copy(tmp_path / "house")
+
+    def told(*rows: str) -> list[tuple]:
+        with watched.connection(read_only=False) as connection:
+            for row in rows:
+                connection.execute(f"insert into monitor.drift ({names}) values ({row})")
+        watched.build("--select", "health", "health_alarms", "drift_findings", "nothing_drifts_drift_")
+        return watched.rows(of_alarms)
+
+    assert told() == [("data_errors", "ok", 0.0), ("drift", "ok", 0.0)]
+    assert told(
+        "'week', '2030-01-07', 'data', 'prices', 'sudden', 'error'",
+        "'week', '2030-01-14', 'data', 'feed', 'data_error', 'error'",
+        "'month', '2030-01-01', 'concept', 'value_orders', 'sudden', 'error'",
+        "'month', '2030-02-01', 'model', 'margin', 'none', 'none'",
+    ) == [("data_errors", "warn", 1.0), ("drift", "error", 2.0)]
+    found = "select series from marts.drift_findings where is_newest and severity != 'none' order by 1"
+    assert watched.rows(found) == [("feed",), ("prices",), ("value_orders",)]
+    assert told(
+        "'week', '2030-01-21', 'data', 'prices', 'none', 'none'",
+        "'week', '2030-01-21', 'data', 'feed', 'none', 'none'",
+        "'month', '2030-02-01', 'concept', 'value_orders', 'none', 'none'",
+    ) == [("data_errors", "ok", 0.0), ("drift", "ok", 0.0)]
 
 
 def test_a_request_makes_a_fit_due_once(watched):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -206,3 +209,155 @@ def test_a_failure_is_told_once_and_again_when_it_is_another_one_or_mended(tmp_p
     for facts in ({"failed": ["events"]}, {"failed": ["events"]}, {"failed": ["users"]}, GOOD, GOOD):
         telemetry.end(tmp_path, facts)
     assert [told["kind"] for told in webhook] == ["failure", "failure", "mended"]
+
+
+def test_who_is_told_hears_it_once_while_the_other_cannot_be_told(tmp_path, webhook, mailbox, monkeypatch):
+    """And the figure says what is, whoever knows of it."""
+    there = os.environ["CLIENTELE_SMTP"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        monkeypatch.setenv("CLIENTELE_SMTP", f"127.0.0.1:{free.getsockname()[1]}")
+    for _ in range(2):
+        said = telemetry.end(tmp_path, GOOD | {"alarms": alarm_rows(drift="error", books="warn")})
+        assert len(said) == 1 and "CLIENTELE_ALERT_EMAIL could not be told" in said[0]
+        assert figures(tmp_path / "metrics")['clientele_alarm{name="drift"}'] == 2
+    monkeypatch.setenv("CLIENTELE_SMTP", there)
+    assert telemetry.end(tmp_path, GOOD | {"alarms": alarm_rows(drift="error", books="ok")}) == []
+    assert [told["run"]["alarm"]["alarm"] for told in webhook] == ["drift", "books", "books"]
+    assert len(mailbox) == 1 and "drift is now: error" in mailbox[0]
+
+
+def test_an_alarm_that_is_no_longer_watched_leaves_the_figures(tmp_path):
+    telemetry.end(tmp_path, GOOD | {"alarms": alarm_rows(feed="error", gone="error")})
+    telemetry.end(tmp_path, GOOD | {"alarms": alarm_rows(feed="error")})
+    assert [name for name in figures(tmp_path / "metrics") if "alarm" in name] == [
+        'clientele_alarm{name="feed"}'
+    ]
+
+
+def answering(reply: bytes):
+    """Return a server that answers whatever it is asked with `reply`, and what it was asked."""
+    asked = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                asked.append(connection.recv(65536))
+                connection.sendall(reply)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listening, asked
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (b"HTTP/1.1 500 secret-body\r\nContent-Length: 0\r\n\r\n", "it answers 500"),
+        (
+            b"HTTP/1.1 301 X\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n",
+            "it answers 301, which leads else",
+        ),
+        (
+            b"HTTP/1.1 308 X\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n",
+            "it answers 308, which leads else",
+        ),
+        (b"220 mail.example ESMTP\r\n", "does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n", "does not speak HTTP"),
+        (b"", "closed connection"),
+    ],
+)
+def test_whatever_a_webhook_answers_the_run_goes_on_and_a_redirect_is_no_delivery(
+    tmp_path, monkeypatch, reply, why
+):
+    listening, asked = answering(reply)
+    with listening:
+        monkeypatch.setenv("CLIENTELE_ALERT_WEBHOOK", f"http://127.0.0.1:{listening.getsockname()[1]}/secret")
+        (said,) = telemetry.end(tmp_path, {"failed": ["events"]})
+    assert (
+        said.startswith("CLIENTELE_ALERT_WEBHOOK could not be told: ")
+        and why in said
+        and "secret" not in said
+    )
+    assert len(asked) == 1 and (tmp_path / "metrics" / "clientele.prom").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CLIENTELE_ALERT_WEBHOOK", "hooks.example/secret"),
+        ("CLIENTELE_ALERT_WEBHOOK", "http://127.0.0.1:9/secret hook"),
+        ("CLIENTELE_ALERT_WEBHOOK", "http://127.0.0.1:port/secret"),
+        ("CLIENTELE_ALERT_WEBHOOK", "http://[::1/secret"),
+        ("CLIENTELE_ALERT_WEBHOOK", "http://127.0.0.1:9/secr\u00e9t"),
+        ("CLIENTELE_ALERT_EMAIL", "secret@example.com\nBcc: other@example.com"),
+        ("CLIENTELE_SMTP", "127.0.0.1:secret"),
+        ("CLIENTELE_LATE_AFTER_HOURS", "secret"),
+        ("CLIENTELE_LATE_AFTER_HOURS", "nan"),
+    ],
+)
+def test_a_faulty_setting_of_alerts_is_a_sentence_and_fails_no_run(tmp_path, monkeypatch, name, value):
+    monkeypatch.setenv("CLIENTELE_ALERT_EMAIL", "on-call@example.com" if name == "CLIENTELE_SMTP" else "")
+    monkeypatch.setenv(name, value)
+    (said,) = telemetry.end(tmp_path, {"failed": ["events"]})
+    assert name in said and "secret" not in said and (tmp_path / "metrics" / "clientele.prom").exists()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Return a certificate for 127.0.0.1 that nobody has signed, with its key."""
+    path = tmp_path / "certificate.pem"
+    call = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "-", "-days", "1",
+            "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]  # fmt: skip
+    path.write_bytes(subprocess.run(call, check=True, capture_output=True).stdout)
+    return path
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_the_password_goes_to_no_mail_server_but_the_one_that_is_named(
+    tmp_path, monkeypatch, certificate, is_trusted
+):
+    heard = []
+    listening = socket.create_server(("127.0.0.1", 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    replies = {
+        b"EHLO": b"250-test\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n",
+        b"STARTTLS": b"220 go on\r\n",
+        b"AUTH": b"235 ok\r\n",
+        b"DATA": b"354 go on\r\n",
+        b"QUIT": b"221 bye\r\n",
+    }
+
+    def serve():
+        connection, _ = listening.accept()
+        with contextlib.suppress(OSError):
+            connection.sendall(b"220 test\r\n")
+            stream, is_text = connection.makefile("rb"), False
+            while line := stream.readline():
+                heard.append(line)
+                if is_text and line != b".\r\n":
+                    continue
+                word = line.split()[0].upper()
+                is_text = word == b"DATA"
+                connection.sendall(replies.get(word, b"250 ok\r\n"))
+                if word == b"STARTTLS":
+                    connection = context.wrap_socket(connection, server_side=True)
+                    stream = connection.makefile("rb")
+
+    threading.Thread(target=serve, daemon=True).start()
+    for name, value in {
+        "CLIENTELE_ALERT_EMAIL": "on-call@example.com",
+        "CLIENTELE_SMTP": f"127.0.0.1:{listening.getsockname()[1]}",
+        "CLIENTELE_SMTP_USER": "clientele",
+        "CLIENTELE_SMTP_PASSWORD": "secret",
+        "SSL_CERT_FILE": str(certificate) if is_trusted else "/dev/null",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with listening:
+        said = telemetry.end(tmp_path, {"failed": ["events"]})
+    assert any(line.startswith(b"AUTH") for line in heard) == is_trusted
+    assert is_trusted == (said == []) and (is_trusted or "certificate is not trusted" in said[0])

@@ -17,7 +17,7 @@ from support import IS_LONG, WITHOUT_TESTS, House
 
 from clientele.intake.header import COLUMNS
 from clientele.runtime import publishing, scoring_bundle
-from clientele.serving.scoring import BadEventsError, Scorer, ScoringMissingError
+from clientele.serving.scoring import BadEventsError, Scorer, Scorers, ScoringMissingError
 from serving.services import running
 
 N_CUSTOMERS = 1000 if IS_LONG else 25
@@ -184,6 +184,9 @@ def test_lines_that_are_no_events_are_told_with_their_number(scorer):
     assert problems(scorer, "\n".join([HEADER, EVENT, event(user_id="7")]).encode()) == [
         (3, "several_customers")
     ]
+    assert problems(scorer, "\n".join([HEADER, "", EVENT, "", event(user_id="7")]).encode()) == [
+        (5, "several_customers")
+    ]
     assert problems(scorer, b"") == [(0, "no_events")] and problems(scorer, HEADER.encode()) == [
         (0, "no_events")
     ]
@@ -220,6 +223,18 @@ def test_without_a_program_or_with_that_of_another_version_it_says_so(built_shop
     (tmp_path / scoring_bundle.PROGRAM).write_text('{"form": 99}')
     with pytest.raises(ScoringMissingError, match="form 99"):
         Scorer(tmp_path)
+
+
+def test_a_program_that_cannot_be_read_is_said(built_shop, tmp_path):
+    house = built_shop.copy(tmp_path / "shop")
+    folder = publishing.current(house.home)
+    program = json.loads((folder / scoring_bundle.PROGRAM).read_text())
+    relation = next(table["file"] for table in program["tables"].values() if table["has_rows"])
+    for name in (relation, scoring_bundle.PROGRAM):
+        (folder / name).unlink()
+        (folder / name).write_bytes(b"{")
+        with pytest.raises(ScoringMissingError, match="cannot be read"), Scorers(house.home).one():
+            pass
 
 
 def test_over_http(built_shop, tmp_path: Path):

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -87,7 +88,42 @@ def test_a_body_that_is_too_large_is_not_read(service):
     body = b"x" * (MOST_BYTES + 1)
     assert service.client.post("/score", content=body).status_code == 413
     assert service.client.post("/score", content=iter([body[:MOST_BYTES], body])).status_code == 413
-    assert service.client.post("/customers", content=body).status_code == 413
+    for content in (body, iter([body[:MOST_BYTES], body])):
+        answer = service.client.post(
+            "/customers", content=content, headers={"content-type": "application/json"}
+        )
+        assert answer.status_code == 413 and "is not read" in told(answer)
+
+
+def test_every_refusal_is_one_sentence_that_says_what_to_do(service, published):
+    ask, as_json = service.client, {"content-type": "application/json"}
+    wrong = [key_of(1), "no key", key_of(2), "nor this"]
+    for answer, status, words in (
+        (ask.get("/customers/7"), 422, "32 characters of 0-9 and a-f"),
+        (ask.post("/customers", json={"user_keys": wrong}), 422, "place 2 of user_keys, and 1 more"),
+        (ask.post("/customers", json={"user_keys": []}), 422, "1 to 1,000 pseudonyms"),
+        (ask.post("/customers", json={"keys": wrong}), 422, '{"user_keys": […]}'),
+        (ask.post("/customers", content=b"{", headers=as_json), 422, "has to be JSON"),
+        (ask.post("/customers", content=b'{"user_keys": []}'), 422, "sent as application/json"),
+        (ask.post("/customers", content=b'{"user_keys": ["\xff"]}', headers=as_json), 400, "has to be JSON"),
+        (ask.get("/nothing"), 404, "/openapi.json"),
+        (ask.delete("/customers"), 405, "/openapi.json"),
+    ):
+        assert answer.status_code == status and words in told(answer), answer.text
+        assert told(answer).endswith(".") and "no key" not in answer.text
+
+
+def test_a_caller_that_goes_away_is_no_error(service):
+    with socket.create_connection(("127.0.0.1", service.port)) as caller:
+        caller.sendall(
+            b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+            b"Authorization: " + service.client.headers["authorization"].encode() + b"\r\n\r\nevent_time"
+        )
+    for _ in range(50):
+        if "POST /score dropped" in service.said.read_text():
+            break
+        time.sleep(0.1)
+    assert "POST /score dropped" in service.said.read_text() and " ERROR " not in service.said.read_text()
 
 
 # --- whom it refuses
@@ -140,6 +176,61 @@ def test_more_requests_than_a_key_allows_are_refused(service, folder, published)
     refused = [one for one in answers if one.status_code == 429]
     assert len(refused) >= 2 and refused[0].headers["retry-after"] == "1"
     assert batch(service, [1]).status_code == 200  # another key's requests pass
+
+
+def test_keys_of_one_name_do_not_fill_each_other_s_bounds(service, folder, published):
+    path = folder / "service-keys.json"
+    two = [
+        keys.add(path, "changing over", ["look-up"], days=1, requests_per_second=rate) for rate in (0.1, 0.2)
+    ]
+    seen()
+    answers = [asked_with(service, key) for _ in range(5) for key in two]
+    assert [one.status_code for one in answers] == [200] * 2 + [429] * 8
+    assert [one.headers["retry-after"] for one in answers[2:4]] == ["10", "5"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b'{"keys": 1}', b""])
+def test_a_broken_file_of_keys_lets_nobody_in_and_is_said_once(service, folder, published, content):
+    path = folder / "service-keys.json"
+    kept, n_said = path.read_bytes(), service.said.read_text().count("No key holds")
+    try:
+        path.write_bytes(content)
+        seen()
+        for _ in range(3):
+            assert batch(service, [1]).status_code == 401
+            seen()
+    finally:
+        path.write_bytes(kept)
+    seen()
+    assert batch(service, [1]).status_code == 200
+    assert service.said.read_text().count("No key holds") == n_said + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--days", "1e12"], "at most 36,500"),
+        (["--days", "nan"], "at most 36,500"),
+        (["--rate", "nan"], "as a number"),
+        (["--rate", "inf"], "as a number"),
+        (["--revoke"], "no key of the name 'crm'"),
+    ],
+)
+def test_a_key_that_cannot_be_made_or_taken_away_is_a_sentence(tmp_path, arguments, words):
+    path = tmp_path / "keys.json"
+    keys.add(path, "other", ["look-up"], days=1)
+    before = path.read_bytes()
+    called = CliRunner().invoke(main, ["service-key", "crm", "--keys", str(path), *arguments])
+    assert called.exit_code == 1 and words in called.output and path.read_bytes() == before
+    path.write_bytes(b"\xff")
+    called = CliRunner().invoke(main, ["service-key", "crm", "--keys", str(path)])
+    assert called.exit_code == 1 and "is no file of keys" in called.output
+
+
+@pytest.mark.parametrize("name", ["--scorers", "--workers", "--port"])
+def test_a_service_of_nothing_is_not_started(tmp_path, name):
+    called = CliRunner().invoke(main, ["serve", "--home", str(tmp_path), name, "0"])
+    assert called.exit_code == 2 and name in called.output
 
 
 def test_the_file_of_keys_holds_no_key_and_is_its_owner_s(tmp_path):
@@ -225,6 +316,22 @@ def test_without_a_publication_it_waits_and_says_so(service, folder, published):
     assert service.client.get("/health").status_code == 200
     shutil.rmtree(link.resolve() / "lookup")
     assert batch(service, [1]).status_code == 503
+
+
+def test_a_publication_that_cannot_be_read_is_said(service, folder, published):
+    path = published / lookup.NAME
+    for content in (b"no database at all", b"SQLite format 3\0" + bytes(5000)):
+        path.unlink()
+        path.write_bytes(content)
+        answer = service.client.get(f"/customers/{key_of(7)}")
+        assert answer.status_code == 503 and "cannot be read" in told(answer)
+    path.unlink()
+    path.mkdir()
+    assert "cannot be read" in told(service.client.get("/health"))
+    path.rmdir()
+    assert "a build of today makes it" in told(service.client.get("/health"))
+    publish(folder / "home", 1)
+    assert service.client.get("/health").status_code == 200
 
 
 def test_two_instances_and_one_that_is_killed(service, folder, published):

@@ -56,7 +56,8 @@ def states(rows: Iterable[Mapping], before: Mapping[str, Mapping]) -> dict[str, 
     >>> states([row], {})["books"]["state"]
     'error'
     """
-    now = {name: dict(alarm) for name, alarm in before.items()}
+    rows = list(rows)
+    now = {} if rows else {name: dict(alarm) for name, alarm in before.items()}
     for row in rows:
         if row["alarm_state"] not in LEVELS:
             raise ValueError(

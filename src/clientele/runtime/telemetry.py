@@ -7,30 +7,26 @@ run that could not begin writes them when its process ends. Nothing in them is a
 A word goes to ``CLIENTELE_ALERT_WEBHOOK`` (JSON by POST) and ``CLIENTELE_ALERT_EMAIL`` (through
 ``CLIENTELE_SMTP``) when the state of something has changed since the run before, for the worse or back: runs
 fail, or fail otherwise; the newest event is older than ``CLIENTELE_LATE_AFTER_HOURS``; an alarm of
-monitor.health_alarms. The states stand in ``clientele.json``. What somebody could not be told of is told
-again by the next run. That it could not be sent is said, and changes nothing about the run.
+monitor.health_alarms. The states stand in ``clientele.json``, with what each of the two was told: what one
+could not be told is told it again by the next run. That it could not be is said, and changes nothing about
+the run.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
-import smtplib
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
-from email.message import EmailMessage
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from clientele import __version__
-from clientele.runtime import alarms
+from clientele.runtime import alarms, channels
 
 __all__ = ["begin", "end", "end_unended", "prometheus"]
 
-SECONDS = 10  # for a webhook or a mail server to answer
 _begun: dict[Path, tuple[str, float]] = {}
 _HELP = {
     "last_run_timestamp_seconds": "When the last run ended.",
@@ -98,23 +94,14 @@ def end(home: Path, facts: Mapping[str, object]) -> list[str]:
         },
     }
     told["quarantine_share"] = round(told["quarantined"] / n_lines, 6) if n_lines else 0.0
-    late_after = os.environ.get("CLIENTELE_LATE_AFTER_HOURS")
-    hours = (now - told["last_event_at"]) / 3600 if told["last_event_at"] else None
-    told["late"] = bool(late_after and hours is not None and hours > float(late_after))
-    known = before.get("alarms") or {}
-    told["alarms"] = alarms.states(facts.get("alarms") or [], known)
     problems = []
-    told["untold"] = []
-    for kind, sentence in _news(told, before, hours):
-        unsent = _send(kind, sentence, told)
-        if unsent:
-            problems += unsent
-            told["untold"].append(kind)
-    for change in alarms.changes(known, told["alarms"]):
-        unsent = _send(change.kind, change.sentence, told | {"alarm": change._asdict()})
-        if unsent:
-            problems += unsent
-            told["alarms"][change.alarm]["state"] = change.was
+    late_after = _late_after(problems)
+    hours = (now - told["last_event_at"]) / 3600 if told["last_event_at"] else None
+    told["late"] = late_after is not None and hours is not None and hours > late_after
+    told["alarms"] = alarms.states(facts.get("alarms") or [], before.get("alarms") or {})
+    told["channels"] = {
+        channel: _tell(channel, told, before, hours, problems) for channel in channels.CHANNELS
+    }
     try:
         if not folder.exists():
             folder.mkdir(parents=True)
@@ -133,9 +120,43 @@ def end_unended(home: Path, problem: str) -> None:
             os.write(2, f"{sentence}\n".encode())
 
 
-def _news(told: Mapping, before: Mapping, hours: float | None) -> list[tuple[str, str]]:
+def _late_after(problems: list[str]) -> float | None:
+    text = os.environ.get("CLIENTELE_LATE_AFTER_HOURS")
+    if not text:
+        return None
+    with suppress(ValueError):
+        if math.isfinite(hours := float(text)):
+            return hours
+    problems.append("CLIENTELE_LATE_AFTER_HOURS is no number of hours: nobody is told of late events")
+    return None
+
+
+def _tell(channel: str, told: Mapping, before: Mapping, hours: float | None, problems: list[str]) -> dict:
+    """Send a channel what is news to it; returns the alarms as it knows them, and what it does not know yet.
+
+    The first word that does not come is the last that is tried: a server that hangs takes its time once.
+    """
+    if not os.environ.get(channel):
+        return {"alarms": told["alarms"], "untold": []}
+    earlier = (before.get("channels") or {}).get(channel, {})
+    heard = dict(earlier.get("alarms", before.get("alarms") or {}))
+    news = [
+        (kind, sentence, None) for kind, sentence in _news(told, before, hours, earlier.get("untold", []))
+    ]
+    news += [(one.kind, one.sentence, one) for one in alarms.changes(heard, told["alarms"])]
+    for place, (kind, sentence, change) in enumerate(news):
+        facts = told | {"alarm": change._asdict()} if change else told
+        has_come, problem = channels.tell(channel, kind, sentence, facts)
+        problems += [problem] if problem else []
+        if not has_come:
+            return {"alarms": heard, "untold": [kind for kind, _, change in news[place:] if not change]}
+        if change:
+            heard[change.alarm] = told["alarms"][change.alarm]
+    return {"alarms": told["alarms"], "untold": []}
+
+
+def _news(told: Mapping, before: Mapping, hours: float | None, untold: list[str]) -> list[tuple[str, str]]:
     """Return (kind, sentence) of what is otherwise than after the run before, or could not be told then."""
-    untold = before.get("untold") or []
     news = []
     if not told["success"]:
         same = [before.get(name) for name in ("success", "failed", "problem")]
@@ -184,40 +205,3 @@ def _put(path: Path, text: str) -> None:
     draft.write_text(text)
     draft.chmod(0o644)  # for whoever collects figures, under another name of the system
     os.replace(draft, path)
-
-
-def _send(kind: str, sentence: str, told: Mapping) -> list[str]:
-    problems = []
-    webhook = os.environ.get("CLIENTELE_ALERT_WEBHOOK")
-    if webhook:
-        body = json.dumps({"kind": kind, "text": sentence, "run": dict(told)}).encode()
-        request = urllib.request.Request(webhook, body, {"Content-Type": "application/json"})
-        try:
-            if urlsplit(webhook).scheme not in ("http", "https"):
-                raise ValueError("it is no address of the web")
-            with urllib.request.urlopen(request, timeout=SECONDS):
-                pass
-        except (OSError, ValueError, urllib.error.URLError) as problem:
-            problems.append(f"CLIENTELE_ALERT_WEBHOOK could not be told: {problem}")
-    to = os.environ.get("CLIENTELE_ALERT_EMAIL")
-    if to:
-        try:
-            _mail(to, sentence, told)
-        except (OSError, ValueError, smtplib.SMTPException) as problem:
-            problems.append(f"CLIENTELE_ALERT_EMAIL could not be told: {problem}")
-    return problems
-
-
-def _mail(to: str, sentence: str, told: Mapping) -> None:
-    message = EmailMessage()
-    message["To"] = to
-    message["From"] = os.environ.get("CLIENTELE_ALERT_FROM") or to.split(",")[0]
-    message["Subject"] = sentence[:120].replace("\n", " ")
-    message.set_content(f"{sentence}\n\n{json.dumps(dict(told), indent=2)}\n")
-    host, _, port = os.environ.get("CLIENTELE_SMTP", "localhost").partition(":")
-    with smtplib.SMTP(host, int(port or 25), timeout=SECONDS) as server:
-        user = os.environ.get("CLIENTELE_SMTP_USER")
-        if user:
-            server.starttls()
-            server.login(user, os.environ.get("CLIENTELE_SMTP_PASSWORD", ""))
-        server.send_message(message)

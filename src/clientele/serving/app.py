@@ -7,26 +7,32 @@ method, the route's pattern, the status, the caller's name and the time it took.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import re
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response, params
 from fastapi import Path as InPath
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clientele import __version__
+from clientele.errors import sentence_of
 from clientele.serving.keys import KeyFile
 from clientele.serving.limits import Bucket
-from clientele.serving.scoring import BadEventsError, Scorers, ScoringMissingError
+from clientele.serving.scoring import MOST_TOLD, BadEventsError, Scorers, ScoringMissingError
 from clientele.serving.store import Opened, Store, StoreMissingError
 
 __all__ = ["MOST_BYTES", "MOST_KEYS", "create_app"]
@@ -35,6 +41,17 @@ MOST_KEYS = 1_000  # in one batch
 MOST_BYTES = 2 * 2**20  # of a body
 USER_KEY = "^[0-9a-f]{32}$"
 _JSON = "application/json"
+_PSEUDONYM = "one has 32 characters of 0-9 and a-f, as in marts.user_segments"
+_BODY = (
+    'The body has to be JSON, sent as application/json: {"user_keys": […]} with '
+    f"1 to {MOST_KEYS:,} pseudonyms."
+)
+_TOO_LARGE = f"A body of more than {MOST_BYTES} bytes is not read: send less at a time."
+_SENTENCES = {  # for what FastAPI says
+    "Not Found": "There is nothing at this path: /openapi.json describes what there is.",
+    "Method Not Allowed": "This path is not asked in this way: /openapi.json describes how it is.",
+    "There was an error parsing the body": _BODY,
+}
 _LOG = logging.getLogger("clientele.serving")
 _BEARER = HTTPBearer(auto_error=False, description="A key made by clientele service-key")
 _Found = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
@@ -123,7 +140,7 @@ class BadEvents(BaseModel):
     """The events that cannot be scored."""
 
     detail: str
-    problems: list[Problem]
+    problems: list[Problem] = Field(description=f"The first {MOST_TOLD}, by line.")
 
 
 class Score(BaseModel):
@@ -171,7 +188,7 @@ def create_app(home: Path, keys_path: Path, n_scorers: int = 1) -> FastAPI:
         If there is no file of keys.
     """
     store, scorers, keys = Store(home), Scorers(home, n_scorers), KeyFile(keys_path)
-    buckets: dict[str, Bucket] = {}
+    buckets: dict[tuple[str, float], Bucket] = {}
     app = FastAPI(
         title="clientele",
         version=__version__,
@@ -190,11 +207,14 @@ def create_app(home: Path, keys_path: Path, n_scorers: int = 1) -> FastAPI:
                 raise _refusal(401, "This key has expired: ask for another one.")
             if scope not in caller.scopes:
                 raise _refusal(403, f"This key has not the scope {scope}.")
-            bucket = buckets.get(caller.name)
-            if bucket is None or bucket.rate != caller.requests_per_second:
-                bucket = buckets[caller.name] = Bucket(caller.requests_per_second)
-            if not bucket.takes():
-                raise _refusal(429, "More requests than this key allows in a second.")
+            rate = caller.requests_per_second
+            # A caller may have keys of several rates while it changes over: neither fills the other's bucket.
+            if not buckets.setdefault((caller.name, rate), Bucket(rate)).takes():
+                raise HTTPException(
+                    429,
+                    "More requests than this key allows in a second.",
+                    {"Retry-After": str(math.ceil(1 / rate))},
+                )
 
         return Depends(allowed)
 
@@ -203,7 +223,7 @@ def create_app(home: Path, keys_path: Path, n_scorers: int = 1) -> FastAPI:
         "/customers/{user_key}",
         dependencies=[may("look-up")],
         response_model=Profile,
-        responses={404: {"model": Detail}, **_REFUSALS},
+        responses={404: {"model": Detail}, 422: {"model": Detail}, **_REFUSALS},
     )
     async def look_up(user_key: Annotated[str, InPath(pattern=USER_KEY)]) -> Response:
         """Return what is published on a customer."""
@@ -212,7 +232,12 @@ def create_app(home: Path, keys_path: Path, n_scorers: int = 1) -> FastAPI:
             raise HTTPException(404, "Nothing is published on this pseudonym.")
         return Response(profile, media_type=_JSON)
 
-    @app.post("/customers", dependencies=[may("look-up")], response_model=Profiles, responses=_REFUSALS)
+    @app.post(
+        "/customers",
+        dependencies=[may("look-up")],
+        response_model=Profiles,
+        responses={400: {"model": Detail}, 422: {"model": Detail}, **_REFUSALS},
+    )
     async def look_up_many(batch: Batch) -> Response:
         """Return what is published on up to a thousand customers, in the order asked, all of one build."""
         opened = _opened(store)
@@ -254,7 +279,7 @@ def create_app(home: Path, keys_path: Path, n_scorers: int = 1) -> FastAPI:
         except BadEventsError as problem:
             return JSONResponse({"detail": str(problem), "problems": problem.problems}, 422)
         except ScoringMissingError as problem:
-            raise HTTPException(503, f"{problem}.".capitalize(), {"Retry-After": "60"}) from None
+            raise HTTPException(503, sentence_of(str(problem)), {"Retry-After": "60"}) from None
         except queue.Empty:
             raise HTTPException(503, "All scorers are busy: try again.", {"Retry-After": "1"}) from None
 
@@ -277,32 +302,44 @@ def create_app(home: Path, keys_path: Path, n_scorers: int = 1) -> FastAPI:
     @app.exception_handler(RequestValidationError)
     async def _say_what_is_wrong(_: Request, problem: RequestValidationError) -> JSONResponse:
         # without the values that FastAPI would repeat: an answer is kept in more places than a request
-        told = [{name: one[name] for name in ("type", "loc", "msg")} for one in problem.errors()]
-        return JSONResponse({"detail": told}, 422)
+        return JSONResponse({"detail": _wrong([one["loc"] for one in problem.errors()])}, 422)
+
+    @app.exception_handler(StarletteHTTPException)
+    async def _say_it_in_a_sentence(request: Request, problem: StarletteHTTPException) -> Response:
+        detail = _SENTENCES.get(problem.detail, problem.detail)
+        return await http_exception_handler(
+            request, HTTPException(problem.status_code, detail, problem.headers)
+        )
 
     app.add_middleware(_Watch)
     return app
 
 
+def _wrong(places: list[Sequence[str | int]]) -> str:
+    """Return a sentence on a request that is not of its form; `places` are where, as FastAPI names them."""
+    if places[0][0] == "path":
+        return f"This is no pseudonym: {_PSEUDONYM}."
+    if len(places[0]) > 2:
+        first = f"place {int(places[0][2]) + 1} of user_keys"
+        others = f", and {len(places) - 1:,} more" if len(places) > 1 else ""
+        return f"No pseudonym in {first}{others}: {_PSEUDONYM}."
+    return _BODY
+
+
 def _refusal(status: int, sentence: str) -> HTTPException:
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}
-    return HTTPException(status, sentence, headers.get(status))
+    return HTTPException(status, sentence, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
 
 
 def _opened(store: Store) -> Opened:
     try:
         return store.opened()
     except StoreMissingError as problem:
-        raise HTTPException(503, f"{problem}.".capitalize(), {"Retry-After": "60"}) from None
+        raise HTTPException(503, sentence_of(str(problem)), {"Retry-After": "60"}) from None
 
 
 def _publication(opened: Opened) -> Publication:
     facts = opened.facts
     return Publication(name=opened.name, as_of=facts.get("as_of"), model_version=facts.get("model_version"))
-
-
-class _TooLargeError(Exception):
-    """The body has more bytes than are read."""
 
 
 class _Watch:
@@ -323,7 +360,7 @@ class _Watch:
             message = await receive()
             n_bytes += len(message.get("body", b""))
             if n_bytes > MOST_BYTES:
-                raise _TooLargeError
+                raise HTTPException(413, _TOO_LARGE)
             return message
 
         async def sent(message: Message) -> None:
@@ -339,10 +376,11 @@ class _Watch:
         try:
             length = dict(scope["headers"]).get(b"content-length", b"0")
             if length.isdigit() and int(length) > MOST_BYTES:
-                raise _TooLargeError
-            await self._app(scope, received, sent)
-        except _TooLargeError:
-            await answer(413, f"A body of more than {MOST_BYTES} bytes is not read.")
+                await answer(413, _TOO_LARGE)
+            else:
+                await self._app(scope, received, sent)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered
         except Exception as problem:  # what it says may hold what was asked
             where = problem.__traceback__
             while where and where.tb_next:

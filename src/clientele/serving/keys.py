@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import math
 import os
 import secrets
 import stat
@@ -23,7 +25,9 @@ __all__ = ["SCOPES", "Caller", "KeyFile", "KeyFileError", "add", "revoke"]
 
 SCOPES = ("look-up", "score")
 _PREFIX = "clk_"
+_MOST_DAYS = 36_500
 _LOOK_AGAIN_SECONDS = 1.0
+_LOG = logging.getLogger("clientele.serving")
 
 
 class KeyFileError(ClienteleError, ValueError):
@@ -94,8 +98,10 @@ class KeyFile:
             identity = _identity(self._path)
             if identity != self._seen:
                 self._callers, self._seen = _read(self._path), identity
-        except (KeyFileError, OSError):
+        except (KeyFileError, OSError) as problem:
             # A file that is gone or broken must not leave keys alive that somebody meant to take away.
+            if self._callers:
+                _LOG.error("No key holds until this is mended: %s", problem)
             self._callers, self._seen = {}, None
 
 
@@ -112,8 +118,11 @@ def add(path: Path, name: str, scopes: list[str], *, days: float, requests_per_s
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise KeyFileError(f"scope {', '.join(unknown) or 'missing'}: there are {' and '.join(SCOPES)}")
-    if days <= 0 or requests_per_second <= 0:
-        raise KeyFileError("A key lasts for more than no days and allows more than no requests a second.")
+    if not 0 < days <= _MOST_DAYS or not 0 < requests_per_second < math.inf:
+        raise KeyFileError(
+            f"A key lasts for more than no days and at most {_MOST_DAYS:,}, and allows more than no requests "
+            "a second, as a number."
+        )
     if not name.strip() or not name.isprintable():
         raise KeyFileError("A key needs a name: it tells the callers apart in the logs.")
     entries = _entries(path) if path.exists() else []
@@ -133,9 +142,17 @@ def add(path: Path, name: str, scopes: list[str], *, days: float, requests_per_s
 
 
 def revoke(path: Path, name: str) -> int:
-    """Take the keys of a name away; returns how many there were."""
+    """Take the keys of a name away; returns how many there were.
+
+    Raises
+    ------
+    KeyFileError
+        If there are none, as when the name is misspelt: nobody is to believe that a key has ended.
+    """
     entries = _entries(path)
     kept = [entry for entry in entries if entry["name"] != name]
+    if len(kept) == len(entries):
+        raise KeyFileError(f"{path} has no key of the name {name!r}: nothing was taken away")
     _write(path, kept)
     return len(entries) - len(kept)
 
@@ -151,7 +168,7 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 def _entries(path: Path) -> list[dict]:
     try:
-        text = path.read_text()
+        text = path.read_bytes()
     except FileNotFoundError:
         raise KeyFileError(f"{path} is not there. Make a key first: clientele service-key NAME") from None
     except OSError as problem:
@@ -174,6 +191,8 @@ def _read(path: Path) -> dict[str, Caller]:
 
 
 def _caller(entry: dict) -> Caller:
+    if not isinstance(entry["scopes"], list) or not float(entry["requests_per_second"]) > 0:
+        raise ValueError(entry["name"])
     return Caller(
         str(entry["name"]),
         frozenset(entry["scopes"]),
@@ -185,10 +204,13 @@ def _caller(entry: dict) -> Caller:
 def _write(path: Path, entries: list[dict]) -> None:
     """Write the file so that it appears at once, for its owner alone."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump({"keys": entries}, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump({"keys": entries}, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as problem:
+        raise KeyFileError(f"{path} cannot be written: {problem.strerror}") from None

@@ -20,15 +20,15 @@ from typing import Any
 
 import duckdb
 
-from clientele.errors import ClienteleError
+from clientele.errors import ClienteleError, sentence_of
 from clientele.ids import normal_text
 from clientele.intake import formats, times
 from clientele.intake.header import COLUMNS, QUANTITY, Header, Reading
 from clientele.runtime import publishing, scoring_bundle
 
-__all__ = ["BadEventsError", "Scorer", "Scorers", "ScoringMissingError"]
+__all__ = ["MOST_TOLD", "BadEventsError", "Scorer", "Scorers", "ScoringMissingError"]
 
-_MOST_TOLD = 50
+MOST_TOLD = 50
 _ONE = 1  # the number of everything of which there is one: the file, the load and the customer
 
 
@@ -199,7 +199,7 @@ class Scorer:
             except UnicodeDecodeError:
                 problems.append(self._reason(number, "invalid_encoding"))
         if problems:
-            raise BadEventsError(problems[:_MOST_TOLD])
+            raise BadEventsError(problems[:MOST_TOLD])
         return first, texts
 
     def _load(self, first: Any, lines: list[str | None]) -> None:
@@ -241,11 +241,12 @@ class Scorer:
         run(self._first)
         if self._program["repeats"]:
             run(self._program["repeats"])
+        before = run(f"select min(rowid) from {lines}").fetchall()[0][0] or 0
+        offset = before - first.n_header_lines - 1
         faults = run(
-            f"select rowid, reason from {lines} where line_kind = 'faulty' order by rowid limit {_MOST_TOLD}"
+            f"select rowid, reason from {lines} where line_kind = 'faulty' order by rowid limit {MOST_TOLD}"
         ).fetchall()
         if faults:
-            offset = run(f"select min(rowid) from {lines}").fetchall()[0][0] - first.n_header_lines - 1
             raise BadEventsError([self._reason(row - offset, reason) for row, reason in faults])
         customers = run(
             f"select min(rowid) from {lines} where line_kind = 'event' group by user_id order by 1"
@@ -257,7 +258,6 @@ class Scorer:
                 else "There is no event: the body has a header and nothing else."
             )
             reason = "several_customers" if customers else "no_events"
-            offset = customers[0][0] - first.n_header_lines - 1 if customers else 0
             at = customers[1][0] - offset if customers else 0
             raise BadEventsError([_problem(at, reason, sentence)])
         run(
@@ -316,7 +316,7 @@ class Scorer:
         }
 
     def _reason(self, line: int, reason: str) -> dict[str, Any]:
-        return _problem(line, reason, f"{self._program['reasons'].get(reason, reason)}.".capitalize())
+        return _problem(line, reason, sentence_of(self._program["reasons"].get(reason, reason)))
 
 
 @dataclass(frozen=True)
@@ -373,8 +373,14 @@ class Scorers:
             if self._pool is None or self._pool.identity != identity:
                 folder = self._link.resolve()
                 fresh: queue.Queue = queue.Queue()
-                for _ in range(self._size):
-                    fresh.put(Scorer(folder))
+                try:
+                    for _ in range(self._size):
+                        fresh.put(Scorer(folder))
+                except (OSError, ValueError, KeyError, duckdb.Error):
+                    raise ScoringMissingError(
+                        "what is published for scoring cannot be read: see whether the service's user may "
+                        "read it, and whether it is whole"
+                    ) from None
                 self._pool = _Pool(identity, fresh)
             return self._pool
 

@@ -68,6 +68,7 @@ class Store:
         StoreMissingError
             If there is none, or one of a form that this version does not know.
         """
+        last: Exception | None = None
         for _ in range(_TRIES):
             try:
                 found = os.stat(self._path)
@@ -76,9 +77,14 @@ class Store:
                     opened = _open(Path(os.path.realpath(self._path)))
                     self._opened, self._identity = opened, identity
                 return self._opened
-            except (FileNotFoundError, NotADirectoryError, sqlite3.OperationalError):
-                continue  # replaced between the look and the opening, or not there
+            except (OSError, sqlite3.DatabaseError) as problem:
+                last = problem  # replaced between the look and the opening, not there, or not to be read
         self._opened = self._identity = None
+        if not isinstance(last, FileNotFoundError | NotADirectoryError):
+            raise StoreMissingError(
+                f"{lookup.NAME} of what is published cannot be read: see whether the service's user may read "
+                "it, and whether it is whole"
+            )
         raise StoreMissingError(f"there is no {lookup.NAME} in what is published: a build of today makes it")
 
 
