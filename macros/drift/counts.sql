@@ -2,7 +2,7 @@
 
 {% macro drift_period_ctes(only_touched) %}
     {#- CTEs that end in `periods`: period_grain, period_date, ends_before, previous_date, n_days, n_events, n_bad_days, n_held_days, is_counted.
-        With `only_touched` those from the first touched day on, or from the first that was not counted yet, and the one
+        With `only_touched` those from the first touched day on, or from the first after those that are counted, and the one
         before them, which is_counted leaves out. -#}
 {%- set held = clientele.feed_alarm_names('feed_holds') | reject('equalto', 'stale') | list %}
 bad_days as (
@@ -39,7 +39,7 @@ whole_periods as (
 
 {% if only_touched -%}
 counted_before as (
-    select distinct period_grain, period_date from {{ this }}
+    select period_grain, max(period_date) as newest_date from {{ this }} group by period_grain
 ),
 {%- endif %}
 
@@ -54,11 +54,8 @@ touched as (
         union all
         select min(whole_periods.period_date) as since_date
         from whole_periods
-        left join counted_before
-            on
-                whole_periods.period_grain = counted_before.period_grain
-                and whole_periods.period_date = counted_before.period_date
-        where counted_before.period_date is null
+        left join counted_before on whole_periods.period_grain = counted_before.period_grain
+        where counted_before.newest_date is null or whole_periods.period_date > counted_before.newest_date
         {%- endif %}
     ) as first_days
 ),

@@ -159,7 +159,7 @@ def test_groups_are_counted():
         choice = choose_k(subjects(groups(n_groups)), SETTINGS)
         assert (choice.k, choice.standing) == (n_groups, "stable"), choice.reason
         assert choice.evidence["half_sample_ari"] > 0.95
-        decisive = {*SETTINGS.bars, *stability.NULL_METRICS}
+        decisive = {*SETTINGS.bars, *stability.NULL_METRICS} | ({"axis_share"} if n_groups > 2 else set())
         passed = choice.diagnostics[choice.diagnostics["k"] == n_groups].dropna(subset="passed")
         assert set(passed["metric"]) == decisive and passed["passed"].all()
 
@@ -176,6 +176,25 @@ def test_a_long_axis_is_cut_in_the_same_place_again_and_again():
     choice = choose_k(subjects(cloud(1000, 2.0)), replace(SETTINGS, n_nulls=9))
     of_two = choice.diagnostics[choice.diagnostics["k"] == 2].set_index("metric")["value"]
     assert all(of_two[name] >= bar for name, bar in SETTINGS.bars.items())
+
+
+def test_steps_along_one_axis_are_no_groups():
+    """What counts, shares and logarithms make of a long axis: more than a normal cloud, and no groups."""
+    chance = np.random.default_rng(3)
+    eagerness = chance.uniform(-2.5, 2.5, size=(1500, 1))
+    signs = np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
+    even = subjects(signs * eagerness + 0.8 * chance.normal(size=(1500, 6)))
+    choice = choose_k(even, SETTINGS)
+    assert choice.standing == "no_groups"
+    assert "groups would be steps along one axis" in choice.reason, choice.reason
+    missed = choice.diagnostics.query("metric == 'axis_share' and k == 3").iloc[0]
+    assert missed.value > missed.threshold == SETTINGS.max_axis_share and not missed.passed
+    # without the rule they would be personas; groups that a gap parts are, and those that differ in two ways
+    assert choose_k(even, replace(SETTINGS, max_axis_share=1.0)).standing == "stable"
+    parted = signs * 3.0 * (np.arange(1500)[:, None] % 3 - 1) + 0.8 * chance.normal(size=(1500, 6))
+    for values, k in ((parted, 3), (parted[np.arange(1500) % 3 < 2], 2), (groups(3, distance=6), 3)):
+        found = choose_k(subjects(values), SETTINGS)
+        assert (found.k, found.standing) == (k, "stable"), found.reason
 
 
 def test_every_refit_learns_everything_from_its_own_customers(monkeypatch):

@@ -45,6 +45,9 @@ class Settings:
     min_pattern : float
         What prediction strength, adjusted Rand index and Jaccard index must reach to be called a pattern,
         which is exploratory (Hennig, 2007).
+    max_axis_share : float
+        Of what sets three personas or more apart, the share that may lie along one axis: above it they are
+        tiers of that axis.
     null_users, n_nulls : int
         Size and number of the clouds without groups that personas are compared with.
     n_workers : int
@@ -77,6 +80,7 @@ class Settings:
     min_share: float = 0.03
     min_month_ago_ari: float = 0.80
     min_pattern: float = 0.60
+    max_axis_share: float = 0.90
     null_users: int = 4_000
     n_nulls: int = 19
     n_workers: int = 2

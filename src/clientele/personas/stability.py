@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,9 @@ from clientele.personas.settings import Settings
 CONTINUITY = 0.01
 # Repetitions after which a number of personas that is this far from a bar is given up.
 GLANCE, HOPELESS = 3, 0.1
+# Of those between two groups, the share in the middle third from which on no gap parts them. Spread evenly,
+# it is a third; of two normal groups that two means can tell apart, less than a quarter.
+EVEN_MIDDLE = 0.25
 # Pairs of halves behind the statistics that are compared with those of clouds without groups.
 NULL_REPEATS = 2
 DIAGNOSTIC_COLUMNS = ("k", "metric", "value", "threshold", "passed")
@@ -77,7 +81,7 @@ class ChoiceOfK:
     standing : str
         ``stable``: every bar is passed, and so is the cloud without groups. ``exploratory``: more than a
         cloud without groups would show, and a bar is missed. ``no_groups``: a cloud without groups shows as
-        much.
+        much, or the groups stand in a row along one axis.
     reason : str
         The rule's outcome as a sentence, naming the bars missed.
     diagnostics : DataFrame
@@ -150,6 +154,10 @@ def choose_k(
     exceeds the cloud; otherwise there are ``no_groups``. Silhouette and its kin are reported and decide
     nothing.
 
+    Personas in a row along one axis that no gap parts are ``no_groups``, too: customers who do more or less
+    of the same are tiers. A long axis that features bend, by counts, shares and logarithms, explains more
+    than a normal cloud does.
+
     Three repetitions are all that a number gets which is far from a bar by then: its figures are rougher.
 
     Parameters
@@ -206,6 +214,8 @@ def choose_k(
     passing.sort(key=lambda k: (not is_found_again(k), k != k_before, -k))
     for k in passing:
         if study.exceeds_null(k):
+            if study.is_row(k):
+                return study.choice(k, NO_GROUPS, f"No groups: {study.row(k)}.")
             standing = STABLE if is_found_again(k) else EXPLORATORY
             why = "as many as before, and they pass" if k == k_before else "the most that pass"
             reason = f"{k} personas: {why} every bar."
@@ -215,6 +225,8 @@ def choose_k(
     # Ties to the larger: rounding keeps the last bits of a mean from deciding.
     near = max(candidates, key=lambda k: (round(study.nearness(k, bars), 12), k))
     if near not in passing and reaches(near, floors) and study.exceeds_null(near):
+        if study.is_row(near):
+            return study.choice(near, NO_GROUPS, f"No groups: {study.row(near)}.")
         return study.choice(near, EXPLORATORY, f"{near} personas: {study.missed(near)}.")
     tested = [k for k in [*passing, near] if k in study.null]
     why = (
@@ -321,6 +333,48 @@ class _Study:
             NULL_METRICS[1]: (share.bar, share.is_passed),
         }
 
+    def axis_share(self, k: int) -> float:
+        """Return the share of the variance between centroids that lies along their first axis."""
+        centroids, labels = self.models[k]
+        weights = np.sqrt(np.bincount(labels, minlength=k) / len(labels))
+        apart = (centroids - self.points.mean(axis=0)) * weights[:, None]
+        variances = np.linalg.svd(apart.astype(float), compute_uv=False) ** 2
+        return float(variances[0] / variances.sum())
+
+    def is_row(self, k: int) -> bool:
+        """Whether personas are the steps of one axis: in a row, and no gap parts neighbours.
+
+        Two always stand in a row: three are looked at in their place.
+        """
+        three = max(k, 3)
+        is_long = three in self.models and self.axis_share(three) > self.settings.max_axis_share
+        return is_long and self.emptiest_middle(k) >= EVEN_MIDDLE
+
+    def emptiest_middle(self, k: int) -> float:
+        """Return how many of those between two neighbours stand in the middle third, where it is fewest.
+
+        A third, where customers are spread evenly; few, where a gap parts groups.
+        """
+        centroids, labels = self.models[k]
+        apart = centroids - centroids.mean(axis=0)
+        order = np.argsort(apart @ np.linalg.svd(apart, full_matrices=False)[2][0])
+        found = []
+        for one, other in pairwise(order):
+            members = self.points[np.isin(labels, (one, other))]
+            way = centroids[other] - centroids[one]
+            place = (members - centroids[one]) @ way / (way @ way)
+            between = ((place > 0) & (place < 1)).sum()
+            found.append(((place > 1 / 3) & (place < 2 / 3)).sum() / max(between, 1))
+        return float(min(found))
+
+    def row(self, k: int) -> str:
+        """Say that personas are the steps of one axis."""
+        three = max(k, 3)
+        return (
+            f"{k} groups would be steps along one axis: it holds {self.axis_share(three):.0%} of what would "
+            f"set {three} apart, and no gap parts them"
+        )
+
     def figure(self, k: int, metric: str) -> float:
         """Return one of the figures that decide."""
         if metric == "month_ago_ari":
@@ -357,6 +411,9 @@ class _Study:
                     (each, name, self.null[each][name].value, bar, passed)
                     for name, (bar, passed) in self._null_bars(each).items()
                 ]
+            if each > 2:
+                share, bar = self.axis_share(each), self.settings.max_axis_share
+                rows.append((each, "axis_share", share, bar, share <= bar))
             labels = self.models[each][1]
             shape = _describe_shape(self.points[self.shown], distances, labels[self.shown])
             shape["gap"] = _gap(self.points[self.shown], each, self.settings.seed)
