@@ -32,7 +32,8 @@ GLANCE, HOPELESS = 3, 0.1
 # Of those between two groups, the share in the middle third from which on no gap parts them. Spread evenly,
 # it is a third; of two normal groups that two means can tell apart, less than a quarter.
 EVEN_MIDDLE = 0.25
-# Pairs of halves behind the statistics that are compared with those of clouds without groups.
+# Pairs of halves behind the strength of a cloud without groups. The customers' own is the mean of as many as
+# the study has: it is one figure beside many, and by two pairs it depends on how the customers are shuffled.
 NULL_REPEATS = 2
 DIAGNOSTIC_COLUMNS = ("k", "metric", "value", "threshold", "passed")
 STABLE, EXPLORATORY, NO_GROUPS = "stable", "exploratory", "no_groups"
@@ -546,7 +547,8 @@ def _null_figures(
     inertia = fit_kmeans(points, k, n_init, 0).inertia_
     around_mean = float(((points - points.mean(axis=0)) ** 2).sum())
     strengths = []
-    for repeat, halves in enumerate(half_samples(len(values), NULL_REPEATS, settings.seed + draw)):
+    n_repeats = NULL_REPEATS if draw else max(NULL_REPEATS, settings.n_repeats)
+    for repeat, halves in enumerate(half_samples(len(values), n_repeats, settings.seed + draw)):
         fitted = []
         for half in halves:
             own = space_of(settings).fit(values[half], reliability=reliability)
