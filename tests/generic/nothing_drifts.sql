@@ -1,6 +1,6 @@
-{#- Series with an alarm in the newest week or month in which each was compared. A warning: a shop changes, and people should hear of it. It
-    holds nothing back. What is broken holds the publication in feed_is_plausible; what lasts asks for a fit in
-    monitor.refit_requests. -#}
+{#- Series with an alarm in the newest week or month in which each was compared. A warning: a shop changes, and people
+    should hear of it. It holds nothing back. What is broken holds the publication in feed_is_plausible; what lasts asks
+    for a fit in monitor.refit_requests. -#}
 {% test nothing_drifts(model) %}
 select
     drift.period_grain,
