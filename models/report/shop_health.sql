@@ -1,7 +1,7 @@
 {#- Grain: one question to the warehouse that operators watch: its state (ok, warn, error), the figure behind it and
     what is promised. What only the clock can say is said as a day: `until_date`, up to which newer events are
     promised. So two builds of the same input say the same. Late data: built whole in each run. -#}
-{% set asked = ['books', 'drift', 'gates', 'model_age', 'refit'] %}
+{% set asked = ['books', 'data_errors', 'drift', 'gates', 'model_age', 'refit'] %}
 {% set holds = clientele.feed_alarm_names('feed_holds') | reject('equalto', 'stale') | list %}
 {% set warns = clientele.feed_alarm_names('feed_warns') | reject('equalto', 'stale') | list %}
 {% set promised = clientele.setting('promised_event_hours') %}

@@ -144,6 +144,7 @@ HEALTH = [
     },
     {"question": "feed", "health_state": "error", "figure": 2},
     {"question": "books", "health_state": "ok", "figure": 0},
+    {"question": "data_errors", "health_state": "warn", "figure": 1},
     {"question": "drift", "health_state": "error", "figure": 3},
     {"question": "gates", "health_state": "warn", "figure": 1},
     {"question": "model_age", "health_state": "warn", "figure": 400, "promised": 365},
