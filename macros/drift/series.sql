@@ -67,3 +67,10 @@
     {{ 'union all' if not loop.last }}
     {% endfor %}
 {% endmacro %}
+
+
+{% macro newest_compared(drift) -%}
+    {#- The newest week or month in which the series of a row of monitor.drift, `drift`, was compared: a row counts until its series is
+        compared again. A period with a data error has a row of the feed alone, and a month that runs rows of what models say. -#}
+    max({{ drift }}.period_date) over (partition by {{ drift }}.period_grain, {{ drift }}.series)
+{%- endmacro %}

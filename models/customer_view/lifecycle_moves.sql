@@ -5,17 +5,13 @@
 
 with
 
-as_of as (
-    select * from {{ ref('as_of') }}
-),
-
 -- the day of the build and the 27 before it are four weeks
 since as (
     select
         cast(
             {{ dbt.date_trunc('month', dbt.dateadd('day', -27, 'cast(as_of_at as date)')) }} as date
         ) as since_date
-    from as_of
+    from {{ ref('as_of') }}
 ),
 
 customers as (

@@ -39,24 +39,19 @@ feed as (
     where {{ clientele.is_recent_feed(ref('feed_health')) }}
 ),
 
--- of each series: a period with a data error says nothing of what had drifted before it, nor does a month that runs
-newest_periods as (
-    select period_grain, series, max(period_date) as period_date from {{ ref('drift') }} group by period_grain, series
+compared as (
+    select drift.*, {{ clientele.newest_compared('drift') }} as newest_date from {{ ref('drift') }} as drift
 ),
 
 drifted as (
     select
-        coalesce(sum(case when drift.verdict = 'data_error' then 1 else 0 end), 0) as n_data_errors,
-        coalesce(sum(case when drift.verdict != 'data_error' and drift.severity = 'warn' then 1 else 0 end), 0)
+        coalesce(sum(case when verdict = 'data_error' then 1 else 0 end), 0) as n_data_errors,
+        coalesce(sum(case when verdict != 'data_error' and severity = 'warn' then 1 else 0 end), 0)
             as n_drift_warnings,
-        coalesce(sum(case when drift.verdict != 'data_error' and drift.severity = 'error' then 1 else 0 end), 0)
+        coalesce(sum(case when verdict != 'data_error' and severity = 'error' then 1 else 0 end), 0)
             as n_drift_errors
-    from {{ ref('drift') }} as drift
-    inner join newest_periods
-        on
-            drift.period_grain = newest_periods.period_grain
-            and drift.series = newest_periods.series
-            and drift.period_date = newest_periods.period_date
+    from compared
+    where period_date = newest_date
 ),
 
 champion as (

@@ -8,7 +8,7 @@ placed as (
     select
         drift.*,
         max(drift.period_date) over (partition by drift.period_grain) as newest_date,
-        max(drift.period_date) over (partition by drift.period_grain, drift.series) as newest_of_series
+        {{ clientele.newest_compared('drift') }} as newest_of_series
     from {{ ref('drift') }} as drift
 ),
 

@@ -3,20 +3,10 @@
     for a fit in monitor.refit_requests. -#}
 {% test nothing_drifts(model) %}
 select
-    drift.period_grain,
-    drift.series
-from {{ model }} as drift
-inner join (
-    select
-        period_grain,
-        series,
-        max(period_date) as period_date
-    from {{ model }}
-    group by period_grain, series
-) as newest
-    on
-        drift.period_grain = newest.period_grain
-        and drift.series = newest.series
-        and drift.period_date = newest.period_date
-where drift.severity != 'none'
+    period_grain,
+    series
+from (
+    select drift.*, {{ clientele.newest_compared('drift') }} as newest_date from {{ model }} as drift
+) as compared
+where period_date = newest_date and severity != 'none'
 {% endtest %}
