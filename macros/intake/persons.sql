@@ -8,7 +8,7 @@
     case
         when
             (position('@' in {{ text }}) > 0 or position('%40' in {{ text }}) > 0)
-            and {{ clientele.matches(text, '[^@ ](@|%40)[^@ ]+[.][a-zA-Z][a-zA-Z]') }} then 'masked: e-mail'
+            and {{ clientele.matches(text, '[^@ ] *(@|%40) *[^@ ]+[.][a-zA-Z][a-zA-Z]') }} then 'masked: e-mail'
         when length({{ text }}) < 9 or not ({{ clientele.matches(text, '[0-9]([^0-9a-zA-Z]{0,3}[0-9]){8}') }}) then {{ text }}
         when {{ clientele.is_card_number(text) }} then 'masked: card'
         when {{ clientele.matches(text, '(^|[^0-9a-zA-Z])([+]|0)[ (]*[0-9]([^0-9a-zA-Z]{0,3}[0-9]){7,13}([^0-9]|$)') }} then 'masked: phone'

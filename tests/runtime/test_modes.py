@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from clientele.runtime import fits, warehouses
+from clientele.runtime import fits, modes, warehouses
 
 PAPERS = False  # no test here reads what dbt writes about its runs
 
@@ -60,3 +60,19 @@ def test_the_log_of_a_fit_is_private(home):
         warehouse.sql("insert into core.held values ('a pseudonym')")
         assert (home / "warehouse.duckdb.wal").exists()
         assert readable(home) == set()
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_publication_that_a_killed_process_made_is_opened_by_the_next(home, inside):
+    folder = home / ".publications" / "000001"
+    with modes.private():
+        folder.mkdir(parents=True)
+        (folder / "user_segments.parquet").write_bytes(b"PAR1")
+    if inside:
+        with modes.private():
+            modes.open_to_readers(folder)
+    else:
+        modes.open_to_readers(folder)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert (folder / "user_segments.parquet").stat().st_mode & 0o777 == 0o644
+    assert os.umask(0o022) == 0o022

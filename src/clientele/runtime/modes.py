@@ -48,17 +48,25 @@ def private() -> Iterator[None]:
     For a command that opens the databases beside dbt: DuckDB makes a log and spilled blocks beside them.
     """
     mask = os.umask(0o077)
+    first = not _masks
+    if first:
+        _masks.append(mask)
     try:
         yield
     finally:
         os.umask(mask)
+        if first:
+            _masks.clear()
 
 
 def open_to_readers(folder: Path) -> None:
-    """Give a folder and all in it the modes that they would have without `make_private`."""
-    mask = _masks[0] if _masks else 0
+    """Give a folder and all in it the modes that they would have without `make_private` or `private`.
+
+    The process that made the folder may have been another one, which was killed.
+    """
+    mask = _masks[0] if _masks else os.umask(0o077)
     if not _masks:
-        return
+        os.umask(mask)  # it can only be read by setting another
     for path in [folder, *folder.rglob("*")]:
         if not path.is_symlink():  # it leads to what is not part of the folder
             path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
