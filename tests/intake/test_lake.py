@@ -387,10 +387,25 @@ def test_ids_that_a_float_does_not_hold_exactly_are_refused(tmp_path, kind):
     """Two customers would be one: 541312140541312141.0 and 541312140541312142.0 are the same number."""
     first = {pa.float32(): 2**24, pa.float64(): 2**53}[kind]
     below = pa.array([first - 1, float("nan")], kind)
-    assert look(parquet(tmp_path / "a.parquet", user_id=below, product_id=below)).status == "readable"
-    for column in ("user_id", "product_id"):
+    whole = parquet(tmp_path / "a.parquet", user_id=below, product_id=below, category_id=below)
+    assert look(whole).status == "readable"
+    for column in ("user_id", "product_id", "category_id"):
         path = parquet(tmp_path / f"{column}.parquet", **{column: pa.array([-first, float("inf")], kind)})
         assert f"has column {column} of type {kind} with ids of {first:,} or more" in refusal(path)
+
+
+def test_a_parquet_file_with_a_damaged_page_is_refused_before_the_load(tmp_path):
+    """Its footer is whole, so rows and columns can be told; what stands in the page cannot be decoded."""
+    rows = pq.read_table(parquet(tmp_path / "a.parquet")).take([0, 1] * 5000)
+    for name, settings in {"packed": {}, "plain": {"compression": "none", "write_page_checksum": True}}.items():
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(rows, path, use_dictionary=False, **settings)
+        assert look(path).n_lines == 10_000
+        content = bytearray(path.read_bytes())
+        start = pq.ParquetFile(path).metadata.row_group(0).column(0).data_page_offset + 60
+        content[start : start + 20] = bytes(20)
+        path.write_bytes(content)
+        assert "is a damaged or incomplete Parquet file: deliver it again" in refusal(path)
 
 
 @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])

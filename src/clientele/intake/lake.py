@@ -729,16 +729,16 @@ class _Text:
 
 
 def _parquet(facts: FileFacts, header: Header) -> FileFacts:
-    """Read rows and columns from the footer. Its pages carry no checksum that could be verified here."""
+    """Read rows and columns from the footer, and every page once: a damaged one is told before the load."""
     # Imported late: most deliveries are text, and the import takes longer than a look at a small file.
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(facts.file_path) as file:
+        with pq.ParquetFile(facts.file_path, page_checksum_verification=True) as file:
             schema, n_rows = file.schema_arrow, file.metadata.num_rows
             columns = header.of_names([name.lower() for name in schema.names], _hive_values(facts.file_path))
-            _refuse_inexact_ids(file, schema, columns.positions)
+            _read_through(file, schema, columns.positions)
     except (pa.ArrowException, OSError) as error:
         raise _Refusal("is a damaged or incomplete Parquet file: deliver it again") from error
     types = []
@@ -765,18 +765,24 @@ def _parquet(facts: FileFacts, header: Header) -> FileFacts:
     return seen if n_rows else _empty(seen, "holds columns and no event")
 
 
-def _refuse_inexact_ids(file: Any, schema: Any, positions: Sequence[int]) -> None:
-    """Raise :class:`Refusal` where ids are kept as floats that cannot tell them from their neighbours."""
+def _read_through(file: Any, schema: Any, positions: Sequence[int]) -> None:
+    """Decode every page that a build will read; raise :class:`Refusal` where ids are not exact.
+
+    An id in a float that cannot tell it from its neighbours is nobody's. A page that cannot be decoded raises
+    an error of Arrow's: the footer says nothing about pages.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for name in ("user_id", "product_id"):
+    limits = {}  # by name of the column in the file
+    for name in ("user_id", "product_id", "category_id"):
         position = positions[COLUMNS.index(name)]
-        if position < 0 or not pa.types.is_floating(kind := schema.types[position]):
-            continue
-        limit = _WHOLE_BELOW[kind.bit_width]
-        for batch in file.iter_batches(columns=[schema.names[position]]):
-            numbers = batch.column(0).cast(pa.float64())
+        if position >= 0 and pa.types.is_floating(kind := schema.types[position]):
+            limits[schema.names[position]] = (name, kind, _WHOLE_BELOW[kind.bit_width])
+    wanted = [schema.names[position] for position in positions if position >= 0]
+    for batch in file.iter_batches(columns=list(dict.fromkeys(wanted))):
+        for column, (name, kind, limit) in limits.items():
+            numbers = batch.column(column).cast(pa.float64())
             most = pc.max(pc.abs(numbers.filter(pc.is_finite(numbers)))).as_py()
             if most is not None and most >= limit:
                 raise _Refusal(
