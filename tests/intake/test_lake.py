@@ -397,7 +397,8 @@ def test_ids_that_a_float_does_not_hold_exactly_are_refused(tmp_path, kind):
 def test_a_parquet_file_with_a_damaged_page_is_refused_before_the_load(tmp_path):
     """Its footer is whole, so rows and columns can be told; what stands in the page cannot be decoded."""
     rows = pq.read_table(parquet(tmp_path / "a.parquet")).take([0, 1] * 5000)
-    for name, settings in {"packed": {}, "plain": {"compression": "none", "write_page_checksum": True}}.items():
+    unpacked = {"compression": "none", "write_page_checksum": True}
+    for name, settings in {"packed": {}, "unpacked": unpacked}.items():
         path = tmp_path / f"{name}.parquet"
         pq.write_table(rows, path, use_dictionary=False, **settings)
         assert look(path).n_lines == 10_000
