@@ -65,3 +65,17 @@
         {{- ' and ' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
+
+
+{% macro as_flag(condition) -%}
+    {#- A condition that a planner does not guess. DuckDB takes a comparison with a value of another table for one that leaves
+        next to nothing, and then holds every event in memory to find the few customers that it expects. -#}
+    coalesce({{ condition }}, false)
+{%- endmacro %}
+
+
+{% macro in_this_slice(key) %}
+    {#- A condition: the row belongs to the slice that is being made of a table with meta slices_of. `key`: a bigint that is
+        spread like a hash. -#}
+    {{- return(adapter.dispatch('in_this_slice', 'clientele')(key)) -}}
+{% endmacro %}

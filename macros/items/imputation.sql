@@ -200,7 +200,7 @@ by_product as (
     inner join people on human_events.user_sk = people.user_sk
     cross join {{ ref('item_request') }} as request
     where
-        human_events.event_at > {{ dbt.dateadd('day', -365, 'request.as_of_date') }}
+        {{ clientele.as_flag('human_events.event_at > ' ~ dbt.dateadd('day', -365, 'request.as_of_date')) }}
         and exists (select 1 from {{ ref('item_imputations') }})
     group by people.segment_id, human_events.product_id
 ),

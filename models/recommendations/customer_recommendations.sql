@@ -1,6 +1,8 @@
 {#- Grain: one customer with a session that is not a bot's, who does not object to profiling, kind of list (again,
     new) and rank from 1 to 3. Built whole: what is popular moves with as_of, and what a shop
-    suppresses, or has none of by its newest count, is in no list. Nobody is without a list. -#}
+    suppresses, or has none of by its newest count, is in no list. Nobody is without a list. Made in slices of
+    customers, as each has a hundred neighbours of products. -#}
+{{ config(meta={'slices_of': 'product_visits'}) }}
 
 with
 
@@ -63,10 +65,18 @@ asked as (
         0 as days_back,
         user_sk
     from {{ ref('prediction_features') }}
-    where {{ 'true' if clientele.head_is_on('recommendations') else 'false' }}
+    where
+        {{ clientele.in_this_slice('user_sk') }}
+        and {{ 'true' if clientele.head_is_on('recommendations') else 'false' }}
 ),
 
-{{ clientele.recommendation_ctes('bought', 'origins', 'asked', 'visits', 'neighbours') }},
+wanted as (
+    select 'again' as kind
+    union all
+    select 'new_' || new_source as kind from gate
+),
+
+{{ clientele.recommendation_ctes('bought', 'origins', 'asked', 'visits', 'neighbours', 'wanted') }},
 
 customers as (
     select user_sk, user_key from {{ ref('users') }}
@@ -86,7 +96,6 @@ final as (
         cast(listed.because_of as bigint) as because_of,
         request.as_of_date
     from listed
-    inner join gate on listed.kind in ('again', 'new_' || gate.new_source)
     cross join request
     inner join customers on listed.user_sk = customers.user_sk
     left join {{ ref('product_taxonomy') }} as product_taxonomy on listed.product_id = product_taxonomy.product_id

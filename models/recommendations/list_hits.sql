@@ -44,7 +44,13 @@ next_days as (
     group by origins.days_back, bought.user_sk
 ),
 
-{{ clientele.recommendation_ctes('bought', 'origins', 'next_days', 'visits', 'neighbours') }},
+wanted as (
+    {% for kind in ['again', 'new_popular', 'new_neighbours'] %}
+    select '{{ kind }}' as kind{{ ' union all' if not loop.last }}
+    {% endfor %}
+),
+
+{{ clientele.recommendation_ctes('bought', 'origins', 'next_days', 'visits', 'neighbours', 'wanted') }},
 
 lists as (
     select

@@ -79,7 +79,9 @@ select
         n_days_before >= {{ limits['days_at_least'] }} and usual_hours >= {{ limits['hours_at_least'] }}
         and shop_hours < {{ limits['hours_share'] }} * usual_hours
         -- a small shop has hours without a visitor, on some days more of them
-        and usual_hours - shop_hours > {{ limits['hours_deviations'] }} * sqrt(usual_hours * (24 - usual_hours) / 24.0e0), false
+        and usual_hours - shop_hours
+        > {{ limits['hours_deviations'] }} * sqrt(usual_hours * (24 - usual_hours) / 24.0e0),
+        false
     ) as is_day_cut,
     -- only where a day without an event is no habit: those that are missing are the only ones of the 28 days
     coalesce(

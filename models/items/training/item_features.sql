@@ -1,6 +1,5 @@
 {#- Grain: one brand or category, and period: the whole of the last 365 days, and its early and late half. At most 3,000
     of a kind, those that most customers met. Empty unless a fit is due. Late data: built whole in each run. -#}
-{% set kinds = clientele.item_kinds() %}
 {% set shares = {
     'cart': ('n_carts', 'n_events'), 'purchase': ('n_purchases', 'n_events'),
     'repeat': ('n_repeaters', 'n_buyers'), 'weekend': ('n_weekend', 'n_events')
@@ -15,75 +14,21 @@ request as (
     select * from {{ ref('item_request') }} where is_due and items = 'on'
 ),
 
-known as (
+met as (
     select
         human_events.user_sk,
+        human_events.product_id,
         cast({{ clientele.local_time('human_events.event_at') }} as date) as local_date,
         human_events.event_type,
-        case when human_events.price > 0 then {{ ln_price }} end as ln_price,
-        products.brand,
-        products.category_code,
-        products.category_family,
-        products.price_tier
+        case when human_events.price > 0 then {{ ln_price }} end as ln_price
     from human_events
-    inner join {{ ref('product_taxonomy') }} as products on human_events.product_id = products.product_id
     cross join request
     where
-        human_events.event_at > {{ dbt.dateadd('day', -365, 'request.as_of_date') }}
+        {{ clientele.as_flag('human_events.event_at > ' ~ dbt.dateadd('day', -365, 'request.as_of_date')) }}
         and {{ clientele.may_be_profiled('human_events.user_sk') }}
 ),
 
-bounds as (
-    select
-        min(local_date) as first_date,
-        max(local_date) as last_date,
-        {{ dbt.datediff('min(local_date)', 'max(local_date)', 'day') }} as n_days
-    from known
-),
-
-halves as (
-    select known.*, {{ dbt.datediff('bounds.first_date', 'known.local_date', 'day') }} * 2 < bounds.n_days as is_early
-    from known
-    cross join bounds
-),
-
-by_kind as (
-    {% for kind, column in kinds.items() %}
-    select
-        cast('{{ kind }}' as varchar(16)) as item_kind,
-        {{ column }} as item,
-        user_sk,
-        local_date,
-        event_type,
-        ln_price,
-        is_early,
-        category_family,
-        price_tier
-    from halves
-    where {{ column }} is not null
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-),
-
-item_days as (
-    select
-        item_kind,
-        item,
-        user_sk,
-        local_date,
-        is_early,
-        category_family,
-        price_tier,
-        count(*) as n_events,
-        sum(case when event_type = 'cart' then 1 else 0 end) as n_carts,
-        sum(case when event_type = 'purchase' then 1 else 0 end) as n_purchases,
-        count(ln_price) as n_prices,
-        sum(ln_price) as sum_ln_price
-    from by_kind
-    group by item_kind, item, user_sk, local_date, is_early, category_family, price_tier
-),
-
-{{ clientele.item_period_ctes('item_days') }},
+{{ clientele.item_period_ctes('met') }},
 
 priors as (
     select
