@@ -482,8 +482,8 @@ def _put_registers(connection: duckdb.DuckDBPyConnection, present: _Register, go
 def _for_all(operation: str, staged: Path, who: set, operate: Callable[..., None]) -> None:
     descriptor, path = tempfile.mkstemp(dir=staged.parent)  # mode 0600
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.writelines(f"{user_id}\n" for user_id in sorted(who))
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.writelines(f"{rights.as_named(user_id)}\n" for user_id in sorted(who))
         operate(operation, staged, Path(path))
     finally:
         Path(path).unlink()
