@@ -529,23 +529,27 @@ def _activate(
     home: Path, audience: str | None, destination: str | None, dry_run: bool, allow_leaving: bool
 ) -> None:
     from clientele.activation import destinations, exports, ledger
-    from clientele.runtime import fits, locking, publishing, warehouses
+    from clientele.runtime import fits, locking, publishing, rewriting, warehouses
 
     manifest = fits.manifest_of(Path(os.environ.get("DBT_TARGET_PATH") or "target"))
     places = destinations.configured(manifest, home, os.environ)
     all_well = True
-    with locking.held(home), warehouses.opened(home) as warehouse:
-        for outcome in exports.activate(
-            ledger.Ledger(warehouse),
-            places,
-            audience=audience,
-            destination=destination,
-            dry_run=dry_run,
-            allow_leaving=allow_leaving,
-        ):
-            click.echo(outcome.described())
-            all_well &= outcome.is_well
-        publishing.show_exports(home)
+    with locking.held(home):
+        with warehouses.opened(home) as warehouse:
+            register = ledger.Ledger(warehouse)
+            with rewriting.forgetting(home, register.n_gone):
+                for outcome in exports.activate(
+                    register,
+                    places,
+                    audience=audience,
+                    destination=destination,
+                    dry_run=dry_run,
+                    allow_leaving=allow_leaving,
+                ):
+                    click.echo(outcome.described())
+                    all_well &= outcome.is_well
+            publishing.show_exports(home)
+        rewriting.finish(home)
     if not all_well:
         sys.exit(1)
 
