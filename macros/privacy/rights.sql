@@ -97,6 +97,30 @@
 {% endmacro %}
 
 
+{% macro sessions_of_erased(lines) %}
+    {#- session_sk of faulty lines without a user, where lines that came with them name erased customers in the session and
+        nobody else: what an erasure would have found. `lines`: a CTE or relation with line_kind, user_id and session_sk. -#}
+    select hashed.session_sk
+    from (
+        select named.session_sk, {{ clientele.tombstone('named.user_id') }} as erased_hash
+        from (
+            select distinct owners.session_sk, owners.user_id
+            from {{ lines }} as owners
+            inner join (
+                select distinct session_sk from {{ lines }}
+                where
+                    line_kind = 'faulty' and user_id is null and session_sk <> 0
+                    and (select count(*) from {{ clientele.register('tombstones') }}) > 0
+            ) as unnamed on owners.session_sk = unnamed.session_sk
+            where owners.user_id is not null
+        ) as named
+    ) as hashed
+    left join {{ clientele.register('tombstones') }} as tombstones on hashed.erased_hash = tombstones.erased_hash
+    group by hashed.session_sk
+    having count(*) = count(tombstones.erased_hash)
+{% endmacro %}
+
+
 {% macro named_subjects() %}
     {#- A relation with the user_id of the customers that the environment names. -#}
     {{- return(adapter.dispatch('named_subjects', 'clientele')()) -}}

@@ -210,11 +210,11 @@ def finish(home: Path) -> bool:
 
 @contextmanager
 def forgetting(home: Path, n_held: Callable[[], int]) -> Iterator[None]:
-    """Have the vault keep no byte of rows that the block deletes because nobody may be known by them any more.
+    """Have the vault keep no byte of rows that the block deletes as nobody may be known by them any more.
 
-    An export strikes out pseudonyms of erased customers once a destination has acknowledged that they are gone.
-    That is noted beforehand, so that after a kill the next process writes the vault anew; without one the
-    next `finish` does, for which the databases have to be closed.
+    An export strikes out pseudonyms of erased customers once a destination has acknowledged that they are
+    gone. That is noted beforehand, so that after a kill the next process writes the vault anew; without one
+    the next `finish` does, for which the databases have to be closed.
 
     Parameters
     ----------
