@@ -224,6 +224,7 @@ def restore(
             shutil.rmtree(staged, ignore_errors=True)
             raise
         rewriting.finish(home)
+        publishing.show_exports(home)
     return done
 
 
@@ -244,12 +245,18 @@ def _wait_for(home: Path, seconds: float) -> None:
 
 
 def _copy_home(source: Path, target: Path) -> None:
-    """Copy the databases, and the whole publications with the link to the published one."""
+    """Copy the databases, and the whole publications with the link to the published one.
+
+    Not the exported audiences that a publication leads to: they are what the world was told, which no restore
+    undoes, and who is erased or objects later would still be a member there. Backups of earlier versions have
+    them.
+    """
     for name in DATABASES:
         shutil.copyfile(source / name, target / name)
     for publication in publishing.publications(source):
         copy = target / publishing._ROOT / publication.folder.name
-        shutil.copytree(publication.folder, copy, copy_function=shutil.copyfile)
+        left_out = shutil.ignore_patterns(publishing.EXPORTS)
+        shutil.copytree(publication.folder, copy, copy_function=shutil.copyfile, ignore=left_out)
         if publication.is_current and source.joinpath(publishing.LINK).is_symlink():
             publishing._point(target, copy)
 

@@ -84,8 +84,8 @@ def start_publications(home: Path) -> list[dict[str, str]]:
                 first = pairs.setdefault(sha256_of(path), pair)
                 if first is not pair:
                     same[pair["new"]] = first["new"]
-            elif path.is_symlink():  # to exported audiences
-                (fresh / path.name).symlink_to(path.readlink())
+            elif path.name == publishing.EXPORTS:  # a link
+                publishing._show_exports(home, fresh)
             elif path.is_dir():  # pages, which name nobody; the look-up store is made anew from the new files
                 shutil.copytree(path, fresh / path.name)
             else:
