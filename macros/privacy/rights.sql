@@ -15,7 +15,7 @@
         'tombstones': {'erased_hash': 'varchar(32)'},
         'objections': {'user_id': id_type},
         'restrictions': {'user_id': id_type},
-        'named_subjects': {'user_id': id_type},
+        'named_subjects': {'user_id': id_type, 'named_as': 'varchar(64)'},
         'erasure_requests': {'user_id': id_type},
         'destination_ledger': {
             'destination': 'varchar(64)', 'audience': 'varchar(64)', 'member_key': 'varchar(32)', 'standing': 'varchar(16)',
@@ -128,15 +128,18 @@
 
 
 {% macro _forget_named_subjects() %}
-    {#- The end of each operation: who was named for one request must not be named for the next. -#}
+    {#- The end of each operation, under the lock: who was named for one request must not be named for the next. Who was
+        named for one that has not begun has to be named again, which it says. -#}
     {%- do run_query('delete from ' ~ clientele.register('named_subjects')) -%}
 {% endmacro %}
 
 
 {% macro _refuse_nobody(operation) %}
+    {%- do clientele.release_build_lock() -%}
     {{ exceptions.raise_compiler_error(
         operation ~ ': nobody is named. Set CLIENTELE_SUBJECT=<user_id>, or CLIENTELE_SUBJECTS_FILE=<path> with an id per line '
-        ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run clientele redshift-subjects before.'
+        ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run clientele redshift-subjects before; if a request of somebody else '
+        ~ 'has ended meanwhile, ask again.'
     ) }}
 {% endmacro %}
 
@@ -432,8 +435,10 @@
     {%- if execute -%}
         {%- do clientele._require_warehouse() -%}
         {%- do clientele.create_registers() -%}
+        {%- do clientele.take_build_lock('copy') -%}
         {%- set folder = env_var('CLIENTELE_EXPORT_FOLDER') -%}
         {%- if clientele._begin_with_subjects(clientele.named_subjects()) != 1 -%}
+            {%- do clientele.release_build_lock() -%}
             {{ exceptions.raise_compiler_error('export_subject: name one customer in CLIENTELE_SUBJECT; a copy is for one person.') }}
         {%- endif -%}
         {%- set number = clientele.begin_request('copy', 1) -%}
@@ -461,8 +466,7 @@
             'select destination, audience, standing from ' ~ clientele.register('destination_ledger')
             ~ ' where member_key in (select user_key from clientele_subjects)'
         ).to_json(folder ~ '/register.destination_ledger.json') -%}
-        {%- do clientele.finish_request(number) -%}
-        {%- do clientele._forget_named_subjects() -%}
+        {{ clientele._end_request(number) }}
     {%- endif -%}
 {% endmacro %}
 

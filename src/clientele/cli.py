@@ -16,6 +16,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
 
@@ -140,6 +141,7 @@ def _name_subjects() -> None:
 
     rights.named_texts(os.environ)  # a file that cannot be read is told before dbt starts
     if os.environ.get("DBT_TARGET") == "redshift":
+        os.environ[redshift_subjects.NAMED_AS] = uuid4().hex  # for the operation that this process starts
         redshift_subjects.name_all(os.environ)
 
 
