@@ -265,7 +265,8 @@
         request came, and block a customer whose id was typed wrongly. -#}
     {%- set hashed = clientele.erased_hash('cast(user_id as varchar(256))') -%}
     {%- set known = [] -%}
-    {%- for name in ['user_keys', 'quarantined_lines', 'side_lines'] if name in names -%}
+    {%- for name in ['user_keys', 'quarantined_lines', 'side_lines', 'objections', 'restrictions']
+        if name in names or name in clientele.registers() -%}
         {%- do known.append('user_id in (select user_id from ' ~ clientele.register(name) ~ ' where user_id is not null)') -%}
     {%- endfor -%}
     {%- set is_known = '(' ~ known | join(' or ') ~ ')' -%}

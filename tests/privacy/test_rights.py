@@ -281,6 +281,19 @@ def test_an_interrupted_erasure_is_finished_before_anything_else(shop):
     assert traces(house.home / "warehouse.duckdb") == set()
 
 
+def test_who_is_known_from_an_objection_alone_is_erased_and_stays_away(shop):
+    """They objected before any file named them. The erasure takes that along, so it leaves a mark."""
+    house, unknown = shop, "777000777"
+    for operation in ("object_to_profiling", "restrict_subjects"):
+        assert house.operation(operation, CLIENTELE_SUBJECT=unknown).succeeded
+    done = house.operation("erase_subjects", CLIENTELE_SUBJECT=unknown)
+    assert done.succeeded and "erased 1 customer(s)" in done.said and "nothing is held" not in done.said
+    assert house.rows("from vault.vault.objections union all from vault.vault.restrictions") == []
+    assert house.value("select count(*) from vault.vault.tombstones") == 1
+    assert unknown.encode() not in (house.home / "vault.duckdb").read_bytes()
+    assert int(unknown).to_bytes(8, "little") not in (house.home / "vault.duckdb").read_bytes()
+
+
 def test_a_copy_holds_all_that_is_held(shop, tmp_path):
     house = shop
     asked = house.operation("export_subject", CLIENTELE_SUBJECT=VICTIM, CLIENTELE_EXPORT_FOLDER=str(tmp_path))

@@ -246,6 +246,17 @@ def test_exported_audiences_are_no_part_of_a_backup(lived, tmp_path):
     assert published_audiences.is_symlink()
 
 
+@pytest.mark.parametrize(
+    "register", ["user_keys", "quarantined_lines", "side_lines", "objections", "restrictions"]
+)
+def test_who_was_erased_since_is_found_wherever_the_backup_names_them(register):
+    ring = keys.new_ring(KEY)
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as vault; create schema vault.vault")
+        connection.execute(f"create table vault.vault.{register} as select 7 as user_id union all select 8")
+        assert backups._erased(connection, ring, {keys.erased_hash("7", ring)}) == {7}
+
+
 def test_a_restore_that_fails_changes_nothing(lived, tmp_path):
     house, _, folder = lived
     other = house.copy(tmp_path)

@@ -455,8 +455,12 @@ def _erased(connection: duckdb.DuckDBPyConnection, ring: keys.Ring, tombstones: 
     """Return who of the restored vault has a tombstone by now: a hash, so each id is hashed."""
     if not tombstones:
         return set()
-    # Some are known from a faulty line or a side input alone.
-    holding = [name for name in ("user_keys", "quarantined_lines", "side_lines") if _has(connection, name)]
+    # Some are known from a faulty line, a side input or an earlier request alone.
+    holding = [
+        name
+        for name in ("user_keys", "quarantined_lines", "side_lines", *_REGISTERS)
+        if _has(connection, name)
+    ]
     ids = connection.execute(
         " union ".join(
             f"select user_id from vault.vault.{name} where user_id is not null" for name in holding
