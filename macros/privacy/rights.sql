@@ -109,7 +109,7 @@
             inner join (
                 select distinct session_sk from {{ lines }}
                 where
-                    line_kind = 'faulty' and user_id is null and session_sk <> 0
+                    line_kind = 'faulty' and user_id is null and session_sk != 0
                     and (select count(*) from {{ clientele.register('tombstones') }}) > 0
             ) as unnamed on owners.session_sk = unnamed.session_sk
             where owners.user_id is not null

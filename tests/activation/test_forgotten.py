@@ -101,6 +101,10 @@ def test_who_was_killed_after_the_acknowledgement_leaves_it_to_the_next(home, mo
         patched.setattr(rewriting, "finish", lambda home: False)
         activate(home)
     assert "vault.duckdb" in holding(home)
+    with duckdb.connect() as reader, locking.held(home):
+        reader.execute(f"attach '{home / 'vault.duckdb'}' as held")
+        rewriting.finish(home)
+    assert "vault.duckdb" in holding(home) and not (home / ".rewritten").exists()
     with locking.held(home):
         rewriting.finish(home)
     assert "vault.duckdb" not in holding(home) and others(home) == {f"{key} member" for key in CUSTOMERS}

@@ -184,10 +184,11 @@ def finish(home: Path) -> bool:
     marker = folder / _MARKER
     if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
-        if note.exists():
-            leave_out_deleted(home / _VAULT, start(home))
-            folder.rmdir()
-            note.unlink()
+        if note.exists() and (home / _VAULT).exists():
+            with suppress(duckdb.Error):  # somebody has it open: the next process tries again
+                leave_out_deleted(home / _VAULT, start(home))
+                note.unlink()
+            shutil.rmtree(folder, ignore_errors=True)
         return False
     note.unlink(missing_ok=True)  # the new files have no deleted rows
     plan = json.loads(marker.read_text())
