@@ -15,7 +15,7 @@
         'tombstones': {'erased_hash': 'varchar(32)'},
         'objections': {'user_id': id_type},
         'restrictions': {'user_id': id_type},
-        'named_subjects': {'user_id': id_type},
+        'named_subjects': {'user_id': id_type, 'named_as': 'varchar(64)'},
         'erasure_requests': {'user_id': id_type},
         'destination_ledger': {
             'destination': 'varchar(64)', 'audience': 'varchar(64)', 'member_key': 'varchar(32)', 'standing': 'varchar(16)',
@@ -97,6 +97,30 @@
 {% endmacro %}
 
 
+{% macro sessions_of_erased(lines) %}
+    {#- session_sk of faulty lines without a user, where lines that came with them name erased customers in the session and
+        nobody else: what an erasure would have found. `lines`: a CTE or relation with line_kind, user_id and session_sk. -#}
+    select hashed.session_sk
+    from (
+        select named.session_sk, {{ clientele.tombstone('named.user_id') }} as erased_hash
+        from (
+            select distinct owners.session_sk, owners.user_id
+            from {{ lines }} as owners
+            inner join (
+                select distinct session_sk from {{ lines }}
+                where
+                    line_kind = 'faulty' and user_id is null and session_sk != 0
+                    and (select count(*) from {{ clientele.register('tombstones') }}) > 0
+            ) as unnamed on owners.session_sk = unnamed.session_sk
+            where owners.user_id is not null
+        ) as named
+    ) as hashed
+    left join {{ clientele.register('tombstones') }} as tombstones on hashed.erased_hash = tombstones.erased_hash
+    group by hashed.session_sk
+    having count(*) = count(tombstones.erased_hash)
+{% endmacro %}
+
+
 {% macro named_subjects() %}
     {#- A relation with the user_id of the customers that the environment names. -#}
     {{- return(adapter.dispatch('named_subjects', 'clientele')()) -}}
@@ -104,15 +128,18 @@
 
 
 {% macro _forget_named_subjects() %}
-    {#- The end of each operation: who was named for one request must not be named for the next. -#}
+    {#- The end of each operation, under the lock: who was named for one request must not be named for the next. Who was
+        named for one that has not begun has to be named again, which it says. -#}
     {%- do run_query('delete from ' ~ clientele.register('named_subjects')) -%}
 {% endmacro %}
 
 
 {% macro _refuse_nobody(operation) %}
+    {%- do clientele.release_build_lock() -%}
     {{ exceptions.raise_compiler_error(
         operation ~ ': nobody is named. Set CLIENTELE_SUBJECT=<user_id>, or CLIENTELE_SUBJECTS_FILE=<path> with an id per line '
-        ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run clientele redshift-subjects before.'
+        ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run clientele redshift-subjects before; if a request of somebody else '
+        ~ 'has ended meanwhile, ask again.'
     ) }}
 {% endmacro %}
 
@@ -238,7 +265,8 @@
         request came, and block a customer whose id was typed wrongly. -#}
     {%- set hashed = clientele.erased_hash('cast(user_id as varchar(256))') -%}
     {%- set known = [] -%}
-    {%- for name in ['user_keys', 'quarantined_lines', 'side_lines'] if name in names -%}
+    {%- for name in ['user_keys', 'quarantined_lines', 'side_lines', 'objections', 'restrictions']
+        if name in names or name in clientele.registers() -%}
         {%- do known.append('user_id in (select user_id from ' ~ clientele.register(name) ~ ' where user_id is not null)') -%}
     {%- endfor -%}
     {%- set is_known = '(' ~ known | join(' or ') ~ ')' -%}
@@ -408,8 +436,10 @@
     {%- if execute -%}
         {%- do clientele._require_warehouse() -%}
         {%- do clientele.create_registers() -%}
+        {%- do clientele.take_build_lock('copy') -%}
         {%- set folder = env_var('CLIENTELE_EXPORT_FOLDER') -%}
         {%- if clientele._begin_with_subjects(clientele.named_subjects()) != 1 -%}
+            {%- do clientele.release_build_lock() -%}
             {{ exceptions.raise_compiler_error('export_subject: name one customer in CLIENTELE_SUBJECT; a copy is for one person.') }}
         {%- endif -%}
         {%- set number = clientele.begin_request('copy', 1) -%}
@@ -437,8 +467,7 @@
             'select destination, audience, standing from ' ~ clientele.register('destination_ledger')
             ~ ' where member_key in (select user_key from clientele_subjects)'
         ).to_json(folder ~ '/register.destination_ledger.json') -%}
-        {%- do clientele.finish_request(number) -%}
-        {%- do clientele._forget_named_subjects() -%}
+        {{ clientele._end_request(number) }}
     {%- endif -%}
 {% endmacro %}
 

@@ -12,11 +12,15 @@
 with
 
 lines as (
-    select line_kind, user_id from {{ ref('stg_lake__lines') }}
+    select line_kind, user_id, session_sk from {{ ref('stg_lake__lines') }}
 ),
 
 erased_users as (
     {{ clientele.erased_among('lines') }}
+),
+
+erased_sessions as (
+    {{ clientele.sessions_of_erased('lines') }}
 ),
 
 suspects as (
@@ -31,7 +35,10 @@ suspects as (
         stored_lines.line_text
     from {{ ref('stg_lake__lines') }} as stored_lines
     left join erased_users on stored_lines.user_id = erased_users.user_id
-    where stored_lines.line_kind = 'faulty' and erased_users.user_id is null
+    left join erased_sessions on stored_lines.user_id is null and stored_lines.session_sk = erased_sessions.session_sk
+    where
+        stored_lines.line_kind = 'faulty'
+        and erased_users.user_id is null and erased_sessions.session_sk is null
 ),
 
 numbered as (

@@ -16,6 +16,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
 
@@ -140,6 +141,7 @@ def _name_subjects() -> None:
 
     rights.named_texts(os.environ)  # a file that cannot be read is told before dbt starts
     if os.environ.get("DBT_TARGET") == "redshift":
+        os.environ[redshift_subjects.NAMED_AS] = uuid4().hex  # for the operation that this process starts
         redshift_subjects.name_all(os.environ)
 
 
@@ -529,23 +531,27 @@ def _activate(
     home: Path, audience: str | None, destination: str | None, dry_run: bool, allow_leaving: bool
 ) -> None:
     from clientele.activation import destinations, exports, ledger
-    from clientele.runtime import fits, locking, publishing, warehouses
+    from clientele.runtime import fits, locking, publishing, rewriting, warehouses
 
     manifest = fits.manifest_of(Path(os.environ.get("DBT_TARGET_PATH") or "target"))
     places = destinations.configured(manifest, home, os.environ)
     all_well = True
-    with locking.held(home), warehouses.opened(home) as warehouse:
-        for outcome in exports.activate(
-            ledger.Ledger(warehouse),
-            places,
-            audience=audience,
-            destination=destination,
-            dry_run=dry_run,
-            allow_leaving=allow_leaving,
-        ):
-            click.echo(outcome.described())
-            all_well &= outcome.is_well
-        publishing.show_exports(home)
+    with locking.held(home):
+        with warehouses.opened(home) as warehouse:
+            register = ledger.Ledger(warehouse)
+            with rewriting.forgetting(home, register.n_gone):
+                for outcome in exports.activate(
+                    register,
+                    places,
+                    audience=audience,
+                    destination=destination,
+                    dry_run=dry_run,
+                    allow_leaving=allow_leaving,
+                ):
+                    click.echo(outcome.described())
+                    all_well &= outcome.is_well
+            publishing.show_exports(home)
+        rewriting.finish(home)
     if not all_well:
         sys.exit(1)
 

@@ -282,6 +282,26 @@ def test_who_objects_is_read_as_a_member_no_more_and_the_next_export_tells_it(tm
     assert column(place, "members") == [CUSTOMERS[0], *CUSTOMERS[2:4]]
 
 
+def test_what_a_kill_left_of_an_export_or_a_request_holds_nobody_and_stops_nothing(tmp_path):
+    """Half of an export has no manifest, and in its files a pseudonym may be cut; a request leaves drafts."""
+    shop, folder = Shop(places="folder"), Folder("folder", tmp_path)
+    shop.build(set(CUSTOMERS[:4]))
+    list(activate(shop.ledger, {"folder": folder}))
+    place = tmp_path / "loyal"
+    half = tmp_path / ".exports" / "loyal-000002"
+    half.mkdir()
+    (half / "members.csv").write_text(f"user_key\n{CUSTOMERS[0]}\n{CUSTOMERS[1][:-1]}")
+    (half / "members.parquet").write_bytes(f"PAR1{CUSTOMERS[1]}".encode())
+    draft = place.resolve() / ".draft"
+    draft.mkdir()
+    (draft / "added.csv").write_text(f"user_key\n{CUSTOMERS[1]}\n")
+    folder.withdraw(CUSTOMERS[1:2])
+    assert column(place, "members") == column(place, "added") == [CUSTOMERS[0], *CUSTOMERS[2:4]]
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(left) == 7, left
+    assert not any(CUSTOMERS[1].encode() in path.read_bytes() for path in left)
+
+
 def test_who_could_read_an_export_can_read_it_after_somebody_was_taken_out(tmp_path):
     """An erasure makes files for their owner alone; a reader who may not open them keeps the old copy."""
     shop, folder = Shop(places="folder"), Folder("folder", tmp_path)

@@ -235,17 +235,21 @@ def test_erasing_again_and_delivering_again_change_nothing(erased):
     assert house.operation("erase_subjects", CLIENTELE_SUBJECT=VICTIM).succeeded
     assert_same(house.contents(), before)
     assert house.value("select count(*) from vault.vault.tombstones") == 1
-    house.deliver("again.csv", lake(*OF_VICTIM, SHOP[0], faulty=FAULTY[:2], refunds=REFUNDS[:1]))
+    house.deliver("again.csv", lake(*OF_VICTIM, SHOP[0], faulty=FAULTY, refunds=REFUNDS[:1]))
     house.build(*UP_TO_FEATURES)
     assert_same(house.contents("core"), {name: table for name, table in before.items() if ".core." in name})
     n_others = int(SHOP[0].user_id != VICTIM)
     again = house.accounts()["again.csv"]
     assert (again.erased, again.duplicates, again.unaccounted) == (
-        len(OF_VICTIM) + 3 + (1 - n_others), n_others, 0,
+        len(OF_VICTIM) + len(FAULTY) + 1 + (1 - n_others), n_others, 0,
     )  # fmt: skip
     house.build(*UP_TO_FEATURES, "--full-refresh")
     assert_same(house.contents("core"), {name: table for name, table in before.items() if ".core." in name})
     assert holders(house) == {}
+    assert set(house.rows("select line_text from vault.vault.quarantined_lines")) == {
+        (line,) for line in OF_NOBODY
+    }
+    assert traces(house.home) == set()
 
 
 def test_an_interrupted_erasure_is_finished_before_anything_else(shop):
@@ -275,6 +279,19 @@ def test_an_interrupted_erasure_is_finished_before_anything_else(shop):
     account = house.accounts()["a.csv"]
     assert account.erased == len(OF_VICTIM) + len(FAULTY) + 1 and account.unaccounted == 0
     assert traces(house.home / "warehouse.duckdb") == set()
+
+
+def test_who_is_known_from_an_objection_alone_is_erased_and_stays_away(shop):
+    """They objected before any file named them. The erasure takes that along, so it leaves a mark."""
+    house, unknown = shop, "777000777"
+    for operation in ("object_to_profiling", "restrict_subjects"):
+        assert house.operation(operation, CLIENTELE_SUBJECT=unknown).succeeded
+    done = house.operation("erase_subjects", CLIENTELE_SUBJECT=unknown)
+    assert done.succeeded and "erased 1 customer(s)" in done.said and "nothing is held" not in done.said
+    assert house.rows("from vault.vault.objections union all from vault.vault.restrictions") == []
+    assert house.value("select count(*) from vault.vault.tombstones") == 1
+    assert unknown.encode() not in (house.home / "vault.duckdb").read_bytes()
+    assert int(unknown).to_bytes(8, "little") not in (house.home / "vault.duckdb").read_bytes()
 
 
 def test_a_copy_holds_all_that_is_held(shop, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from support import MATERIAL, UP_TO_EVENTS, Event, House
 
 from clientele.privacy import keys, rights
+from clientele.runtime import backups
 
 JANE, UUID, OTHER = "Jane+shop@mail.example", "5F0C0E2E-1111-4000-8000-00000000ABCD", "jane+shop@mail.example"
 WRITTEN = {JANE: JANE.replace("@", "%40").replace("+", "%2b"), UUID: f" {UUID}\u200b", OTHER: OTHER}
@@ -114,6 +115,40 @@ def test_a_request_names_a_customer_as_files_do(kind, environment, expected):
     else:
         with pytest.raises(rights.RightsError, match=expected):
             rights.subjects(environment, kind)
+
+
+@pytest.mark.parametrize(
+    "user_id",
+    ["a%40b", "%2540", "100%", "\u2028a", "a\u2028b", "a\u0085b", "a\x0bb", "a\x1cb", "a\x0cb", "-7"],
+)
+def test_an_id_that_is_kept_names_its_customer_and_nobody_else(tmp_path: Path, user_id):
+    """Not the customer of what its escapes stand for, and not those of its parts."""
+    file = tmp_path / "subjects"
+    file.write_bytes(f"{rights.as_named(user_id)}\r\nsomebody else\n".encode())
+    named = rights.subjects({"CLIENTELE_SUBJECTS_FILE": str(file)}, "text")
+    assert named == sorted([user_id, "somebody else"])
+
+
+def test_a_restore_carries_an_objection_out_for_who_made_it(shop, tmp_path: Path):
+    """The id that is kept is no spelling of itself: read once more, its escape would name somebody else."""
+    kept, other = "jane%40shop", "jane@shop"
+    shop.lake = shop.folder / "lake"
+    shop.deliver("b.csv", [Event(user_id="jane%2540shop"), Event(user_id=other)])
+    shop.build(*UP_TO_EVENTS)
+    saved = backups.take(shop.home, tmp_path / "backups")
+    assert asker(shop).operation("object_to_profiling", CLIENTELE_SUBJECT="jane%2540shop").succeeded
+    noted = shop.rows("select user_id from vault.vault.objections")
+    assert noted == [(kept,)]
+
+    def operate(operation: str, home: Path, subjects: Path | None) -> None:
+        restored = asker(shop)
+        restored.home = home
+        ran = restored.operation(operation, CLIENTELE_SUBJECTS_FILE=str(subjects or ""))
+        assert ran.succeeded, ran.said[-2000:]
+
+    with shop.surroundings():
+        backups.restore(saved, shop.home, operate)
+    assert shop.rows("select user_id from vault.vault.objections") == noted
 
 
 def test_who_is_named_wrongly_gets_a_sentence(shop, tmp_path: Path):

@@ -215,6 +215,48 @@ def test_restored_and_built_it_is_as_if_nothing_had_happened(lived, tmp_path):
     assert_same(found, wanted)
 
 
+def test_exported_audiences_are_no_part_of_a_backup(lived, tmp_path):
+    """Whoever is erased or objects later would still be a member in the copy that a restore publishes."""
+    house, _, _ = lived
+    home = shutil.copytree(house.home, tmp_path / "home", symlinks=True)
+    told = home / "audiences" / "loyal"
+    told.mkdir(parents=True)
+    (told / "members.csv").write_text("user_key\n")
+    publishing.show_exports(home)
+    published_audiences = home / "published" / "audiences"
+    assert (published_audiences / "loyal" / "members.csv").exists()
+    saved = backups.take(home, tmp_path / "backups")
+    assert not list(saved.folder.rglob("members.csv"))
+
+    # a backup of an earlier version has them
+    copy = next((saved.folder / "publications").iterdir()) / "audiences" / "loyal" / "members.csv"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(f"user_key\n{key_of(OBJECTOR)}\n")
+    saved.manifest["files"][copy.relative_to(saved.folder).as_posix()] = publishing._facts(copy)
+    with house.surroundings():
+        backups.restore(saved, home, operate(house))
+    assert published_audiences.is_symlink() and published_audiences.resolve() == home / "audiences"
+    assert (published_audiences / "loyal" / "members.csv").read_text() == "user_key\n"
+    assert all(kept.problem() is None for kept in publishing.publications(home))
+
+    # and so has a home that an earlier version restored: the next export, or request, takes them away
+    published_audiences.unlink()
+    (published_audiences.resolve() / "loyal").mkdir(parents=True)
+    publishing.show_exports(home)
+    assert published_audiences.is_symlink()
+
+
+@pytest.mark.parametrize(
+    "register", ["user_keys", "quarantined_lines", "side_lines", "objections", "restrictions"]
+)
+def test_who_was_erased_since_is_found_wherever_the_backup_names_them(register):
+    ring = keys.new_ring(KEY)
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as vault; create schema vault.vault")
+        connection.execute(f"create table vault.vault.{register} as select 7 as user_id union all select 8")
+        assert backups._erased(connection, ring, {keys.erased_hash("7", ring)}) == {7}
+
+
 def test_a_restore_that_fails_changes_nothing(lived, tmp_path):
     house, _, folder = lived
     other = house.copy(tmp_path)

@@ -1,8 +1,12 @@
 {#- Rights where SQL cannot read the environment and rows are deleted in place. -#}
 
 {% macro default__named_subjects() -%}
-    {#- Where SQL cannot read the environment: `clientele redshift-subjects` has put the ids into the register. -#}
-    (select user_id from {{ clientele.register('named_subjects') }})
+    {#- Where SQL cannot read the environment: `clientele redshift-subjects` has put the ids into the register. Each command
+        does so for itself: others may name somebody else while dbt begins. -#}
+    (
+        select user_id from {{ clientele.register('named_subjects') }}
+        where named_as = '{{ env_var('CLIENTELE_NAMED_AS', '') | replace("'", "''") }}'
+    )
 {%- endmacro %}
 
 

@@ -6,7 +6,7 @@
 with
 
 lines as (
-    select file_id, line_kind, user_id from {{ ref('stg_lake__lines') }}
+    select file_id, line_kind, user_id, session_sk from {{ ref('stg_lake__lines') }}
 ),
 
 counted as (
@@ -30,11 +30,18 @@ erased_users as (
     {{ clientele.erased_among('lines') }}
 ),
 
+erased_sessions as (
+    {{ clientele.sessions_of_erased('lines') }}
+),
+
 faulty_of_erased as (
     select lines.file_id, count(*) as n_lines
     from lines
-    inner join erased_users on lines.user_id = erased_users.user_id
-    where lines.line_kind = 'faulty'
+    left join erased_users on lines.user_id = erased_users.user_id
+    left join erased_sessions on lines.user_id is null and lines.session_sk = erased_sessions.session_sk
+    where
+        lines.line_kind = 'faulty'
+        and (erased_users.user_id is not null or erased_sessions.session_sk is not null)
     group by lines.file_id
 ),
 

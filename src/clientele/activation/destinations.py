@@ -212,7 +212,11 @@ class Folder:
             Pseudonyms.
         """
         gone = set(user_keys)
+        read = {link.resolve() for link in self.path.glob("*") if link.is_symlink()}
         for folder in sorted((self.path / ".exports").glob("*/")):
+            if folder.resolve() not in read:
+                shutil.rmtree(folder)  # an export that was killed left half of it; the next one sends it anew
+                continue
             changed: dict[str, dict[str, object]] = {}
             for part in ("members", "added"):
                 table = folder / f"{part}.csv"
@@ -220,7 +224,8 @@ class Folder:
                 if gone.isdisjoint(kept):
                     continue
                 draft = folder / ".draft"
-                draft.mkdir(exist_ok=True)
+                shutil.rmtree(draft, ignore_errors=True)  # a request that was killed may have left it
+                draft.mkdir()
                 changed |= _write(draft, part, iter([[key for key in kept if key not in gone]]))
                 # the Parquet file first: while the CSV file has the customer, this is done again
                 for name in (f"{part}.parquet", table.name):

@@ -206,6 +206,11 @@ class Ledger:
         """Return each audience and destination of which something may be there."""
         return self.rows(f"select distinct audience, destination from {self._table} order by 1, 2")
 
+    def n_gone(self) -> int:
+        """Return how many pseudonyms are held of nobody: of the erased, and of before a rotation."""
+        keys = f"select user_key from {self.warehouse.vault}.user_keys"
+        return self._count(f"select count(*) from {self._table} where member_key not in ({keys})")
+
     def emptied(self) -> list[tuple[str, str]]:
         """Return each audience and destination whose last export has named who was removed."""
         return self.rows(

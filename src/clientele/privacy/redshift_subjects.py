@@ -3,6 +3,9 @@
 SQL on DuckDB asks this process for the ids that the environment names; SQL on Redshift cannot. They go into
 ``vault.named_subjects`` before the operation of macros/privacy/rights.sql, which empties it, as bound
 parameters: no statement names an id. Whoever was named before and not dealt with is not named any more.
+
+dbt takes some seconds to begin, and somebody else may name a customer meanwhile. So each command names for
+itself: rows bear the text in ``CLIENTELE_NAMED_AS``, and its operation reads those alone.
 """
 
 from __future__ import annotations
@@ -14,18 +17,20 @@ from clientele.errors import ClienteleError
 from clientele.ids import SQL_TYPES
 from clientele.privacy import redshift_key, rights
 
+NAMED_AS = "CLIENTELE_NAMED_AS"
 _ROWS = 1000  # a statement takes 32,767 parameters
 
 
 def name(connection: Any, environment: Mapping[str, str]) -> int:
-    """Put the ids that the environment names, and no others, into the register, in one transaction.
+    """Put the ids that the environment names into the register, for one operation, in one transaction.
 
     Parameters
     ----------
     connection : redshift_connector.Connection
         Of the role that builds the warehouse, without autocommit.
     environment : mapping
-        As `clientele.privacy.rights.subjects` reads it; where nobody is named, the register is emptied.
+        As `clientele.privacy.rights.subjects` reads it. `CLIENTELE_NAMED_AS` says for which operation; whom
+        an earlier naming of this text meant is meant no more.
 
     Returns
     -------
@@ -40,12 +45,26 @@ def name(connection: Any, environment: Mapping[str, str]) -> int:
     held = cursor.fetchall()
     kind = "text" if held and held[0][0] != "bigint" else "integer"
     user_ids = rights.subjects(environment, kind)
+    named_as = environment.get(NAMED_AS, "")
     cursor.execute("create schema if not exists vault")
-    cursor.execute(f"create table if not exists vault.named_subjects (user_id {SQL_TYPES[kind]})")
-    cursor.execute("delete from vault.named_subjects")
+    cursor.execute(
+        "select column_name from information_schema.columns "
+        "where table_schema = 'vault' and table_name = 'named_subjects'"
+    )
+    if {column for (column,) in cursor.fetchall()} == {"user_id"}:
+        cursor.execute(
+            "drop table vault.named_subjects"
+        )  # of a version before: who stands there is not dealt with
+    cursor.execute(
+        f"create table if not exists vault.named_subjects (user_id {SQL_TYPES[kind]}, named_as varchar(64))"
+    )
+    cursor.execute("delete from vault.named_subjects where named_as = %s", (named_as,))
     for start in range(0, len(user_ids), _ROWS):
         batch = user_ids[start : start + _ROWS]
-        cursor.execute(f"insert into vault.named_subjects values {', '.join(['(%s)'] * len(batch))}", batch)
+        cursor.execute(
+            f"insert into vault.named_subjects values {', '.join(['(%s, %s)'] * len(batch))}",
+            [value for user_id in batch for value in (user_id, named_as)],
+        )
     connection.commit()
     return len(user_ids)
 

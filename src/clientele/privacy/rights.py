@@ -17,6 +17,7 @@ from clientele.ids import normal_id
 
 __all__ = [
     "RightsError",
+    "as_named",
     "assemble",
     "french_reasons",
     "named_texts",
@@ -63,7 +64,8 @@ def named_texts(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     path = environment.get(SUBJECTS_FILE, "")
     if path:
         try:
-            lines = Path(path).read_text().splitlines()
+            # an id that is a text may hold what Python takes for the end of a line, as U+2028
+            lines = Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n").split("\n")
         except (OSError, UnicodeDecodeError) as problem:
             reason = getattr(problem, "strerror", None) or "it is not text"
             raise RightsError(f"{SUBJECTS_FILE}: {path} cannot be read: {reason}") from None
@@ -97,6 +99,19 @@ def subjects(environment: Mapping[str, str], kind: str) -> list[int] | list[str]
             raise RightsError(f"{where} is not a user_id: {_WANTED[kind]} is wanted. Nothing was done.")
         found.add(user_id)
     return sorted(found)
+
+
+def as_named(user_id: int | str) -> str:
+    """Return a text that names the customer of an id that the warehouse keeps.
+
+    Naming reads the escapes of links once more: the id ``a%40b`` would name ``a@b``, who is somebody else.
+
+    Examples
+    --------
+    >>> as_named("a%40b"), as_named(-7)
+    ('a%2540b', '-7')
+    """
+    return str(user_id).replace("%", "%25")
 
 
 def one_subject(environment: Mapping[str, str]) -> None:

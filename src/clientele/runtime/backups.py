@@ -224,6 +224,7 @@ def restore(
             shutil.rmtree(staged, ignore_errors=True)
             raise
         rewriting.finish(home)
+        publishing.show_exports(home)
     return done
 
 
@@ -244,12 +245,18 @@ def _wait_for(home: Path, seconds: float) -> None:
 
 
 def _copy_home(source: Path, target: Path) -> None:
-    """Copy the databases, and the whole publications with the link to the published one."""
+    """Copy the databases, and the whole publications with the link to the published one.
+
+    Not the exported audiences that a publication leads to: they are what the world was told, which no restore
+    undoes, and who is erased or objects later would still be a member there. Backups of earlier versions have
+    them.
+    """
     for name in DATABASES:
         shutil.copyfile(source / name, target / name)
     for publication in publishing.publications(source):
         copy = target / publishing._ROOT / publication.folder.name
-        shutil.copytree(publication.folder, copy, copy_function=shutil.copyfile)
+        left_out = shutil.ignore_patterns(publishing.EXPORTS)
+        shutil.copytree(publication.folder, copy, copy_function=shutil.copyfile, ignore=left_out)
         if publication.is_current and source.joinpath(publishing.LINK).is_symlink():
             publishing._point(target, copy)
 
@@ -448,8 +455,12 @@ def _erased(connection: duckdb.DuckDBPyConnection, ring: keys.Ring, tombstones: 
     """Return who of the restored vault has a tombstone by now: a hash, so each id is hashed."""
     if not tombstones:
         return set()
-    # Some are known from a faulty line or a side input alone.
-    holding = [name for name in ("user_keys", "quarantined_lines", "side_lines") if _has(connection, name)]
+    # Some are known from a faulty line, a side input or an earlier request alone.
+    holding = [
+        name
+        for name in ("user_keys", "quarantined_lines", "side_lines", *_REGISTERS)
+        if _has(connection, name)
+    ]
     ids = connection.execute(
         " union ".join(
             f"select user_id from vault.vault.{name} where user_id is not null" for name in holding
@@ -482,8 +493,8 @@ def _put_registers(connection: duckdb.DuckDBPyConnection, present: _Register, go
 def _for_all(operation: str, staged: Path, who: set, operate: Callable[..., None]) -> None:
     descriptor, path = tempfile.mkstemp(dir=staged.parent)  # mode 0600
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.writelines(f"{user_id}\n" for user_id in sorted(who))
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.writelines(f"{rights.as_named(user_id)}\n" for user_id in sorted(who))
         operate(operation, staged, Path(path))
     finally:
         Path(path).unlink()

@@ -194,10 +194,11 @@ def put_pages(home: Path, pages: Mapping[str, str | bytes]) -> Path:
 
 
 def show_exports(home: Path) -> None:
-    """Have what is published now lead to the exported audiences, if there are any."""
-    with _locked(home):
-        if (home / LINK).exists():
-            _show_exports(home, current(home))
+    """Have every kept publication lead to the exported audiences, if there are any."""
+    with _locked(home) as root:
+        for folder in _folders(root):
+            if (folder / MANIFEST).exists():
+                _show_exports(home, folder)
 
 
 def publications(home: Path) -> list[Publication]:
@@ -275,6 +276,10 @@ def rollback(home: Path, to: int | None = None) -> Publication:
 def _show_exports(home: Path, folder: Path) -> None:
     """Make a link to HOME/audiences: an export is neither replaced by a build nor rolled back with one."""
     link = folder / EXPORTS
+    if link.is_dir() and not link.is_symlink():
+        shutil.rmtree(
+            link
+        )  # a copy of exports, as the restores of earlier versions made: no request reaches it
     if (home / EXPORTS).is_dir() and not link.is_symlink():
         link.symlink_to(Path("..", "..", EXPORTS))
 

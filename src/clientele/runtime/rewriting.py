@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,7 +25,9 @@ from clientele.runtime.publishing import MANIFEST
 __all__ = [
     "finish",
     "finish_publications",
+    "forgetting",
     "give_back",
+    "leave_out_deleted",
     "mark_restored",
     "mark_whole",
     "settled",
@@ -36,6 +38,8 @@ __all__ = [
 _FOLDER = ".rewritten"
 _MARKER = "whole.json"
 _SAME = "same.json"
+_NOTE = ".vault-holds-deleted"
+_VAULT = "vault.duckdb"
 
 
 def start(home: Path) -> Path:
@@ -80,8 +84,8 @@ def start_publications(home: Path) -> list[dict[str, str]]:
                 first = pairs.setdefault(sha256_of(path), pair)
                 if first is not pair:
                     same[pair["new"]] = first["new"]
-            elif path.is_symlink():  # to exported audiences
-                (fresh / path.name).symlink_to(path.readlink())
+            elif path.name == publishing.EXPORTS:  # a link
+                publishing._show_exports(home, fresh)
             elif path.is_dir():  # pages, which name nobody; the look-up store is made anew from the new files
                 shutil.copytree(path, fresh / path.name)
             else:
@@ -172,14 +176,21 @@ def finish(home: Path) -> bool:
     Must run while this process has no connection to the databases; returns whether anything was moved.
     """
     folder = home / _FOLDER
-    if not folder.is_dir():
+    note = home / _NOTE
+    if not folder.is_dir() and not note.exists():
         return False
     if not locking.is_taken(home):
         return False  # who is at work has the databases open, too
     marker = folder / _MARKER
     if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
+        if note.exists() and (home / _VAULT).exists():
+            with suppress(duckdb.Error):  # somebody has it open: the next process tries again
+                leave_out_deleted(home / _VAULT, start(home))
+                note.unlink()
+            shutil.rmtree(folder, ignore_errors=True)
         return False
+    note.unlink(missing_ok=True)  # the new files have no deleted rows
     plan = json.loads(marker.read_text())
     for fresh in sorted(folder.glob("*.duckdb")):
         old = home / fresh.name
@@ -196,6 +207,56 @@ def finish(home: Path) -> bool:
     marker.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     return True
+
+
+@contextmanager
+def forgetting(home: Path, n_held: Callable[[], int]) -> Iterator[None]:
+    """Have the vault keep no byte of rows that the block deletes as nobody may be known by them any more.
+
+    An export strikes out pseudonyms of erased customers once a destination has acknowledged that they are
+    gone. That is noted beforehand, so that after a kill the next process writes the vault anew; without one
+    the next `finish` does, for which the databases have to be closed.
+
+    Parameters
+    ----------
+    home : Path
+        The folder of the databases, whose lock is held. One on Redshift has no vault here.
+    n_held : callable
+        Returns how many such rows there are now.
+    """
+    before = n_held()
+    if not before or not (home / _VAULT).exists():
+        yield
+        return
+    note = home / _NOTE
+    note.touch(0o600)
+    yield
+    if n_held() == before:
+        note.unlink()
+
+
+def leave_out_deleted(path: Path, folder: Path) -> None:
+    """Write a database into a new file without the bytes of deleted rows, which takes its place in one step.
+
+    Parameters
+    ----------
+    path : Path
+        Of a database that nobody has open.
+    folder : Path
+        On the same disk, where nothing but the new file has its name, and where a leftover of it is removed.
+    """
+    fresh = folder / f"fresh-{path.name}"
+    with modes.private(), duckdb.connect() as connection:
+        connection.execute("set disabled_compression_methods = 'zstd'")  # as builds write it
+        for place, name in ((path, "held"), (fresh, "fresh")):
+            connection.execute(f"attach '{str(place).replace(chr(39), 2 * chr(39))}' as {name}")
+        connection.execute("copy from database held to fresh")
+        connection.execute("detach fresh")
+        connection.execute("detach held")  # with its log, which must not be replayed on the new file
+    fresh.chmod(0o600)
+    publishing._sync(fresh)
+    os.replace(fresh, path)
+    publishing._sync(path.parent)
 
 
 @contextmanager
