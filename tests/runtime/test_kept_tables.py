@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from support import IS_LONG, WITHOUT_TESTS, Build, House, Table, assert_same, little_shop, parsed, some
+from support import (
+    IS_LONG,
+    ROOT,
+    WITHOUT_TESTS,
+    Account,
+    Build,
+    Event,
+    House,
+    Table,
+    assert_same,
+    little_shop,
+    parsed,
+    some,
+)
 
 VARIABLES = {"reference_days": 10}
 PAPERS = False  # no test here reads what dbt writes about its runs
@@ -134,6 +147,64 @@ def test_settings_of_reading_are_refused_until_all_is_read_again(house, changed)
     house.build(*UP_TO_FEATURES, "--full-refresh", variables=changed)
     assert house.value("select count(*) from core.events") < len(OCTOBER)
     house.build(*UP_TO_FEATURES, variables=changed)
+
+
+def with_maps(folder, **rows: str):
+    """Return a change of the project: its maps, in a folder of its own, with these rows put at their ends."""
+    (folder / "seeds").mkdir(parents=True, exist_ok=True)
+    for name in ("event_type_map", "column_map"):
+        text = (ROOT / "seeds" / f"{name}.csv").read_text() + rows.get(name, "")
+        (folder / "seeds" / f"{name}.csv").write_text(text)
+
+    def change(manifest) -> None:
+        for name in ("event_type_map", "column_map"):
+            manifest.nodes[f"seed.clientele.{name}"].root_path = str(folder)
+
+    return change
+
+
+def test_a_word_that_comes_is_read_in_files_that_are_held_and_one_that_changes_is_refused(tmp_path):
+    """What a build says of unknown words is to add them to the map: the next build reads the lines."""
+    house = House(tmp_path, {"quarantine_refuse_share": 1}, papers=False)
+    house.deliver("a.csv", [Event(), Event(event_type="besteld"), Event(event_type="bekeken")])
+    house.deliver("b.csv", [Event(product_id="7"), Event(product_id="8", event_type="onbekend")])
+    up_to_events = ("--select", "+reconciliation", *WITHOUT_TESTS)
+    house.build(*up_to_events, change=with_maps(tmp_path, event_type_map="other,view\n"))
+    assert house.accounts()["a.csv"] == Account(4, loaded=1, quarantined=2)
+
+    words = "other,view\nbesteld,purchase\n"
+    house.build(*up_to_events, change=with_maps(tmp_path, event_type_map=words))
+    assert house.accounts()["a.csv"] == Account(4, loaded=2, quarantined=1)
+    loads = house.rows("select file_name, load_id from vault.vault.event_files order by all")
+    assert [load for _, load in loads] == [2, 1]
+    house.build(*up_to_events, change=with_maps(tmp_path, event_type_map=words))
+    assert house.rows("select file_name, load_id from vault.vault.event_files order by all") == loads
+
+    before = house.contents("core", "marts", "vault", provenance=True)
+    for rows, told in (
+        (
+            words.replace("purchase", "cart"),
+            "besteld=purchase of seeds/event_type_map.csv: the files were read",
+        ),
+        ("besteld,purchase\n", "other=view of seeds/event_type_map.csv"),
+    ):
+        refused = house.run(*up_to_events, change=with_maps(tmp_path, event_type_map=rows))
+        assert not refused.succeeded
+        assert told in refused.said and "dbt build --full-refresh" in refused.said
+    after = house.contents("core", "marts", "vault", provenance=True)
+    assert_same(without_maps(after), without_maps(before))
+    said = house.build(
+        *up_to_events, change=with_maps(tmp_path, event_type_map=words, column_map="mine,maker,brand,\n")
+    ).said
+    assert "seeds/column_map.csv has new rows (maker=brand)" in said
+    other = with_maps(tmp_path, event_type_map=words.replace("purchase", "cart"))
+    house.build(*up_to_events, "--full-refresh", change=other)
+    assert house.value("select event_type from core.events where event_type != 'view'") == "cart"
+    house.build(*up_to_events, change=other)
+
+
+def without_maps(contents: dict[str, Table]) -> dict[str, Table]:
+    return {name: table for name, table in contents.items() if not name.endswith("_map")}
 
 
 def test_every_rule_between_kept_tables_has_a_mark():
