@@ -20,6 +20,13 @@
         lines can be built whole only when the files are read again. -#}
     {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | sort(attribute='name')
         if node.unique_id in selected_resources and node.package_name == 'clientele' and clientele.room_of(node) == 'intake' -%}
+        {%- if flags.FULL_REFRESH and node.name == 'event_files' and 'model.clientele.events' not in selected_resources -%}
+            {{ exceptions.raise_compiler_error(
+                'Nothing was changed. This selection has event_files without events: a full refresh of the ledger forgets what is held, and'
+                ~ ' the next build would take away the events of files that are not in the lake any more. Run dbt build --full-refresh,'
+                ~ ' which reads all files again and says which are lost.'
+            ) }}
+        {%- endif -%}
         {%- set is_emptied = flags.FULL_REFRESH and node.config.materialized == 'incremental' and node.config.full_refresh is not false -%}
         {%- if node.name == 'events' or is_emptied -%}
             {%- set missing = [] -%}

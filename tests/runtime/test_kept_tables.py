@@ -184,7 +184,7 @@ def test_a_word_that_comes_is_read_in_files_that_are_held_and_one_that_changes_i
     for rows, told in (
         (
             words.replace("purchase", "cart"),
-            "besteld=purchase of seeds/event_type_map.csv: the files were read",
+            "besteld=purchase of seeds/event_type_map.csv: the files",
         ),
         ("besteld,purchase\n", "other=view of seeds/event_type_map.csv"),
     ):
@@ -273,6 +273,8 @@ def test_a_part_that_is_made_from_tables_may_be_built_whole(house, everything, p
         (("--select", "events", "--full-refresh"), "dbt build --full-refresh"),
         (("--select", "users+", "--full-refresh"), "dbt build --full-refresh"),
         (("--select", "user_keys", "--full-refresh"), "dbt build --full-refresh"),
+        (("--select", "event_files", "--full-refresh"), "dbt build --full-refresh"),
+        (("--select", "+users", "--full-refresh"), "dbt build --full-refresh"),
         (("--exclude", "file_lines"), "dbt run --select +events"),
         (("--select", "events"), "dbt run --select +events"),
         (("--empty",), "dbt compile"),
@@ -285,3 +287,23 @@ def test_what_would_lose_events_is_refused_before_the_first_change(house, argume
     assert not refused.succeeded and not refused.status
     assert "Nothing was changed." in refused.said and command in refused.said
     assert_same(house.contents("core", "marts", "vault", "monitor", provenance=True), before)
+
+
+def test_a_full_refresh_says_which_files_are_lost(house):
+    house.deliver("nov.csv", NOVEMBER)
+    house.build(*UP_TO_FEATURES)
+    (house.lake / "oct.csv").unlink()
+    assert "oct.csv" not in house.build(*UP_TO_FEATURES).said
+    said = house.build(*UP_TO_FEATURES, "--full-refresh").said
+    assert "oct.csv: replaced (not in the lake when it was to be read)" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("run", "not published: dbt run does not publish."),
+        ("build", "marts are not in this selection. A plain dbt build does the rest"),
+    ],
+)
+def test_a_run_of_a_part_says_that_it_has_not_published(house, command, told):
+    assert told in house.run("--select", "user_sessions,resource_type:model", command=(command,)).said

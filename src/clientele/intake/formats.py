@@ -85,9 +85,8 @@ def refuse_foreign(head: bytes, packed: str) -> None:
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
         raise Refusal("is a pointer of Git LFS and not the file itself: fetch it with git lfs pull")
     start = head[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith(b"<") and (
-        b"<html" in start or start.startswith((b"<!doctype html", b"<head", b"<body"))
-    ):
+    pages = (b"<!doctype html", b"<html", b"<head", b"<body")
+    if start.startswith(pages) or (start.startswith(b"<!--") and b"<html" in start):
         raise Refusal("is a web page (to sign in, or of an error) and not the file: download it again")
     if start.startswith((b"<?xml", b"<error>")):
         raise Refusal("is XML, perhaps a storage's message of an error: deliver CSV or Parquet")

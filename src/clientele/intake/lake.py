@@ -752,8 +752,8 @@ def _parquet(facts: FileFacts, header: Header) -> FileFacts:
             raise _Refusal(f"has column {name} of type {kind}: write it as text, a number or a timestamp")
         if pa.types.is_floating(kind) and kind.bit_width in _TOO_COARSE.get(name, ()):
             raise _Refusal(
-                f"has column {name} of type {kind}, which does not hold it exactly: write it as a larger number, "
-                "text or a timestamp"
+                f"has column {name} of type {kind}, which does not hold it exactly: write it as a larger "
+                "number, text or a timestamp"
             )
         types.append(kind)
     seen = replace(
