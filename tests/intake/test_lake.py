@@ -689,6 +689,14 @@ def test_no_progress_for_short_work(tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_event_files_that_are_hidden_are_told_and_what_table_formats_leave_is_not(tmp_path):
+    for name in ("a.csv", ".b.csv", "_c.csv.gz", "_SUCCESS", ".a.csv.crc"):
+        write(tmp_path / name, TEXT)
+    said = []
+    inventory(str(tmp_path), progress=said.append)
+    assert said == [f"clientele: not read in {tmp_path}: .b.csv, _c.csv.gz"]
+
+
 def test_columns_that_are_passed_over_are_not_all_quoted_back(tmp_path):
     wide = tmp_path / "wide.csv"
     wide.write_text(",".join([*COLUMNS, "x" * 9000, *(f"c{n}" for n in range(9000))]) + "\n")

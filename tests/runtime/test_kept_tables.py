@@ -14,6 +14,7 @@ from support import (
     Table,
     assert_same,
     little_shop,
+    own_manifest,
     parsed,
     some,
 )
@@ -307,3 +308,26 @@ def test_a_full_refresh_says_which_files_are_lost(house):
 )
 def test_a_run_of_a_part_says_that_it_has_not_published(house, command, told):
     assert told in house.run("--select", "user_sessions,resource_type:model", command=(command,)).said
+
+
+def test_a_part_of_a_new_home_is_refused_with_what_it_is_made_from(tmp_path):
+    house = House(tmp_path, papers=False)
+    house.deliver("a.csv", [Event()])
+    refused = house.run("--select", "user_features", command=("run",))
+    assert not refused.succeeded and not refused.status
+    assert "Nothing was changed. This selection is made from, or tests, " in refused.said
+    assert "user_feature_values, " in refused.said and "Run dbt build" in refused.said
+    refused = house.run("--select", "+event_files")
+    assert not refused.status and "or tests, duplicate_events, events, quarantined_lines" in refused.said
+    house.build("--select", "+event_files", "--indirect-selection", "cautious")
+
+
+def test_a_table_is_not_cloned_from_itself(house, tmp_path):
+    """No hook of a run is called by dbt clone, which would make a table a view of itself."""
+    before = house.contents("core", provenance=True)
+    own_manifest(**VARIABLES).write(str(tmp_path / "state" / "manifest.json"))
+    state = ("--state", str(tmp_path / "state"), "--full-refresh")
+    refused = house.run(*state, "--select", "users", "user_sessions", command=("clone",))
+    assert not refused.succeeded
+    assert "would be cloned from itself, and lost" in refused.said
+    assert_same(house.contents("core", provenance=True), before)

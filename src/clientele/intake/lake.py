@@ -366,6 +366,7 @@ def _in_folder(folder: str, say: Callable[[str], None]) -> list[str]:
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
         if name.startswith((".", "_")):
+            others += [name] if name.lower().endswith(_SUFFIXES) else []
             continue
         if os.path.isdir(path) and _HIVE_FOLDER.fullmatch(name):
             found += _in_folder(path, say)
