@@ -81,7 +81,8 @@
             ~ ' or copy a home: clientele backup, and clientele restore into another folder.'
         ) }}
     {%- endif -%}
-    {{ return(adapter.dispatch('can_clone_table', 'dbt')()) }}
+    {#- neither engine has clones that share their blocks: a clone elsewhere is a view -#}
+    {{ return(false) }}
 {% endmacro %}
 
 
