@@ -96,7 +96,10 @@
             -- files that were put one behind the other have their byte order marks before later lines, too
             select
                 {{ 'file_index,' if is_group }}
-                case when starts_with(read_lines.line, chr(65279)) then ltrim(read_lines.line, chr(65279)) else read_lines.line end as line
+                case
+                    when starts_with(read_lines.line, chr(65279)) then ltrim(read_lines.line, chr(65279))
+                    else read_lines.line
+                end as line
             from read_csv(
                 getvariable('clientele_reader').path,
                 columns = {'line': 'VARCHAR'},
@@ -105,8 +108,8 @@
                 new_line = getvariable('clientele_reader').new_line,
                 parallel = getvariable('clientele_reader').is_parallel,
                 max_line_size = getvariable('clientele_reader').max_line_size,
-                quote = '', escape = '', header = false, strict_mode = false, auto_detect = false, hive_partitioning = false,
-                store_rejects = true
+                quote = '', escape = '', header = false, strict_mode = false, auto_detect = false,
+                hive_partitioning = false, store_rejects = true
             ) as read_lines
         ) as unmarked_lines
         {%- endif %}
