@@ -105,12 +105,20 @@
 {% endmacro %}
 
 
+{% macro _is_held() -%}
+    {#- A condition on the ledger: rows of this file are in core.events until this run takes them away. -#}
+    {%- set events = adapter.get_relation(database=target.database, schema='core', identifier='events') -%}
+    {{ 'false' if events is none else 'file_id in (select file_id from ' ~ events ~ ')' }}
+{%- endmacro %}
+
+
 {% macro tell_about_files() %}
-    {#- Says, before the long work starts, which files were skipped or replaced in this load. -#}
+    {#- Says, before the long work starts, which files were skipped or replaced in this load, or are lost. -#}
     {%- if execute -%}
         {%- set told = run_query(
             "select file_name, status, reason from " ~ ref('event_files')
             ~ " where status in ('same_content', 'replaced', 'refused') and load_id = (select max(load_id) from " ~ ref('event_files') ~ ")"
+            ~ " or (status = 'replaced' and " ~ clientele._is_held() ~ ")"
             ~ " or (status = 'replaced' and reason in (select 'delivered again as file ' || cast(file_id as varchar(20)) from " ~ this ~ "))"
             ~ " order by file_id"
         ) -%}

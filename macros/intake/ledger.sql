@@ -21,14 +21,22 @@
 
 
 {% macro files_with_due_lines() %}
-    {#- Numbers of files of which lines were quarantined as future that are not in the future any more. With latest_event_date
-        no clock decides, and nothing is ever due. -#}
-    {%- set columns = {'file_id': 'bigint', 'reason': 'varchar(32)', 'event_time': 'timestamp'} -%}
+    {#- Numbers of files of which lines were quarantined as future that are not in the future any more, or for a word that the
+        map of event types has now. With latest_event_date no clock decides, and nothing is ever due. -#}
+    {%- set columns = {'file_id': 'bigint', 'reason': 'varchar(32)', 'event_time': 'timestamp', 'line_text': 'varchar(65535)'} -%}
+    {%- set words = clientele.words_that_came() -%}
     select distinct file_id
     from (
         {{ clientele.previous_rows('quarantined_lines', this.database, this.schema, columns) }}
     ) as lines
     where
+        {% if words -%}
+        lines.reason = 'unknown_event_type' and (
+            {% for word in words -%}
+            position({{ clientele.literals([word]) }} in lower(lines.line_text)) > 0{{ ' or' if not loop.last }}
+            {% endfor -%}
+        ) or
+        {% endif -%}
         lines.reason = 'event_time_in_future'
         {% if clientele.setting('latest_event_date') == 'none' -%}
         and lines.event_time <= {{ clientele.utc_now() }} + interval '1 day'

@@ -10,6 +10,7 @@
             ) }}
         {%- endif -%}
         {{ clientele.check_selection() }}
+        {{ clientele.check_parents() }}
         {{ clientele.check_reading_settings() }}
     {%- endif -%}
 {% endmacro %}
@@ -20,6 +21,13 @@
         lines can be built whole only when the files are read again. -#}
     {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | sort(attribute='name')
         if node.unique_id in selected_resources and node.package_name == 'clientele' and clientele.room_of(node) == 'intake' -%}
+        {%- if flags.FULL_REFRESH and node.name == 'event_files' and 'model.clientele.events' not in selected_resources -%}
+            {{ exceptions.raise_compiler_error(
+                'Nothing was changed. This selection has event_files without events: a full refresh of the ledger forgets what is held, and'
+                ~ ' the next build would take away the events of files that are not in the lake any more. Run dbt build --full-refresh,'
+                ~ ' which reads all files again and says which are lost.'
+            ) }}
+        {%- endif -%}
         {%- set is_emptied = flags.FULL_REFRESH and node.config.materialized == 'incremental' and node.config.full_refresh is not false -%}
         {%- if node.name == 'events' or is_emptied -%}
             {%- set missing = [] -%}
@@ -36,6 +44,45 @@
             {%- endif -%}
         {%- endif -%}
     {%- endfor -%}
+{% endmacro %}
+
+
+{% macro check_parents() %}
+    {#- A part of a home in which the rest is not built yet would end in an error of the engine. A deferred run reads what it does
+        not build from elsewhere. -#}
+    {%- set missing = [] -%}
+    {%- for node in graph.nodes.values() | selectattr('resource_type', 'in', ['model', 'test']) | sort(attribute='name')
+        if node.unique_id in selected_resources and node.package_name == 'clientele' and not invocation_args_dict.get('defer') -%}
+        {%- for name in node.depends_on.nodes if name in graph.nodes and name not in selected_resources -%}
+            {%- set parent = graph.nodes[name] -%}
+            {%- if parent.resource_type in ['model', 'seed'] and parent.config.materialized != 'ephemeral' and parent.name not in missing
+                and adapter.get_relation(database=parent.database, schema=parent.schema, identifier=parent.alias) is none -%}
+                {%- do missing.append(parent.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- if missing -%}
+        {{ exceptions.raise_compiler_error(
+            'Nothing was changed. This selection is made from, or tests, ' ~ (missing | sort)[:5] | join(', ')
+            ~ (' and ' ~ (missing | length - 5) ~ ' more' if missing | length > 5) ~ ', which this home does not have yet. Run dbt build,'
+            ~ ' or put a plus before what is selected (dbt build --select +name), which builds what it is made from;'
+            ~ ' --indirect-selection cautious leaves out tests of tables that are not selected.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro can_clone_table() %}
+    {#- In place of dbt's own macro, which `dbt clone` asks before it replaces a table; no hook runs then. With --full-refresh a clone
+        that comes from its own place would be a view of itself, and the table would be gone. -#}
+    {%- if execute and defer_relation is defined and defer_relation | string == this | string -%}
+        {{ exceptions.raise_compiler_error(
+            'Nothing was changed. ' ~ this ~ ' would be cloned from itself, and lost. Clone into a schema of your own (dbt clone --target),'
+            ~ ' or copy a home: clientele backup, and clientele restore into another folder.'
+        ) }}
+    {%- endif -%}
+    {#- neither engine has clones that share their blocks: a clone elsewhere is a view -#}
+    {{ return(false) }}
 {% endmacro %}
 
 

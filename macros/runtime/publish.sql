@@ -2,7 +2,9 @@
     rename makes it the published one. Readers never open the warehouse file and never see a mixture. -#}
 
 {% macro publish(results) %}
-    {%- if execute and flags.WHICH == 'build' -%}
+    {%- if execute and flags.WHICH in ['run', 'retry'] -%}
+        {{ clientele.tell_that_it_is_not_published(results, 'dbt ' ~ flags.WHICH ~ ' does not publish') }}
+    {%- elif execute and flags.WHICH == 'build' -%}
         {%- set failures = results
             | selectattr('status', 'in', ['error', 'fail', 'skipped', 'runtime error', 'partial success']) | list -%}
         {%- set marts = [] -%}
@@ -29,7 +31,20 @@
                 }, clientele.scoring_statements(results)) }}
             {%- endif -%}
             {{ clientele.tell_about_segments() }}
+        {%- else -%}
+            {%- set missing = all_marts | reject('in', marts) | sort | list -%}
+            {{ clientele.tell_that_it_is_not_published(
+                results, missing | length ~ ' of the ' ~ all_marts | length ~ ' marts are not in this selection'
+            ) }}
         {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro tell_that_it_is_not_published(results, why) %}
+    {#- A run that has built a model may look as if it had done the whole. -#}
+    {%- if results | selectattr('node.resource_type', 'equalto', 'model') | selectattr('status', 'equalto', 'success') | list -%}
+        {{ print('not published: ' ~ why ~ '. A plain dbt build does the rest, tests it and publishes.') }}
     {%- endif -%}
 {% endmacro %}
 

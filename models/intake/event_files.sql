@@ -2,10 +2,11 @@
     name. A file is known by its identity, which is its path within what CLIENTELE_EVENTS names: where the folder
     stands does not matter, and new content replaces its rows. Rebuilt each run from its own earlier rows and a look
     at the lake, so it never shrinks; file and load numbers are never used twice, not even by a full refresh. Late
-    data is another file. A file with lines that were in the future and are due is read again. -#}
--- depends_on: {{ ref('column_map') }}
+    data is another file. A file with lines that were in the future and are due is read again, and so is one with
+    lines that waited for a word of seeds/event_type_map.csv. -#}
+-- depends_on: {{ ref('column_map') }}, {{ ref('event_type_map') }}
 {{ config(
-    pre_hook="{{ clientele.take_up_lines() }}",
+    pre_hook=["{{ clientele.check_maps() }}", "{{ clientele.take_up_lines() }}"],
     post_hook="{{ clientele.stop_on_refused_files(this) }}"
 ) }}
 {% set facts = clientele.file_facts().keys() | list %}

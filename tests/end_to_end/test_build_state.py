@@ -225,7 +225,7 @@ def half_way(interrupted, tmp_path) -> House:
 
 @pytest.mark.parametrize(
     "stopped",
-    some([("+event_files",), ("+users",), ("+events",), ("+products",), ("+users", "--full-refresh")], 3),
+    some([("+event_files",), ("+users",), ("+events",), ("+products",)], 3),
     ids=" ".join,
 )
 def test_a_build_that_stopped_is_taken_up_again(half_way, reference, stopped):

@@ -38,7 +38,15 @@ PARTS = [
     "users+",
 ]
 # Of these, what is made from files alone is refused.
-REFRESHED = ["user_sessions", "products", "user_feature_values", "+users", "events", "user_keys"]
+REFRESHED = [
+    "user_sessions",
+    "products",
+    "user_feature_values",
+    "event_files",
+    "+users",
+    "events",
+    "user_keys",
+]
 
 steps = st.one_of(
     st.tuples(st.just("deliver"), st.sampled_from(sorted(MONTHS)), st.booleans()),

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from support import HEADER, UP_TO_EVENTS, House
+from support import HEADER, UP_TO_EVENTS, Account, House
 
 from clientele.cli import main
 from clientele.intake import times
@@ -131,6 +131,7 @@ def packings(tmp_path_factory) -> House:
         "date.parquet": pa.array([date(2019, 10, 1)]),
         "ns.parquet": pa.array([1569931200123456789], pa.timestamp("ns")),
         "float.parquet": pa.array([1569931200.0]),
+        "float of ns.parquet": pa.array([1569931200e9]),
     }.items():
         values = {
             "event_type": "view",
@@ -141,6 +142,18 @@ def packings(tmp_path_factory) -> House:
         }
         table = {"event_time": column} | {key: pa.array([value]) for key, value in values.items()}
         pq.write_table(pa.table(table), house.lake / name)
+    # put one behind the other, each with its byte order mark
+    marked = lines(600, 2).encode("utf-8-sig")
+    house.deliver("marks.csv.gz", gzip.compress(marked) + gzip.compress(lines(610, 2).encode("utf-8-sig")))
+    order = "price,event_time,event_type,product_id,user_id"
+    quoted = "".join(f'"1.5","2019-10-01 12:00:00","view","{n}","41"\n' for n in range(620, 622))
+    header = '"' + order.replace(",", '","') + '"\n'
+    house.deliver(
+        "quoted marks.csv",
+        (header + quoted).encode("utf-8-sig") * 2
+        + "\ufeff1.5,".encode()
+        + (b"2019-10-01 12:00:00,view,623,41\n"),
+    )
     nested = {
         "device": pa.array([{"system": "x", "browser": "y"}]),
         "list_price": pa.array([99.5]),
@@ -165,6 +178,12 @@ def test_packed_files_and_hive_folders_are_read(packings, capfd):
     assert not (packings.home / "unpacked").exists() or not list((packings.home / "unpacked").iterdir())
 
 
+def test_a_byte_order_mark_before_a_later_line_is_no_part_of_it(packings):
+    accounts = packings.accounts()
+    assert accounts["marks.csv.gz"] == Account(6, headers=2, loaded=4)
+    assert accounts["quoted marks.csv"] == Account(7, headers=2, loaded=3, duplicates=2)
+
+
 def test_the_name_of_a_hive_folder_is_a_value_or_none(packings):
     assert {row[0] for row in rows(packings, "32.csv", "brand")} == {None}
     assert {row[0] for row in rows(packings, "25.csv", "brand")} == {"l'oréal & co"}
@@ -183,7 +202,8 @@ def test_kinds_of_parquet_columns(packings):
     assert rows(packings, "ns.parquet", "cast(event_at as varchar), fraction_ns") == [
         ("2019-10-01 12:00:00", 123456789)
     ]
-    assert str(rows(packings, "float.parquet", "event_at")[0][0]) == "2019-10-01 12:00:00"
+    for name in ("float.parquet", "float of ns.parquet"):
+        assert str(rows(packings, name, "event_at")[0][0]) == "2019-10-01 12:00:00"
     assert packings.value("select count(*) from vault.vault.user_keys") == 1
 
 

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -201,6 +202,10 @@ def test_header_in_any_order_case_and_dress(tmp_path):
     dressed = ", ".join(f'" {name.upper()} "' for name in order).encode()
     facts = look(write(tmp_path / "x.csv", b"\xef\xbb\xbf" + dressed + b" \r\n" + EVENT + b"\r\n"))
     assert (facts.status, facts.column_positions) == ("readable", (*range(8, -1, -1), -1))
+    # what copying and encoding twice leave in names: a second mark, characters without width, full width
+    odd = HEADER.decode().replace("price", "p\u200brice").replace("brand", "\uff42rand")
+    facts = look(write(tmp_path / "y.csv", f"\ufeff\ufeff{odd}\u200b\n".encode() + EVENT + b"\n"))
+    assert (facts.status, facts.column_positions) == ("readable", (*range(9), -1))
 
 
 @pytest.mark.parametrize(
@@ -208,6 +213,12 @@ def test_header_in_any_order_case_and_dress(tmp_path):
     [
         (HEADER.replace(b",price", b""), "lacks column price: expected the header event_time,"),
         (HEADER.replace(b"price", b"Prizes"), "lacks column price; has unknown column prizes:"),
+        (
+            HEADER.replace(b"price", b"Prizes"),
+            "a row of seeds/column_map.csv says which column",
+        ),
+        (b"event_time^event_type^price", "has no header, the first line has 1 field, which is not known:"),
+        (b"event_time^event_type^price", "in any order, with commas"),
         (HEADER + b",PRICE", "has more than one column price:"),
         (
             HEADER.replace(b"user_id,user_session", b"4f7,550e8400 e29b;"),
@@ -219,7 +230,7 @@ def test_header_in_any_order_case_and_dress(tmp_path):
         (b"a,b,c", "has no header, the first line has 3 fields, none of them known:"),
         (b"", "starts with a blank line:"),
         (b"event_time,\xff", "has a first line that is not UTF-8:"),
-        (b"x" * 200_000, "has no header, the first line has 1 fields"),
+        (b"x" * 200_000, "has no header, the first line has 1 field, which is not known:"),
     ],
 )
 def test_faulty_headers_are_refused_and_named(tmp_path, first_line, sentence):
@@ -341,6 +352,16 @@ def test_content_decides_and_not_the_name(tmp_path):
         ("\ufeffevent_time".encode("utf-32-be"), "is text in UTF-32"),
         ("event_time,event_type".encode("utf-32-le"), "is text in UTF-32 without a byte order mark"),
         ("event_time,event_type".encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8"),
+        (b"ARROW1\0\0", "is an Arrow (Feather) file"),
+        (b"\x04\x22\x4d\x18", "is an lz4 file"),
+        (b"\xff\x06\x00\x00sNaPpY", "is a snappy file"),
+        (b"\x1f\x9d\x90", "is a file of compress (.Z)"),
+        (b"\x80\x05\x95", "is a pickle of Python"),
+        (b"\x89PNG\r\n", "is a picture"),
+        (b'["event_time", "view"]', "is JSON"),
+        (b"<!-- proxy -->\n<html>", "is a web page"),
+        (b"<div>Sign in</div>", "is a web page or XML"),
+        (b"<stata_dta>", "is a Stata file"),
     ],
 )
 def test_other_formats_are_named(tmp_path, magic, kind):
@@ -392,6 +413,24 @@ def test_ids_that_a_float_does_not_hold_exactly_are_refused(tmp_path, kind):
     for column in ("user_id", "product_id", "category_id"):
         path = parquet(tmp_path / f"{column}.parquet", **{column: pa.array([-first, float("inf")], kind)})
         assert f"has column {column} of type {kind} with ids of {first:,} or more" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [("event_time", pa.float16()), ("event_time", pa.float32()), ("price", pa.float16())],
+)
+def test_times_and_prices_that_a_float_does_not_hold_are_refused(tmp_path, column, kind):
+    """Seconds since 1970 as a float of 32 bits are two minutes apart, and 12.30 as one of 16 is 12.297."""
+    values = pa.array(np.array([1.5, 2.5], kind.to_pandas_dtype()), kind)
+    reason = refusal(parquet(tmp_path / "a.parquet", **{column: values}))
+    assert f"has column {column} of type {kind}, which does not hold it exactly" in reason
+
+
+def test_bytes_are_no_text_however_long_they_are(tmp_path):
+    of_bytes = parquet(tmp_path / "a.parquet", user_id=pa.array([b"x" * 16] * 2, pa.binary(16)))
+    assert "has column user_id of type fixed_size_binary[16]" in refusal(of_bytes)
+    of_uuids = parquet(tmp_path / "b.parquet", user_id=pa.array([b"x" * 16] * 2, pa.uuid()))
+    assert look(of_uuids).status == "readable"
 
 
 def test_a_parquet_file_with_a_damaged_page_is_refused_before_the_load(tmp_path):
@@ -648,6 +687,14 @@ def test_progress_every_two_seconds_and_at_the_end(tmp_path, monkeypatch):
 def test_no_progress_for_short_work(tmp_path, capsys):
     look(write(tmp_path / "x.csv", TEXT))
     assert capsys.readouterr() == ("", "")
+
+
+def test_event_files_that_are_hidden_are_told_and_what_table_formats_leave_is_not(tmp_path):
+    for name in ("a.csv", ".b.csv", "_c.csv.gz", "_SUCCESS", ".a.csv.crc"):
+        write(tmp_path / name, TEXT)
+    said = []
+    inventory(str(tmp_path), progress=said.append)
+    assert said == [f"clientele: not read in {tmp_path}: .b.csv, _c.csv.gz"]
 
 
 def test_columns_that_are_passed_over_are_not_all_quoted_back(tmp_path):

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from support import IS_LONG, WITHOUT_TESTS, Build, House, Table, assert_same, little_shop, parsed, some
+from support import (
+    IS_LONG,
+    ROOT,
+    WITHOUT_TESTS,
+    Account,
+    Build,
+    Event,
+    House,
+    Table,
+    assert_same,
+    little_shop,
+    own_manifest,
+    parsed,
+    some,
+)
 
 VARIABLES = {"reference_days": 10}
 PAPERS = False  # no test here reads what dbt writes about its runs
@@ -136,6 +150,64 @@ def test_settings_of_reading_are_refused_until_all_is_read_again(house, changed)
     house.build(*UP_TO_FEATURES, variables=changed)
 
 
+def with_maps(folder, **rows: str):
+    """Return a change of the project: its maps, in a folder of its own, with these rows put at their ends."""
+    (folder / "seeds").mkdir(parents=True, exist_ok=True)
+    for name in ("event_type_map", "column_map"):
+        text = (ROOT / "seeds" / f"{name}.csv").read_text() + rows.get(name, "")
+        (folder / "seeds" / f"{name}.csv").write_text(text)
+
+    def change(manifest) -> None:
+        for name in ("event_type_map", "column_map"):
+            manifest.nodes[f"seed.clientele.{name}"].root_path = str(folder)
+
+    return change
+
+
+def test_a_word_that_comes_is_read_in_files_that_are_held_and_one_that_changes_is_refused(tmp_path):
+    """What a build says of unknown words is to add them to the map: the next build reads the lines."""
+    house = House(tmp_path, {"quarantine_refuse_share": 1}, papers=False)
+    house.deliver("a.csv", [Event(), Event(event_type="besteld"), Event(event_type="bekeken")])
+    house.deliver("b.csv", [Event(product_id="7"), Event(product_id="8", event_type="onbekend")])
+    up_to_events = ("--select", "+reconciliation", *WITHOUT_TESTS)
+    house.build(*up_to_events, change=with_maps(tmp_path, event_type_map="other,view\n"))
+    assert house.accounts()["a.csv"] == Account(4, loaded=1, quarantined=2)
+
+    words = "other,view\nbesteld,purchase\n"
+    house.build(*up_to_events, change=with_maps(tmp_path, event_type_map=words))
+    assert house.accounts()["a.csv"] == Account(4, loaded=2, quarantined=1)
+    loads = house.rows("select file_name, load_id from vault.vault.event_files order by all")
+    assert [load for _, load in loads] == [2, 1]
+    house.build(*up_to_events, change=with_maps(tmp_path, event_type_map=words))
+    assert house.rows("select file_name, load_id from vault.vault.event_files order by all") == loads
+
+    before = house.contents("core", "marts", "vault", provenance=True)
+    for rows, told in (
+        (
+            words.replace("purchase", "cart"),
+            "besteld=purchase of seeds/event_type_map.csv: the files",
+        ),
+        ("besteld,purchase\n", "other=view of seeds/event_type_map.csv"),
+    ):
+        refused = house.run(*up_to_events, change=with_maps(tmp_path, event_type_map=rows))
+        assert not refused.succeeded
+        assert told in refused.said and "dbt build --full-refresh" in refused.said
+    after = house.contents("core", "marts", "vault", provenance=True)
+    assert_same(without_maps(after), without_maps(before))
+    said = house.build(
+        *up_to_events, change=with_maps(tmp_path, event_type_map=words, column_map="mine,maker,brand,\n")
+    ).said
+    assert "seeds/column_map.csv has new rows (maker=brand)" in said
+    other = with_maps(tmp_path, event_type_map=words.replace("purchase", "cart"))
+    house.build(*up_to_events, "--full-refresh", change=other)
+    assert house.value("select event_type from core.events where event_type != 'view'") == "cart"
+    house.build(*up_to_events, change=other)
+
+
+def without_maps(contents: dict[str, Table]) -> dict[str, Table]:
+    return {name: table for name, table in contents.items() if not name.endswith("_map")}
+
+
 def test_every_rule_between_kept_tables_has_a_mark():
     """What stands between two kept tables and has no mark would change without a word to the lower one."""
     nodes = parsed().nodes
@@ -202,6 +274,8 @@ def test_a_part_that_is_made_from_tables_may_be_built_whole(house, everything, p
         (("--select", "events", "--full-refresh"), "dbt build --full-refresh"),
         (("--select", "users+", "--full-refresh"), "dbt build --full-refresh"),
         (("--select", "user_keys", "--full-refresh"), "dbt build --full-refresh"),
+        (("--select", "event_files", "--full-refresh"), "dbt build --full-refresh"),
+        (("--select", "+users", "--full-refresh"), "dbt build --full-refresh"),
         (("--exclude", "file_lines"), "dbt run --select +events"),
         (("--select", "events"), "dbt run --select +events"),
         (("--empty",), "dbt compile"),
@@ -214,3 +288,46 @@ def test_what_would_lose_events_is_refused_before_the_first_change(house, argume
     assert not refused.succeeded and not refused.status
     assert "Nothing was changed." in refused.said and command in refused.said
     assert_same(house.contents("core", "marts", "vault", "monitor", provenance=True), before)
+
+
+def test_a_full_refresh_says_which_files_are_lost(house):
+    house.deliver("nov.csv", NOVEMBER)
+    house.build(*UP_TO_FEATURES)
+    (house.lake / "oct.csv").unlink()
+    assert "oct.csv" not in house.build(*UP_TO_FEATURES).said
+    said = house.build(*UP_TO_FEATURES, "--full-refresh").said
+    assert "oct.csv: replaced (not in the lake when it was to be read)" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("run", "not published: dbt run does not publish."),
+        ("build", "marts are not in this selection. A plain dbt build does the rest"),
+    ],
+)
+def test_a_run_of_a_part_says_that_it_has_not_published(house, command, told):
+    assert told in house.run("--select", "user_sessions,resource_type:model", command=(command,)).said
+
+
+def test_a_part_of_a_new_home_is_refused_with_what_it_is_made_from(tmp_path):
+    house = House(tmp_path, papers=False)
+    house.deliver("a.csv", [Event()])
+    refused = house.run("--select", "user_features", command=("run",))
+    assert not refused.succeeded and not refused.status
+    assert "Nothing was changed. This selection is made from, or tests, " in refused.said
+    assert "user_feature_values, " in refused.said and "Run dbt build" in refused.said
+    refused = house.run("--select", "+event_files")
+    assert not refused.status and "or tests, duplicate_events, events, quarantined_lines" in refused.said
+    house.build("--select", "+event_files", "--indirect-selection", "cautious")
+
+
+def test_a_table_is_not_cloned_from_itself(house, tmp_path):
+    """No hook of a run is called by dbt clone, which would make a table a view of itself."""
+    before = house.contents("core", provenance=True)
+    own_manifest(**VARIABLES).write(str(tmp_path / "state" / "manifest.json"))
+    state = ("--state", str(tmp_path / "state"), "--full-refresh")
+    refused = house.run(*state, "--select", "users", "user_sessions", command=("clone",))
+    assert not refused.succeeded
+    assert "would be cloned from itself, and lost" in refused.said
+    assert_same(house.contents("core", provenance=True), before)

@@ -92,17 +92,26 @@
         {% if not file -%}
         from temp.main.clientele_request
         {%- else -%}
-        from read_csv(
-            getvariable('clientele_reader').path,
-            columns = {'line': 'VARCHAR'},
-            delim = getvariable('clientele_reader').delimiter,
-            compression = getvariable('clientele_reader').compression,
-            new_line = getvariable('clientele_reader').new_line,
-            parallel = getvariable('clientele_reader').is_parallel,
-            max_line_size = getvariable('clientele_reader').max_line_size,
-            quote = '', escape = '', header = false, strict_mode = false, auto_detect = false, hive_partitioning = false,
-            store_rejects = true
-        )
+        from (
+            -- files that were put one behind the other have their byte order marks before later lines, too
+            select
+                {{ 'file_index,' if is_group }}
+                case
+                    when starts_with(read_lines.line, chr(65279)) then ltrim(read_lines.line, chr(65279))
+                    else read_lines.line
+                end as line
+            from read_csv(
+                getvariable('clientele_reader').path,
+                columns = {'line': 'VARCHAR'},
+                delim = getvariable('clientele_reader').delimiter,
+                compression = getvariable('clientele_reader').compression,
+                new_line = getvariable('clientele_reader').new_line,
+                parallel = getvariable('clientele_reader').is_parallel,
+                max_line_size = getvariable('clientele_reader').max_line_size,
+                quote = '', escape = '', header = false, strict_mode = false, auto_detect = false,
+                hive_partitioning = false, store_rejects = true
+            ) as read_lines
+        ) as unmarked_lines
         {%- endif %}
     ) as split_lines
 {% endmacro %}
@@ -127,7 +136,8 @@
             {%- set text = 'cast(' ~ name ~ ' as varchar)' -%}
             {%- if column == 'event_time' -%}
                 {%- set text = text ~ " || case when typeof(" ~ name ~ ") = 'DATE' then ' 00:00:00' else '' end" -%}
-            {%- elif column in ['user_id', 'product_id', 'category_id'] -%}
+            {%- endif -%}
+            {%- if column in ['event_time', 'user_id', 'product_id', 'category_id'] -%}
                 {%- set text = "case when typeof(" ~ name ~ ") in ('DOUBLE', 'FLOAT') and try_cast(" ~ name ~ " as double) = floor(try_cast(" ~ name
                     ~ " as double)) then cast(try_cast(" ~ name ~ " as hugeint) as varchar) else " ~ text ~ " end" -%}
             {%- endif -%}

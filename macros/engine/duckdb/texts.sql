@@ -36,8 +36,10 @@
 
 {% macro duckdb__is_header_line(lines) -%}
     (
-        lower(trim({{ lines }}.event_time_text)) = 'event_time'
-        or list_contains(getvariable('clientele_time_names'), lower(trim({{ lines }}.event_time_text)))
+        {#- spelled as clientele.intake.header takes it: without characters of no width -#}
+        {%- set name = 'lower(trim(' ~ clientele.duckdb__normal_text(lines ~ '.event_time_text') ~ '))' %}
+        {{ name }} = 'event_time'
+        or list_contains(getvariable('clientele_time_names'), {{ name }})
         or regexp_full_match({{ lines }}.line_text, '"?sep=."?')
     )
 {%- endmacro %}

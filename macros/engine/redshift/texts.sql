@@ -64,7 +64,7 @@
 
 
 {% macro redshift__is_header_line(lines) -%}
-    (lower(btrim({{ lines }}.event_time_text, ' ')) = 'event_time' or regexp_count({{ lines }}.line_text, '^"?sep=."?$') > 0)
+    (lower({{ clientele.redshift__normal_text(lines ~ '.event_time_text') }}) = 'event_time' or regexp_count({{ lines }}.line_text, '^"?sep=."?$') > 0)
 {%- endmacro %}
 
 

@@ -33,6 +33,15 @@ _FOREIGN = {
     b"\xd0\xcf\x11\xe0": "a spreadsheet in Excel's old format",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!": "a rar archive",
+    b"ARROW1": "an Arrow (Feather) file",
+    b"\x04\x22\x4d\x18": "an lz4 file",
+    b"\xff\x06\x00\x00sNaPpY": "a snappy file",
+    b"\x1f\x9d": "a file of compress (.Z)",
+    b"\x80\x03": "a pickle of Python",
+    b"\x80\x04": "a pickle of Python",
+    b"\x80\x05": "a pickle of Python",
+    b"\x89PNG": "a picture",
+    b"<stata_dta>": "a Stata file",
 }
 # Byte order marks, the longer ones first: that of UTF-32 begins like that of UTF-16.
 _WIDE_MARKS = {
@@ -76,11 +85,14 @@ def refuse_foreign(head: bytes, packed: str) -> None:
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
         raise Refusal("is a pointer of Git LFS and not the file itself: fetch it with git lfs pull")
     start = head[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+    pages = (b"<!doctype html", b"<html", b"<head", b"<body")
+    if start.startswith(pages) or (start.startswith(b"<!--") and b"<html" in start):
         raise Refusal("is a web page (to sign in, or of an error) and not the file: download it again")
     if start.startswith((b"<?xml", b"<error>")):
         raise Refusal("is XML, perhaps a storage's message of an error: deliver CSV or Parquet")
-    if start.startswith((b"{", b"[{", b"[\n", b"[ ")):
+    if start.startswith(b"<"):
+        raise Refusal("is a web page or XML and not the file: download it again, or deliver CSV or Parquet")
+    if start.startswith((b"{", b"[{", b"[[", b'["', b"[\r", b"[\n", b"[ ")):
         raise Refusal("is JSON: deliver CSV in UTF-8 or Parquet, with the columns side by side")
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from clientele.ids import normal_text
 from clientele.intake.formats import Refusal
 
 __all__ = ["COLUMNS", "QUANTITY", "Columns", "Header", "Reading"]
@@ -101,10 +102,12 @@ class Header:
                 )
         if not n_known:
             # The line may be an event, and events are not quoted in messages.
-            looks = (
-                "looks like an event" if _DATE.match(text) else f"has {len(names)} fields, none of them known"
-            )
-            raise Refusal(f"has no header, the first line {looks}: {self._wanted}")
+            looks = f"has {len(names)} fields, none of them known"
+            if _DATE.match(text):
+                looks = "looks like an event"
+            elif len(names) == 1:
+                looks = "has 1 field, which is not known"
+            raise Refusal(f"has no header, the first line {looks}: {self._wanted}, with {self._between}")
         return self.of_names(names, folders, n_header_lines)
 
     @property
@@ -167,7 +170,8 @@ class Header:
             faults["has unknown column"] = [_shown(name) for name in others][:5]
         if any(faults.values()):
             listed = "; ".join(f"{fault} {', '.join(found)}" for fault, found in faults.items() if found)
-            raise Refusal(f"{listed}: {self._wanted}")
+            hint = ". There, a row of seeds/column_map.csv says which column another name is"
+            raise Refusal(f"{listed}: {self._wanted}{hint if faults['lacks column'] else ''}")
         read = set(by_column.values())
         return Columns(
             positions=tuple(
@@ -183,7 +187,7 @@ class Header:
 
 def _names(text: str, delimiter: str) -> list[str]:
     fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
-    return [part.strip().strip('"').strip().lower() for part in fields]
+    return [normal_text(part.strip().strip('"')).strip('"').strip().lower() for part in fields]
 
 
 def _passed_over(names: list[str]) -> tuple[str, ...]:

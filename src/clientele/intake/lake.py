@@ -71,6 +71,8 @@ _DELIMITERS = ("\x01", *map(chr, (0x10FFFF, 0x10FFFE, 0xFFFFF, 0xFFFFE, 0xEFFFF,
 _BYTE_MARK = codecs.BOM_UTF8
 # From here on floats of so many bits do not hold every whole number.
 _WHOLE_BELOW = {16: 2**11, 32: 2**24, 64: 2**53}
+# Bits of floats that are too coarse: seconds since 1970 would be two minutes apart, and 12.30 be 12.297.
+_TOO_COARSE = {"event_time": (16, 32), "price": (16,)}
 
 
 class LakeError(ClienteleError, ValueError):
@@ -364,6 +366,7 @@ def _in_folder(folder: str, say: Callable[[str], None]) -> list[str]:
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
         if name.startswith((".", "_")):
+            others += [name] if name.lower().endswith(_SUFFIXES) else []
             continue
         if os.path.isdir(path) and _HIVE_FOLDER.fullmatch(name):
             found += _in_folder(path, say)
@@ -746,8 +749,13 @@ def _parquet(facts: FileFacts, header: Header) -> FileFacts:
         if position < 0:
             continue
         kind = schema.types[position]
-        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        if pa.types.is_nested(kind) or any(is_bytes(kind) for is_bytes in _kinds_of_bytes()):
             raise _Refusal(f"has column {name} of type {kind}: write it as text, a number or a timestamp")
+        if pa.types.is_floating(kind) and kind.bit_width in _TOO_COARSE.get(name, ()):
+            raise _Refusal(
+                f"has column {name} of type {kind}, which does not hold it exactly: write it as a larger "
+                "number, text or a timestamp"
+            )
         types.append(kind)
     seen = replace(
         facts,
@@ -763,6 +771,12 @@ def _parquet(facts: FileFacts, header: Header) -> FileFacts:
         reader_path=glob.escape(facts.file_path),
     )
     return seen if n_rows else _empty(seen, "holds columns and no event")
+
+
+def _kinds_of_bytes() -> list[Callable[[Any], bool]]:
+    import pyarrow.types as kinds
+
+    return [kinds.is_binary, kinds.is_large_binary, kinds.is_binary_view, kinds.is_fixed_size_binary]
 
 
 def _read_through(file: Any, schema: Any, positions: Sequence[int]) -> None:
