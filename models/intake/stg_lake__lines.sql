@@ -5,7 +5,10 @@
 -- depends_on: {{ clientele.events_relation() or 'files' }}
 -- depends_on: {{ ref('event_type_map') }}
 -- depends_on: {{ ref('column_map') }}
-{{ config(materialized='by_file', post_hook=['{{ clientele.tell_about_lines() }}', '{{ clientele.mark_load() }}', '{{ clientele.mark_maps() }}']) }}
+{{ config(
+    materialized='by_file',
+    post_hook=['{{ clientele.tell_about_lines() }}', '{{ clientele.mark_load() }}', '{{ clientele.mark_maps() }}']
+) }}
 {#- read here, so that it is among the settings that the files were read with -#}
 {% set repeats = clientele.setting('repeated_purchase_lines') %}
 
