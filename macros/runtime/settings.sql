@@ -44,6 +44,7 @@
         'deep_layers': 'layers or none',
         'sample_users': [200, 5000000],
         'max_segments': [2, 16],
+        'slice_rows': [100, 1000000000],
         'at_risk_days': [1, 3650],
         'lapsed_days': [1, 3650],
         'new_days': [1, 3650],

@@ -59,3 +59,23 @@ def test_hits_are_counted_at_each_origin(built_shop):
         ("new", "neighbours"),
     }
     assert len({day for day, *_ in rows}) == 3 and all(0 <= rate <= 1 for *_, rate in rows)
+
+
+def test_lists_made_in_slices_are_those_made_at_once(built_shop, tmp_path):
+    house = built_shop.copy(tmp_path / "house")
+    table = "select * from marts.customer_recommendations order by all"
+    at_once = house.rows(table)
+    rows = house.value("select count(*) from core.product_visits")
+    said = []
+    ran = house.run(
+        *("--select", "customer_recommendations"),
+        command=("run",),
+        variables={"slice_rows": rows // 5},
+        watch=lambda event: said.append(event.info.msg),
+    )
+    assert ran.succeeded, ran.said[-2000:]
+    assert house.rows(table) == at_once
+    added = [line for line in said if "insert into" in line and "customer_recommendations" in line]
+    assert len(added) == 7, "of eight slices one makes the table"
+    left = "select count(*) from information_schema.tables where table_name like 'customer_recommendations_%'"
+    assert house.value(left) == 0

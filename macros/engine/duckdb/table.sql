@@ -53,9 +53,10 @@
 
 
 {% macro _n_slices(parent) %}
-    {#- A power of two: two million rows of the parent in a slice, or fewer. -#}
+    {#- A power of two, so that no slice has more rows of the parent than the var slice_rows. -#}
     {%- if not parent or not execute -%}{{ return(1) }}{%- endif -%}
-    {{ return(run_query('select cast(power(2, ceil(log2(greatest(count(*) / 2e6, 1)))) as integer) from ' ~ ref(parent)).columns[0].values()[0]) }}
+    {%- set share = 'count(*) / ' ~ clientele.setting('slice_rows') ~ '.0' -%}
+    {{ return(run_query('select cast(power(2, ceil(log2(greatest(' ~ share ~ ', 1)))) as integer) from ' ~ ref(parent)).columns[0].values()[0]) }}
 {% endmacro %}
 
 
