@@ -18,6 +18,7 @@ from tools.bench.processes import (
     ancestors,
     build,
     manifest,
+    nodes_of,
     operate,
     run_task,
     without_fit,
@@ -29,6 +30,8 @@ READING_NODES = ("stg_lake__lines", "file_lines", "quarantined_lines", "reconcil
 SCORING_NODES = ("centroid_scores", "early_scores", "persona_scores")
 PRIVACY_HOOKS = ("check_classification", "check_key_readers", "require_pseudonym_key", "check_built_columns")
 PRIVACY_MODELS = ("retention", "profiling_objections")
+HEADS = ("predictions", "recommendations", "forecast", "items", "budget")
+BESIDE = ("customer_view", "report", "drift", "metrics")  # history, description of the data, page, drift
 ERASED = 1000
 DIRT = 0.002  # faults a line
 
@@ -158,6 +161,33 @@ def _measure_month(page: Page, plan: Plan, scratch: Path) -> None:
     erasure = page.cost(f"erasing {ERASED:,} of {n_users:,} users", erasures)
     whole = median(cost.seconds for cost in befores)
     page.ratio(f"erasing {ERASED:,} of {n_users:,} users / full build with the fit", erasure / whole, 0.1)
+
+
+def _measure_whole(page: Page, plan: Plan, scratch: Path) -> None:
+    """Measure a build with every head: its fits due, and on the next day, when none is."""
+    size = _millions(plan.large)
+    days = split_into_days(write_shop(scratch / "whole", plan.large, 4), scratch / "whole_days")
+    shutil.rmtree(scratch / "whole")
+    home = scratch / "home"
+    without_unit_tests = ("--exclude-resource-type", "unit_test")
+    first = build(home, [days.history, days.late], *without_unit_tests, heads="all")
+    then = build(home, [days.history, days.late, days.new_day], *without_unit_tests, heads="all")
+    graph = manifest(home)
+    heads, beside = nodes_of(graph, HEADS), nodes_of(graph, BESIDE)
+    publish = {name for name in first.parts if "on-run-end" in name}
+    seconds = page.cost(f"full build, {size}, every head, fits due", [first], n_events=plan.large)
+    page.cost(f"the next day, {size}, every head, no fit due", [then])
+    due = page.seconds("heads with their fits, of the full build", [_sum(first, heads)])
+    scored = page.seconds("heads, the next day", [_sum(then, heads)])
+    added = page.seconds(
+        "history, description, report, drift and publishing", [_sum(first, beside | publish)]
+    )
+    page.ratio(f"heads with their fits / full build, {size}", due / seconds, 0.2)
+    page.ratio(f"heads without a fit / full build, {size}", scored / seconds, 0.08)
+    page.ratio(
+        f"heads without a fit, and what stands beside / full build, {size}", (scored + added) / seconds, 0.25
+    )
+    page.ratio(f"peak memory of that build, {size}", first.peak_bytes / 2**30, 4, " GB")
 
 
 def _measure_small(page: Page, plan: Plan, scratch: Path) -> None:
@@ -317,6 +347,7 @@ def _millions(n_events: int) -> str:
 # Each part has a place of its own in docs/performance.md, and needs room for four times its shop.
 PARTS: dict[str, Callable[[Page, Plan, Path], None]] = {
     "large": _measure_large,
+    "whole": _measure_whole,
     "month": _measure_month,
     "small": _measure_small,
     "dirty": _measure_dirty,

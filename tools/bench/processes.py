@@ -79,8 +79,8 @@ def run_task(task: str, *arguments: str) -> Cost:
     return replace(cost, seconds=float(said.strip().splitlines()[-1]))
 
 
-def build(home: Path, events: Iterable[Path | str], *arguments: str) -> Cost:
-    """Run `dbt build` without prediction heads, whose fits are the model's business and not the data's.
+def build(home: Path, events: Iterable[Path | str], *arguments: str, heads: str = "none") -> Cost:
+    """Run `dbt build`, without prediction heads unless `heads` names some: their fits are no data's business.
 
     Its seconds leave out dbt's own start; its parts have that and every node.
     """
@@ -88,7 +88,7 @@ def build(home: Path, events: Iterable[Path | str], *arguments: str) -> Cost:
         home,
         "build",
         "--vars",
-        "prediction_heads: none",
+        f"prediction_heads: {heads}",
         *arguments,
         CLIENTELE_EVENTS="\n".join(str(path) for path in events),
     )
@@ -148,6 +148,15 @@ def fit_nodes(graph: dict) -> set[str]:
     while more := {name for name in models if name not in found and readers[name] and readers[name] <= found}:
         found |= more
     return {name.split(".", 2)[2] for name in found}
+
+
+def nodes_of(graph: dict, rooms: Iterable[str]) -> set[str]:
+    """Return the names of models and tests that stand in these rooms of models/."""
+    return {
+        name.split(".", 2)[2]
+        for name, node in graph["nodes"].items()
+        if node["resource_type"] in ("model", "test") and set(node["fqn"][1:2]) & set(rooms)
+    }
 
 
 def manifest(home: Path) -> dict:
