@@ -30,7 +30,7 @@ CODES = {
     "refunds": "refunds, kept beside the events",
     "category_family": "Family",
     "brand": "Brand",
-    "unclassified": "unclassified",
+    "unclassified": "no family given",
     "prediction_strength": "Other customers give the same groups",
     "half_sample_ari": "Two halves of the customers give the same groups",
     "min_jaccard": "The least stable persona is found again with other customers",
