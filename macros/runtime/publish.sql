@@ -42,9 +42,9 @@
 
 
 {% macro tell_that_it_is_not_published(results, why) %}
-    {#- A run that has built a model may look as if it had done the whole. Our own commands run a part quietly, and say themselves
-        what they did. -#}
-    {%- if not flags.QUIET and results | selectattr('node.resource_type', 'equalto', 'model') | selectattr('status', 'equalto', 'success') | list -%}
+    {#- A run that has built a model may look as if it had done the whole. Commands of ours that run a part say
+        themselves what they did. -#}
+    {%- if not env_var('CLIENTELE_PART_OF', '') and results | selectattr('node.resource_type', 'equalto', 'model') | selectattr('status', 'equalto', 'success') | list -%}
         {{ print('not published: ' ~ why ~ '. A plain dbt build does the rest, tests it and publishes.') }}
     {%- endif -%}
 {% endmacro %}

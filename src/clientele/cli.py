@@ -297,7 +297,8 @@ def score_sessions(home: Path) -> None:
     signals.check(home)
     selection = ("+events", "user_sessions", "session_scores", "open_sessions")
     command = dbt.command("--quiet", "run", "--select", *selection)
-    ran = subprocess.run(command, env=dbt.environment(CLIENTELE_HOME=str(home)), check=False)
+    settings = dbt.environment(CLIENTELE_HOME=str(home), CLIENTELE_PART_OF="score-sessions")
+    ran = subprocess.run(command, env=settings, check=False)
     if ran.returncode:
         raise click.ClickException("Nothing was written: see above. The signal of before stays.")
     path, counts = signals.write(home)
@@ -662,7 +663,8 @@ def _draw(path: Path) -> None:
     from clientele.runtime import dbt
 
     selected = ("--select", "audience_facts+", "experiment_designs+", "--exclude-resource-type", "unit_test")
-    ran = subprocess.run(dbt.command("--quiet", "build", *selected), env=dbt.environment(), check=False)
+    settings = dbt.environment(CLIENTELE_PART_OF="campaign")
+    ran = subprocess.run(dbt.command("--quiet", "build", *selected), env=settings, check=False)
     if ran.returncode:
         raise click.ClickException(f"{path} was taken away again: nothing is drawn")
 
