@@ -67,14 +67,22 @@ MATOMO = (
     "1,a1b2c3d4e5f60718,1569931260,ecommerceAbandonedCart,SKU-1,Shoes,12.3,1\n"
     "1,a1b2c3d4e5f60718,1569931320,ecommerceOrder,SKU-1,Shoes,12.3,1\n"
 )
+SPELLED = (
+    "Event Time,EventType,product-id,categoryId,Category Code,brand,price,userId,user session\n"
+    "2019-10-01 12:00:00 UTC,PV,SKU-1,7,shoes,Acme,12.30,u9,s9\n"
+    "Event Time,EventType,product-id,categoryId,Category Code,brand,price,userId,user session\n"
+    "2019-10-01 12:01:00 UTC,add-to-cart,SKU-1,7,shoes,Acme,12.30,u9,s9\n"
+    "2019-10-01 12:02:00 UTC,Remove-From-Cart,SKU-1,7,shoes,Acme,12.30,u9,s9\n"
+)
 
 
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory) -> House:
     """Build from exports of other systems, whose ids are texts."""
-    texts = {"user_id_kind": "text", "product_id_kind": "text"}
-    house = House(tmp_path_factory.mktemp("exports"), READ_ALL | texts, papers=False)
-    for name, text in {"ga4": GA4, "shopify": SHOPIFY, "adobe": ADOBE, "matomo": MATOMO}.items():
+    kinds = {"user_id_kind": "text", "product_id_kind": "text"}
+    house = House(tmp_path_factory.mktemp("exports"), READ_ALL | kinds, papers=False)
+    texts = {"ga4": GA4, "shopify": SHOPIFY, "adobe": ADOBE, "matomo": MATOMO, "spelled": SPELLED}
+    for name, text in texts.items():
         house.deliver(f"{name}.csv", text.encode())
     house.build(*UP_TO_EVENTS)
     return house
@@ -107,6 +115,10 @@ def test_exports_of_other_systems_need_no_script(exports):
         ("purchase", 24.6),
     ]
     assert [row[0] for row in rows(exports, "matomo.csv", "event_type")] == ["view", "cart", "purchase"]
+    # names with blanks, hyphens or capitals in place of the underscore, and a second header of them
+    kinds = [row[0] for row in rows(exports, "spelled.csv", "event_type")]
+    assert kinds == ["view", "cart", "remove_from_cart"]
+    assert exports.accounts()["spelled.csv"].headers == 2
     assert exports.quarantine() == [("ga4.csv", 5, "unknown_event_type")]
     keys = exports.rows("select user_id from vault.vault.user_keys order by all")
     assert ("101.501",) in keys and ("Ann@shop.example",) in keys
