@@ -14,6 +14,20 @@
 {% endmacro %}
 
 
+{% macro require_key_of_ring() %}
+    {#- With another key than that of the vault's ring nobody would be found, and a request of a customer be reported done. -#}
+    {%- set problem = clientele.pseudonym_key_problem() -%}
+    {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+    {%- set ring = clientele.register('key_ring') -%}
+    {%- if run_query('select count(*) from ' ~ ring ~ ' where not (' ~ clientele.key_ring_opens('sealed') ~ ')').columns[0].values()[0] > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            'CLIENTELE_PSEUDONYM_KEY is not the key that this warehouse was built with: every customer would get a new '
+            ~ 'pseudonym. Set the key of this warehouse; to change it, use make rotate-key.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
+
 {% macro require_same_key() %}
     {#- One warehouse, one key: with another one, known customers would come back as strangers and erased ones from the
         dead. The ring in the vault opens with its own key only, also for a full refresh; the epoch beside core tells
@@ -34,12 +48,7 @@
     {%- if run_query('select count(*) from ' ~ epochs).columns[0].values()[0] == 0 -%}
         {%- do run_query('insert into ' ~ epochs ~ ' select key_epoch from ' ~ ring) -%}
     {%- endif -%}
-    {%- if run_query('select count(*) from ' ~ ring ~ ' where not (' ~ clientele.key_ring_opens('sealed') ~ ')').columns[0].values()[0] > 0 -%}
-        {{ exceptions.raise_compiler_error(
-            'CLIENTELE_PSEUDONYM_KEY is not the key that this warehouse was built with: every customer would get a new '
-            ~ 'pseudonym. Set the key of this warehouse; to change it, use make rotate-key.'
-        ) }}
-    {%- endif -%}
+    {%- do clientele.require_key_of_ring() -%}
     {%- do clientele.reseal_key_ring() -%}
     {%- if run_query('select count(*) from ' ~ ring ~ ' where key_epoch not in (select key_epoch from ' ~ epochs ~ ')').columns[0].values()[0] > 0 -%}
         {{ exceptions.raise_compiler_error(

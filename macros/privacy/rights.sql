@@ -155,8 +155,7 @@
     {#- The temporary tables clientele_subjects, with raw id, number and pseudonym of each customer in `source`, and
         clientele_subject_sessions. -#}
     {%- if execute -%}
-        {%- set problem = clientele.pseudonym_key_problem() -%}
-        {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+        {%- do clientele.require_key_of_ring() -%}
         {%- do run_query('drop table if exists clientele_subjects') -%}
         {%- set keyed -%}
             create temporary table clientele_subjects as
@@ -231,6 +230,7 @@
     {%- if execute -%}
         {%- do clientele._require_warehouse() -%}
         {%- do clientele.create_registers() -%}
+        {%- do clientele.require_key_of_ring() -%}
         {%- do clientele.take_build_lock('erase') -%}
         {#- lines that a killed build has left on Redshift: the next build takes them up anew -#}
         {%- do run_query('drop table if exists ' ~ clientele.register('lake_lines')) -%}

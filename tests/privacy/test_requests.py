@@ -14,6 +14,14 @@ SHOP = little_shop(seed=11, n_users=6, n_days=10)
 FIRST, SECOND, UNKNOWN = str(FIRST_USER), str(FIRST_USER + 37), "999999999"
 
 
+@pytest.fixture(scope="module")
+def keyed(new_house):
+    house = new_house()
+    house.deliver("a.csv", SHOP)
+    house.build(*UP_TO_EVENTS)
+    return house
+
+
 def test_requests_are_registered_and_halves_of_a_backup_refused(house, tmp_path):
     house.deliver("a.csv", SHOP)
     house.build(*UP_TO_EVENTS)
@@ -63,3 +71,22 @@ def test_requests_are_registered_and_halves_of_a_backup_refused(house, tmp_path)
 def test_no_register_is_a_sentence(tmp_path):
     with pytest.raises(register.RegisterError, match="nothing was built there yet"):
         register.lines(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "operation", ["erase_subjects", "object_to_profiling", "restrict_subjects", "export_subject"]
+)
+def test_a_request_with_another_key_is_refused_and_changes_nothing(keyed, tmp_path, operation):
+    """With it nobody would be found, and the request be reported done."""
+    before = keyed.rows("select * from vault.vault.requests order by all")
+    ran = keyed.operation(
+        operation,
+        CLIENTELE_SUBJECT=str(FIRST_USER),
+        CLIENTELE_EXPORT_FOLDER=str(tmp_path),
+        CLIENTELE_PSEUDONYM_KEY="another key for tests, and no secret: 1d5b88",
+    )
+    assert not ran.succeeded
+    assert "is not the key that this warehouse was built with" in ran.said
+    assert keyed.rows("select * from vault.vault.requests order by all") == before
+    for register_of_people in ("tombstones", "erasure_requests", "objections", "restrictions"):
+        assert keyed.value(f"select count(*) from vault.vault.{register_of_people}") == 0

@@ -412,7 +412,9 @@ def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., No
             _carry_over(connection, later)
         ring = _opened_ring(before.sealed, f"The backup {backup.folder.name}")
         n = len(before.ids)
-        if len(present.ids) <= n and before.ids[: len(present.ids)] == present.ids:
+        # an erasure that was under way when the backup was made may have ended since, under its own number
+        has_ended = present.ids == before.ids and bool(before.unfinished - present.unfinished)
+        if len(present.ids) <= n and before.ids[: len(present.ids)] == present.ids and not has_ended:
             return [f"No request of a customer is later than the backup ({n} in the register)."]
         if present.ids[:n] != before.ids:
             raise BackupError(
@@ -430,7 +432,8 @@ def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., No
                 "old pseudonyms would come back. Restore a backup from after the rotation, or remove "
                 "warehouse.duckdb and the folder publications and build anew. Nothing was changed."
             )
-        gone = _erased(connection, ring, present.tombstones - before.tombstones) | present.unfinished
+        # of all tombstones: a backup that was made during an erasure has the mark, and the customer, too
+        gone = _erased(connection, ring, present.tombstones) | present.unfinished
         _put_registers(connection, present, gone)
     _note_requests(
         staged, max(row[0] for row in present.requests)
@@ -455,10 +458,11 @@ def _erased(connection: duckdb.DuckDBPyConnection, ring: keys.Ring, tombstones: 
     """Return who of the restored vault has a tombstone by now: a hash, so each id is hashed."""
     if not tombstones:
         return set()
-    # Some are known from a faulty line, a side input or an earlier request alone.
+    # Some are known from a faulty line, a side input or an earlier request alone. Of an erasure that was
+    # under way rows may be gone and bytes not.
     holding = [
         name
-        for name in ("user_keys", "quarantined_lines", "side_lines", *_REGISTERS)
+        for name in ("user_keys", "quarantined_lines", "side_lines", "erasure_requests", *_REGISTERS)
         if _has(connection, name)
     ]
     ids = connection.execute(
