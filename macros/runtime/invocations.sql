@@ -50,10 +50,10 @@
 {% macro check_parents() %}
     {#- A part of a home in which the rest is not built yet would end in an error of the engine. A deferred run reads what it does
         not build from elsewhere, and where nothing has been fitted SQL does without (`clientele fit` can come later). -#}
-    {%- set missing = [] -%}
-    {%- for node in graph.nodes.values() | selectattr('resource_type', 'in', ['model', 'test']) | sort(attribute='name')
-        if node.unique_id in selected_resources and node.package_name == 'clientele' and not invocation_args_dict.get('defer') -%}
-        {%- for name in node.depends_on.nodes if name in graph.nodes and name not in selected_resources -%}
+    {%- set missing, selected = [], set(selected_resources) -%}
+    {%- for node in graph.nodes.values() | selectattr('resource_type', 'in', ['model', 'test'])
+        if node.unique_id in selected and node.package_name == 'clientele' and not invocation_args_dict.get('defer') -%}
+        {%- for name in node.depends_on.nodes if name in graph.nodes and name not in selected -%}
             {%- set parent = graph.nodes[name] -%}
             {%- if parent.resource_type in ['model', 'seed'] and parent.config.materialized != 'ephemeral' and parent.language != 'python'
                 and parent.name not in missing

@@ -662,7 +662,7 @@ def _draw(path: Path) -> None:
     """Build what a new file of experiments needs, on the customers of the last build."""
     from clientele.runtime import dbt
 
-    selected = ("--select", "audience_facts+", "experiment_designs+", "--exclude-resource-type", "unit_test")
+    selected = ("--select", "audience_facts+", "experiment_designs+", *dbt.WITHOUT_UNIT_TESTS)
     settings = dbt.environment(CLIENTELE_PART_OF="campaign")
     ran = subprocess.run(dbt.command("--quiet", "build", *selected), env=settings, check=False)
     if ran.returncode:

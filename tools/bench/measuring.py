@@ -12,6 +12,7 @@ from statistics import median
 import duckdb
 
 from clientele.privacy.rights import SUBJECTS_FILE
+from clientele.runtime.dbt import WITHOUT_UNIT_TESTS
 from tools.bench.page import Page
 from tools.bench.processes import (
     Cost,
@@ -117,7 +118,7 @@ def _measure_large(page: Page, plan: Plan, scratch: Path) -> None:
     nothing, scheduled = [], []
     for _ in range(n_runs):  # in turn, as above
         nothing.append(build(home, names))
-        scheduled.append(build(home, names, "--exclude-resource-type", "unit_test"))
+        scheduled.append(build(home, names, *WITHOUT_UNIT_TESTS))
     page.cost(f"build on nothing new, {size}, without dbt's start", nothing)
     start = page.seconds("dbt's own start in that build", [cost.parts["start"] for cost in nothing])
     whole = median(cost.seconds + cost.parts["start"] for cost in nothing)
@@ -169,9 +170,8 @@ def _measure_whole(page: Page, plan: Plan, scratch: Path) -> None:
     days = split_into_days(write_shop(scratch / "whole", plan.large, 4), scratch / "whole_days")
     shutil.rmtree(scratch / "whole")
     home = scratch / "home"
-    without_unit_tests = ("--exclude-resource-type", "unit_test")
-    first = build(home, [days.history, days.late], *without_unit_tests, heads="all")
-    then = build(home, [days.history, days.late, days.new_day], *without_unit_tests, heads="all")
+    first = build(home, [days.history, days.late], *WITHOUT_UNIT_TESTS, heads="all")
+    then = build(home, [days.history, days.late, days.new_day], *WITHOUT_UNIT_TESTS, heads="all")
     graph = manifest(home)
     heads, beside = nodes_of(graph, HEADS), nodes_of(graph, BESIDE)
     publish = {name for name in first.parts if "on-run-end" in name}

@@ -52,9 +52,8 @@ def name(connection: Any, environment: Mapping[str, str]) -> int:
         "where table_schema = 'vault' and table_name = 'named_subjects'"
     )
     if {column for (column,) in cursor.fetchall()} == {"user_id"}:
-        cursor.execute(
-            "drop table vault.named_subjects"
-        )  # of a version before: who stands there is not dealt with
+        # of a version before: who stands there is not dealt with
+        cursor.execute("drop table vault.named_subjects")
     cursor.execute(
         f"create table if not exists vault.named_subjects (user_id {SQL_TYPES[kind]}, named_as varchar(64))"
     )

@@ -277,9 +277,8 @@ def _show_exports(home: Path, folder: Path) -> None:
     """Make a link to HOME/audiences: an export is neither replaced by a build nor rolled back with one."""
     link = folder / EXPORTS
     if link.is_dir() and not link.is_symlink():
-        shutil.rmtree(
-            link
-        )  # a copy of exports, as the restores of earlier versions made: no request reaches it
+        # a copy of exports, as the restores of earlier versions made: no request reaches it
+        shutil.rmtree(link)
     if (home / EXPORTS).is_dir() and not link.is_symlink():
         link.symlink_to(Path("..", "..", EXPORTS))
 
