@@ -6,12 +6,15 @@ each time. Deliveries alone are in test_order.py, kills at every statement in te
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from breaking import Breaker
+from dbt.contracts.graph.manifest import Manifest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import IS_LONG, WITHOUT_TESTS, House, Table, assert_same, little_shop
@@ -47,6 +50,8 @@ REFRESHED = [
     "events",
     "user_keys",
 ]
+# What fails once, so that `dbt retry` has something to do.
+FAILING = ["event_files", "events", "users", "user_sessions", "products", "user_feature_values"]
 
 steps = st.one_of(
     st.tuples(st.just("deliver"), st.sampled_from(sorted(MONTHS)), st.booleans()),
@@ -62,10 +67,14 @@ steps = st.one_of(
         st.just("refresh"), st.sampled_from(REFRESHED).map(lambda part: ("--full-refresh", "--select", part))
     ),
     st.tuples(st.just("kill"), st.integers(20, 260)),
+    st.tuples(st.just("touch"), st.integers(0, 2_000_000_000)),
+    st.tuples(st.just("move"), st.just(())),
+    st.tuples(st.just("run and test"), st.just(())),
+    st.tuples(st.just("retry"), st.sampled_from(FAILING)),
 )
 
 
-def with_a_feature(manifest) -> None:
+def with_a_feature(manifest: Manifest) -> None:
     """Add a column to the features, as the next version may."""
     node = manifest.nodes["model.clientele.user_feature_values"]
     node.raw_code = node.raw_code.replace(
@@ -75,10 +84,29 @@ def with_a_feature(manifest) -> None:
     assert "n_more" in node.raw_code
 
 
+def failing(name: str, change: Callable[[Manifest], None] | None) -> Callable[[Manifest], None]:
+    """Return a change of the project in which this model stops, beside another change."""
+
+    def do(manifest: Manifest) -> None:
+        if change:
+            change(manifest)
+        manifest.nodes[f"model.clientele.{name}"].raw_code += "\nlimit no_such_number"
+
+    return do
+
+
 @pytest.fixture(scope="module")
 def breaker() -> Iterator[Breaker]:
     with Breaker(VARIABLES) as breaker:
         yield breaker
+
+
+def moved(lake: Path, to: Path) -> Path:
+    """Move the files of a lake into a folder of another name and return it: other walks keep theirs."""
+    to.mkdir()
+    for path in lake.iterdir():
+        shutil.move(path, to / path.name)
+    return to
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +152,7 @@ def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
             path.unlink()
         files, variables, has_feature = {"oct.csv": True}, {}, False
         house.deliver("oct.csv", MONTHS["oct.csv"])
-        for step, *values in walk:
+        for place, (step, *values) in enumerate(walk):
             if step == "deliver":
                 name, is_right = values
                 files[name] = is_right
@@ -135,6 +163,20 @@ def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
                 has_feature = values[0]
             elif step == "kill":
                 breaker.build(house, *ALL, at_statement=values[0], variables=variables)
+            elif step == "touch":
+                for path in house.lake.iterdir():
+                    os.utime(path, (values[0], values[0]))
+            elif step == "move":
+                house.lake = moved(house.lake, Path(folder) / f"lake {place}")
+            elif step == "run and test":
+                change = with_a_feature if has_feature else None
+                house.run(*ALL, command=("run",), variables=variables, change=change)
+                house.run(*ALL, command=("test",), variables=variables, change=change)
+            elif step == "retry":
+                change = with_a_feature if has_feature else None
+                fault = failing(values[0], change)
+                house.run(*ALL, variables=variables, change=fault, DBT_WRITE_JSON="true")
+                house.run(command=("retry",), variables=variables, change=change)
             else:
                 selection = values[0] if "--select" in values[0] else (*ALL, *values[0])
                 # what is left out of ALL would fit a model
