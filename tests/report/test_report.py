@@ -299,6 +299,23 @@ def test_the_chapter_on_changes_says_what_to_do(every_page):
     assert words.CODES["remedy:feed"] in said and words.CODES["remedy:books"] not in said, "books are well"
 
 
+def test_what_nobody_can_judge_yet_is_not_called_well(folder, tmp_path):
+    """A shop of a few weeks has series without a past, and no personas whose age or tests could be told."""
+    early = {
+        "drift_findings": "replace ('too_early' as verdict, 'none' as severity)",
+        "shop_health": "replace ('ok' as health_state, "
+        "case when question in ('gates', 'model_age') then null else 0 end as figure)",
+    }
+    for path in folder.glob("*.parquet"):
+        duckdb.execute(
+            f"copy (select * {early.get(path.stem, '')} from '{path}') to '{tmp_path / path.name}'"
+        )
+    said = chapter(page.render(tmp_path, "en"), "health")
+    assert said.count(words.CODES["state:unknown"]) == 3, said
+    assert "All that can be judged so far is as it should be." in said
+    assert "Too few weeks and months have passed" in said and "No change went beyond" not in said
+
+
 def test_the_budget_is_told_before_and_after(every_page):
     said = chapter(every_page["everything", "en"], "foresight")
     assert "may bring 4,500 a week instead of 3,800" in said

@@ -1,6 +1,9 @@
 {#- Grain: one figure about all customers: hours and weekdays of sessions, values of orders with their tail, how much
-    the largest customers have. n_users: the customers that the figure is made of; of a tail, those in it.
+    the largest customers have. n_users: the customers that the figure is made of; of a tail, those in it. A weekday is
+    what an average day of it has, so that one that came once more than another is not the busier for it.
     Late data: built whole from tables that are kept. -#}
+{#- 2000-01-03 was a Monday; earliest_event_date may lie before it -#}
+{% set weekday = 'mod(mod(n_days, 7) + 7, 7) + 1' %}
 {% set started_at = clientele.local_time('user_sessions.started_at') %}
 
 with
@@ -17,13 +20,12 @@ sessions as (
     where not user_sessions.is_bot
 ),
 
-whole as (
-    select count(*) as n_sessions from sessions
+weekdays as (
+    select {{ weekday }} as moment, count(distinct n_days) as n_days from sessions group by {{ weekday }}
 ),
 
--- 2000-01-03 was a Monday; earliest_event_date may lie before it
 moments as (
-    {% for topic, moment in {'hour': 'hour_of_day', 'weekday': 'mod(mod(n_days, 7) + 7, 7) + 1'}.items() %}
+    {% for topic, moment in {'hour': 'hour_of_day', 'weekday': weekday}.items() %}
     select
         '{{ topic }}' as topic,
         moment,
@@ -36,6 +38,17 @@ moments as (
     group by moment
     {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+rates as (
+    select
+        moments.topic,
+        moments.moment,
+        moments.n_users,
+        {{ clientele.double('moments.n_sessions') }} / coalesce(weekdays.n_days, 1) as n_sessions,
+        {{ clientele.double('moments.largest') }} / coalesce(weekdays.n_days, 1) as largest
+    from moments
+    left join weekdays on moments.topic = 'weekday' and moments.moment = weekdays.moment
 ),
 
 orders as (
@@ -84,14 +97,13 @@ customer_revenue as (
 
 figures as (
     select
-        moments.topic,
+        topic,
         'sessions' as item,
-        moments.moment as item_position,
-        moments.n_users,
-        {{ clientele.double('moments.n_sessions') }} / whole.n_sessions as figure,
-        {{ clientele.double('moments.largest') }} / whole.n_sessions as largest
-    from moments
-    cross join whole
+        moment as item_position,
+        n_users,
+        n_sessions / sum(n_sessions) over (partition by topic) as figure,
+        largest / sum(n_sessions) over (partition by topic) as largest
+    from rates
     union all
     select
         'order_value' as topic,

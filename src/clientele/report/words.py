@@ -125,6 +125,7 @@ CODES = {
     "health:model_age": "Days since the personas were fitted",
     "health:refit": "New fits that are asked for",
     "state:ok": "well",
+    "state:unknown": "not judged yet",
     "state:warn": "look at it",
     "state:error": "act",
     "remedy:feed": "Have the files of these days corrected and deliver them again.",
