@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -82,6 +83,7 @@ def with_a_feature(manifest: Manifest) -> None:
         "lifetimes.user_sk,\n        lifetimes.n_events + 1 as n_more,\n        cast",
     )
     assert "n_more" in node.raw_code
+    node.columns["n_more"] = replace(node.columns["n_events"], name="n_more")
 
 
 def failing(name: str, change: Callable[[Manifest], None] | None) -> Callable[[Manifest], None]:

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from clientele.privacy.keys import ENVIRONMENT_VARIABLE
 from clientele.runtime.fits import TAG as FIT
+from clientele.runtime.idle import FORCE
 
 ROOT = Path(__file__).resolve().parents[2]
+_DBT = [str(Path(sys.executable).with_name("dbt"))]
 
 
 @dataclass(frozen=True)
@@ -82,35 +84,56 @@ def run_task(task: str, *arguments: str) -> Cost:
 def build(home: Path, events: Iterable[Path | str], *arguments: str, heads: str = "none") -> Cost:
     """Run `dbt build`, without prediction heads unless `heads` names some: their fits are no data's business.
 
-    Its seconds leave out dbt's own start; its parts have that and every node.
+    It builds also where nothing is new. Its seconds leave out dbt's own start; its parts have that and every
+    node.
     """
-    return _dbt(
-        home,
-        "build",
-        "--vars",
-        f"prediction_heads: {heads}",
-        *arguments,
-        CLIENTELE_EVENTS="\n".join(str(path) for path in events),
-    )
+    return _dbt(home, *_build_call(heads), *arguments, **_events(events), **{FORCE: "1"})
+
+
+def look(home: Path, events: Iterable[Path | str], program: str) -> Cost:
+    """Run `dbt build` or `clientele build` where nothing is new, so that it only compares.
+
+    Its seconds are those of the whole process.
+
+    Raises
+    ------
+    RuntimeError
+        It built.
+    """
+    call = [str(Path(sys.executable).with_name(program)), *_build_call("none")]
+    cost, said = run(call, _environment(home) | _events(events))
+    if "nothing to do" not in said:
+        raise RuntimeError(f"a build on nothing new did something:\n{said[-3000:]}")
+    return cost
+
+
+def _build_call(heads: str) -> tuple[str, ...]:
+    return ("build", "--profiles-dir", "profiles", "--vars", f"prediction_heads: {heads}")
+
+
+def _events(paths: Iterable[Path | str]) -> dict[str, str]:
+    return {"CLIENTELE_EVENTS": "\n".join(str(path) for path in paths)}
 
 
 def operate(home: Path, operation: str, **environment: str) -> Cost:
     """Run an operation of ours; its seconds leave out dbt's own start."""
-    return _dbt(home, "run-operation", operation, **environment)
+    return _dbt(home, "run-operation", "--profiles-dir", "profiles", operation, **environment)
 
 
-def _dbt(home: Path, command: str, *arguments: str, **environment: str) -> Cost:
-    target = home / "target"
-    environment |= {
+def _environment(home: Path) -> dict[str, str]:
+    return {
         "CLIENTELE_HOME": str(home),
         ENVIRONMENT_VARIABLE: _key(),
-        "DBT_TARGET_PATH": str(target),
+        "DBT_TARGET_PATH": str(home / "target"),
         "DBT_LOG_PATH": str(home / "logs"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
+
+
+def _dbt(home: Path, *arguments: str, **environment: str) -> Cost:
+    target = home / "target"
     started = time.time()
-    dbt = [sys.executable, "-m", "dbt.cli.main", command, "--profiles-dir", "profiles", *arguments]
-    cost, _ = run(dbt, environment)
+    cost, _ = run([*_DBT, *arguments], _environment(home) | environment)
     results = json.loads((target / "run_results.json").read_text())["results"]
     parts: dict[str, float] = {}
     first = time.time()
