@@ -222,6 +222,7 @@ pytest: $(DEV)
 	@pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-image
+test-image: export CLIENTELE_LONG := 1
 test-image: $(DEV) ## Build the container image and run a build in it; without a builder, follow its recipe by hand
 	@pytest tests/container
 

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support import IS_LONG
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -257,11 +258,9 @@ def image(tmp_path_factory, request):
         way.remove()
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    shop = [sys.executable, "-m", "shop_simulator", folder, "--users", "300", "--months", "1", "--quiet"]
-    succeed(*shop)
+def filled(folder: Path, *shop: str) -> Path:
+    """Fill a folder with what a container finds under /data: a synthetic shop, a key, room for a home."""
+    succeed(sys.executable, "-m", "shop_simulator", folder, *shop, "--quiet")
     (folder / "warehouse").mkdir()
     (folder / "key").write_text(KEY)
     if not os.getuid():
@@ -272,6 +271,11 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return filled(tmp_path_factory.mktemp("data"), "--users", "300", "--months", "1")
+
+
 def test_a_build_runs_in_it(image, data):
     ran = image.start(ENTRYPOINT, "build", data=data, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
@@ -279,6 +283,18 @@ def test_a_build_runs_in_it(image, data):
     published = {path.name for path in (data / "warehouse" / "published").glob("*.parquet")}
     assert {"user_segments.parquet", "segment_profiles.parquet"} <= published
     assert KEY not in ran.stdout + ran.stderr
+    if isinstance(image, ByHand):
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < MEMORY
+
+
+@pytest.mark.skipif(not IS_LONG, reason="make test-image builds the shop of make demo, too")
+def test_the_shop_of_the_demo_is_built_in_it(image, tmp_path):
+    shop = ("--users", "20000", "--months", "4", "--dirt", "0.002", "--format", "csv.gz")
+    home = filled(tmp_path / "data", *shop)
+    ran = image.start(ENTRYPOINT, "build", data=home, CLIENTELE_PSEUDONYM_KEY_FILE="/data/key")
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    assert " WARN=0 ERROR=0 " in ran.stdout
+    assert "personas: " in ran.stdout
     if isinstance(image, ByHand):
         assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < MEMORY
 
