@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -17,7 +18,7 @@ from support import FIRST_USER, KEY, MATERIAL, UP_TO_FEATURES, WITHOUT_TESTS, Ho
 
 from clientele import cli
 from clientele.privacy import keys
-from clientele.runtime import backups, generations, locking, publishing
+from clientele.runtime import backups, generations, locking, publishing, rewriting
 from clientele.runtime.backups import BackupError
 
 PAPERS = False
@@ -295,6 +296,32 @@ def test_a_restore_that_fails_changes_nothing(lived, tmp_path):
     ):
         backups.restore(backups.opened(folder), other.home)
     assert state() == before
+
+
+def test_a_killed_restore_leaves_no_copy_of_the_vault_outside_the_home(lived, tmp_path, monkeypatch):
+    """What a kill would leave is what there is while the registers are read; the next command removes it."""
+    house, _, folder = lived
+    other = house.copy(tmp_path / "other")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    seen: list[set[Path]] = []
+
+    def read_register(connection):
+        seen.append({path for path in tmp_path.rglob("vault.duckdb") if path.parent != other.home})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backups, "_read_register", read_register)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", lambda _: None)
+    with other.surroundings(), pytest.raises(KeyboardInterrupt):
+        backups.restore(backups.opened(folder), other.home, operate(house))
+    monkeypatch.undo()
+    assert len(seen) == 1 and len(seen[0]) > 1, "the staged vault, and the copy that is read"
+    assert all(other.home in path.parents for path in seen[0]), seen[0]
+    with locking.held(other.home):
+        rewriting.finish(other.home)
+    assert not [path for path in tmp_path.rglob("vault.duckdb") if path.parent != other.home]
 
 
 def test_without_a_register_it_says_what_is_not_known(lived, tmp_path):

@@ -358,9 +358,9 @@ def _has(connection: duckdb.DuckDBPyConnection, table: str, database: str = "vau
     return bool(connection.execute(query, [database, table]).fetchall())
 
 
-def _carry_over(connection: duckdb.DuckDBPyConnection, later: Path) -> None:
+def _carry_over(connection: duckdb.DuckDBPyConnection, later: Path, beside: Path) -> None:
     """Keep what the vault knows of others: whom a destination was given, and which exports there were."""
-    with _copied(later) as copy:
+    with _copied(later, beside) as copy:
         connection.execute(f"attach '{_quoted(copy)}' as later")
         for table in _OF_THE_WORLD:
             if _has(connection, table, "later"):
@@ -373,9 +373,12 @@ def _quoted(path: Path) -> str:
 
 
 @contextmanager
-def _copied(later: Path) -> Iterator[Path]:
-    """Copy a vault with its log, so that what is opened is not the vault itself."""
-    with tempfile.TemporaryDirectory() as folder:
+def _copied(later: Path, beside: Path) -> Iterator[Path]:
+    """Copy a vault with its log, so that what is opened is not the vault itself.
+
+    It holds ids of customers: after a kill it is in the home, where the next command throws it away.
+    """
+    with tempfile.TemporaryDirectory(dir=beside) as folder:
         copy = Path(folder) / "vault.duckdb"
         shutil.copyfile(later, copy)
         log = Path(f"{later}.wal")
@@ -384,9 +387,9 @@ def _copied(later: Path) -> Iterator[Path]:
         yield copy
 
 
-def _later_register(later: Path) -> _Register:
+def _later_register(later: Path, beside: Path) -> _Register:
     """Read the registers of a vault of which a copy is opened, so that it stays as it is."""
-    with _copied(later) as copy:
+    with _copied(later, beside) as copy:
         try:
             with duckdb.connect() as connection:
                 connection.execute(f"attach '{_quoted(copy)}' as vault")
@@ -402,14 +405,14 @@ def _later_register(later: Path) -> _Register:
 
 def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., None]) -> list[str]:
     """Give the staged home the later registers, and carry out in it what they say; return sentences."""
-    present = _later_register(later)
+    present = _later_register(later, staged.parent)
     with _pair(staged) as connection:
         before = _read_register(connection)
         if (
             present.ids[: len(before.ids)] == before.ids
             and present.generation >= backup.manifest["generation"]
         ):
-            _carry_over(connection, later)
+            _carry_over(connection, later, staged.parent)
         ring = _opened_ring(before.sealed, f"The backup {backup.folder.name}")
         n = len(before.ids)
         # an erasure that was under way when the backup was made may have ended since, under its own number
