@@ -13,16 +13,17 @@
     {#- Measured on clean shops, synthetic and real (docs/decisions/0074-plausible-feeds.md).
         days: a day is compared with; days_at_least: of them with events, before anything is said of volumes; price_days_at_least:
         before anything is said of prices. price_lines: events of a day in a file, before its median price says something.
+        small_file_lines: a file with fewer events is judged with the others like it of the day: they are of a few sessions.
         kind_expected: events of a kind that should have come since the last one (in clean shops up to 10); kind_days_at_least:
         days on which the kind came, before it is usual. volume_share: of the usual volume, and of the least of the same weekday;
         volume_at_least: events of a usual day. hours_share: of the hours that usually have events; hours_at_least: hours with
         events on a usual day; hours_deviations: standard deviations below them, as if each hour had events or none by
-        chance. left_out_factor, left_out_more: share of lines left out, against the usual one. days_held: newest days whose alarms
-        hold the publication back. -#}
+        chance. left_out_factor, left_out_more: share of lines left out, against the usual one; left_out_lines: at least so
+        many. days_held: newest days whose alarms hold the publication back. -#}
     {{ return({
-        'days': 28, 'days_at_least': 14, 'price_days_at_least': 7, 'price_lines': 20, 'kind_expected': 20, 'kind_days_at_least': 5,
+        'days': 28, 'days_at_least': 14, 'price_days_at_least': 7, 'price_lines': 20, 'small_file_lines': 200, 'kind_expected': 20, 'kind_days_at_least': 5,
         'volume_share': 0.4, 'volume_at_least': 100, 'hours_share': 0.7, 'hours_at_least': 16, 'hours_deviations': 4,
-        'left_out_factor': 3, 'left_out_more': 0.01, 'days_held': 7,
+        'left_out_factor': 3, 'left_out_more': 0.01, 'left_out_lines': 5, 'days_held': 7,
     }) }}
 {% endmacro %}
 

@@ -8,8 +8,8 @@
         {%- set held = clientele.feed_alarm_names('feed_holds') -%}
         {%- for alarm in held + clientele.feed_alarm_names('feed_warns') -%}
             {%- set days = run_query(
-                "select event_date, file_name, missing_kind, missing_kind_expected, missing_kind_since, n_event_lines, median_price, usual_price, "
-                ~ "shop_events, usual_events, shop_hours, usual_hours, n_missing_days, share_left_out, usual_share_left_out, n_days_without_news, "
+                "select event_date, file_name, missing_kind, missing_kind_expected, missing_kind_since, n_event_lines, judged_price, median_price, usual_price, "
+                ~ "shop_events, usual_events, shop_hours, usual_hours, n_missing_days, judged_share_left_out, share_left_out, usual_share_left_out, n_days_without_news, "
                 ~ "case when " ~ clientele.is_recent_feed(feed) ~ " then 1 else 0 end as is_recent from " ~ feed
                 ~ " where " ~ clientele.feed_alarms()[alarm] ~ " and (" ~ clientele.is_recent_feed(feed)
                 ~ " or load_id > " ~ clientele.load_before_this_run() ~ ") order by event_date desc, file_id desc"
@@ -31,11 +31,14 @@
 
 {% macro feed_sentence(alarm, day) %}
     {%- set of_day = 'on ' ~ day['event_date'] -%}
+    {#- small files of a day are judged together -#}
+    {%- set is_alone = day['judged_price'] == day['median_price'] and day['judged_share_left_out'] == day['share_left_out'] -%}
+    {%- set files = day['file_name'] if is_alone else day['file_name'] ~ ' and other small files of the day' -%}
     {%- if alarm == 'missing_kind' -%}
         {{ return('no ' ~ day['missing_kind'] ~ ' has come since ' ~ day['missing_kind_since'] ~ ', and about ' ~ '{:,}'.format(day['missing_kind_expected'] | round | int)
             ~ ' were to be expected. Likely: the shop has another word for it (seeds/event_type_map.csv).') }}
     {%- elif alarm == 'prices' -%}
-        {{ return('the median price ' ~ of_day ~ ' in ' ~ day['file_name'] ~ ' is ' ~ '{:,.2f}'.format(day['median_price'] | float) ~ ', and '
+        {{ return('the median price ' ~ of_day ~ ' in ' ~ files ~ ' is ' ~ '{:,.2f}'.format(day['judged_price'] | float) ~ ', and '
             ~ '{:,.2f}'.format(day['usual_price'] | float) ~ ' is usual. Likely: another currency, cents, or a decimal mark that was lost.') }}
     {%- elif alarm == 'volume' -%}
         {{ return('{:,}'.format(day['shop_events'] | int) ~ ' events ' ~ of_day ~ ', and ' ~ '{:,}'.format(day['usual_events'] | int) ~ ' are usual.') }}
@@ -44,7 +47,7 @@
     {%- elif alarm == 'missing_days' -%}
         {{ return('no event on the ' ~ day['n_missing_days'] ~ ' day(s) before ' ~ day['event_date'] ~ '. Likely: a file is missing.') }}
     {%- elif alarm == 'left_out' -%}
-        {{ return('{:.1%}'.format(day['share_left_out'] | float) ~ ' of the lines of ' ~ day['file_name'] ~ ' are left out, and '
+        {{ return('{:.1%}'.format(day['judged_share_left_out'] | float) ~ ' of the lines of ' ~ files ~ ' are left out, and '
             ~ '{:.1%}'.format(day['usual_share_left_out'] | float) ~ ' are usual (vault.quarantined_lines).') }}
     {%- else -%}
         {{ return('nothing new for ' ~ day['n_days_without_news'] ~ ' days: the newest event is of ' ~ day['event_date'] ~ '. Deliveries used to come more often.') }}

@@ -37,6 +37,15 @@ DELIVERIES = """
 """
 
 
+def small_files(n_lines: int) -> str:
+    """Return a statement that lays events out in files of so many lines of one day, in the order of time."""
+    return (
+        "create or replace table events as select * replace (event_at::date || ' ' || ((row_number() over "
+        "(partition by event_at::date order by event_at, user_id, product_id, event_type) - 1) "
+        f"// {n_lines}) as file_name) from events"
+    )
+
+
 @dataclass
 class Feed:
     """The feed's models over counts of events that a test may change: the SQL of a build, without a build."""
@@ -144,6 +153,24 @@ def test_a_clean_shop_raises_no_alarm(house, built, feed, shops):
     assert feed.alarms() == {}
 
 
+@pytest.mark.parametrize("n_lines", [5, 25, 60])
+def test_a_shop_that_comes_in_many_small_files_raises_no_alarm(feed, shops, n_lines):
+    """A few sessions in a file have no usual price, and one bad line in a file is no habit of the feed."""
+    for seed in SEEDS:
+        feed.read(f"{shops[seed]}/*.csv").change(small_files(n_lines))
+        feed.change("update events set event_type = 'x' where hash(event_at, product_id, user_id) % 500 = 0")
+        assert feed.change(DELIVERIES).alarms() == {}, seed
+
+
+@pytest.mark.parametrize("change", ["price = price * 100", "price = price / 100", "event_type = 'x'"])
+def test_a_fault_in_many_small_files_raises_its_alarm(feed, shops, change):
+    feed.read(f"{shops[2]}/*.csv").change(small_files(25)).change(DELIVERIES)
+    which = "hash(event_at, product_id) % 10 = 0" if "x" in change else "true"
+    alarms = feed.change(f"update events set {change} where event_at >= '2020-01-25' and {which}").alarms()
+    flag = "is_much_left_out" if "x" in change else "are_prices_off"
+    assert alarms[flag] == [date(2020, 1, day) for day in range(25, 32)]
+
+
 def test_a_small_shop_has_days_with_few_hours(feed, tmp_path):
     """Two visitors an hour: on some days nobody comes for ten hours, and nothing was cut."""
     for seed in range(1, 7):
@@ -155,6 +182,7 @@ def test_a_small_shop_has_days_with_few_hours(feed, tmp_path):
 @pytest.mark.skipif(not STORE.is_dir(), reason="CLIENTELE_REAL_DATA is not set")
 def test_a_real_store_raises_no_alarm(feed):
     assert feed.read(f"{STORE}/*.csv.gz").alarms("2016-10-02 00:00:00") == {}
+    assert feed.change(small_files(25)).change(DELIVERIES).alarms("2016-10-02 00:00:00") == {}
 
 
 JANUARY = "event_at >= timestamp '2020-01-01'"

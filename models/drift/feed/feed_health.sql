@@ -1,6 +1,7 @@
 {#- Grain: one file and day (UTC) with events in it: what came, what is usual, and which alarms that raises. A file
     is compared with the 28 days before it, so that a whole month of faults is not compared with itself; the shop's
-    first file, with the days before each of its days. Late data: made whole in each build from counts, so a file
+    first file, with the days before each of its days. Small files of a day are judged together: a few sessions have
+    no usual price. Late data: made whole in each build from counts, so a file
     that comes late, or a correction, changes the days it touches; only is_stale asks the clock. -#}
 {{ config(post_hook='{{ clientele.mark_load() }}') }}
 {% set limits = clientele.feed_limits() %}
@@ -17,15 +18,29 @@ counted as (
         file_days.*,
         books.load_id,
         books.file_name,
+        books.n_quarantined,
         {{ clientele.double('books.n_quarantined') }} / greatest(books.n_lines, 1) as share_left_out,
         {{ dbt.datediff('file_days.event_date', 'files.delivered_at', 'day') }} as age_days,
         min(case when file_days.n_event_lines >= {{ limits['price_lines'] }} then file_days.event_date end)
-            over (partition by file_days.file_id) as starts_on
+            over (partition by file_days.file_id) as starts_on,
+        sum(file_days.n_event_lines) over (partition by file_days.file_id) < {{ limits['small_file_lines'] }} as is_small
     from {{ ref('file_days') }} as file_days
     inner join books on file_days.file_id = books.file_id
     inner join {{ ref('event_files') }} as files on file_days.file_id = files.file_id
     -- a day of refunds alone is no day on which something came
     where file_days.n_event_lines > 0
+),
+
+small_files as (
+    select
+        event_date,
+        sum(n_event_lines) as n_event_lines,
+        sum(n_quarantined) as n_quarantined,
+        {{ clientele.median('median_price') }} as median_price,
+        sum(share_left_out * n_event_lines) / sum(n_event_lines) as share_left_out
+    from counted
+    where is_small
+    group by event_date
 ),
 
 levels as (
@@ -81,8 +96,15 @@ known as (
 ),
 
 anchored as (
-    select counted.*, coalesce(known.compared_from, counted.event_date) as compared_from
+    select
+        counted.*,
+        coalesce(known.compared_from, counted.event_date) as compared_from,
+        coalesce(small_files.n_event_lines, counted.n_event_lines) as n_judged_lines,
+        coalesce(small_files.n_quarantined, counted.n_quarantined) as n_judged_quarantined,
+        coalesce(small_files.median_price, counted.median_price) as judged_price,
+        coalesce(small_files.share_left_out, counted.share_left_out) as judged_share_left_out
     from counted
+    left join small_files on counted.is_small and counted.event_date = small_files.event_date
     left join known on counted.starts_on = known.compared_from and counted.starts_on <= counted.event_date
 ),
 
@@ -108,8 +130,10 @@ select
     anchored.{{ column }},
     {% endfor -%}
     anchored.median_price,
+    anchored.judged_price,
     usual.usual_price,
     anchored.share_left_out,
+    anchored.judged_share_left_out,
     usual_shares.usual_share_left_out,
     cast(anchored.age_days as bigint) as age_days,
     feed_days.shop_events,
@@ -123,11 +147,11 @@ select
     news.n_days_without_news,
     missing_kinds.event_type is not null as is_kind_missing,
     coalesce(
-        anchored.n_event_lines >= {{ limits['price_lines'] }}
+        anchored.n_judged_lines >= {{ limits['price_lines'] }}
         and usual.n_price_days >= {{ limits['price_days_at_least'] }}
         and (
-            anchored.median_price > usual.usual_price * {{ clientele.setting('feed_price_factor') }}
-            or anchored.median_price * {{ clientele.setting('feed_price_factor') }} < usual.usual_price
+            anchored.judged_price > usual.usual_price * {{ clientele.setting('feed_price_factor') }}
+            or anchored.judged_price * {{ clientele.setting('feed_price_factor') }} < usual.usual_price
         ), false
     ) as are_prices_off,
     feed_days.is_volume_low,
@@ -135,7 +159,8 @@ select
     feed_days.is_day_cut and anchored.age_days > 0 as is_day_cut,
     feed_days.follows_missing_days,
     coalesce(
-        anchored.share_left_out
+        anchored.n_judged_quarantined >= {{ limits['left_out_lines'] }}
+        and anchored.judged_share_left_out
         > usual_shares.usual_share_left_out * {{ limits['left_out_factor'] }} + {{ limits['left_out_more'] }}, false
     ) as is_much_left_out,
     coalesce(news.is_stale and anchored.event_date = news.newest_date, false) as is_stale
