@@ -23,7 +23,8 @@ counted as (
         {{ dbt.datediff('file_days.event_date', 'files.delivered_at', 'day') }} as age_days,
         min(case when file_days.n_event_lines >= {{ limits['price_lines'] }} then file_days.event_date end)
             over (partition by file_days.file_id) as starts_on,
-        sum(file_days.n_event_lines) over (partition by file_days.file_id) < {{ limits['small_file_lines'] }} as is_small
+        sum(file_days.n_event_lines) over (partition by file_days.file_id)
+        < {{ limits['small_file_lines'] }} as is_small
     from {{ ref('file_days') }} as file_days
     inner join books on file_days.file_id = books.file_id
     inner join {{ ref('event_files') }} as files on file_days.file_id = files.file_id
