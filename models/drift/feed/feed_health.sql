@@ -1,8 +1,8 @@
 {#- Grain: one file and day (UTC) with events in it: what came, what is usual, and which alarms that raises. A file
     is compared with the 28 days before it, so that a whole month of faults is not compared with itself; the shop's
     first file, with the days before each of its days. Small files of a day are judged together: a few sessions have
-    no usual price. Late data: made whole in each build from counts, so a file
-    that comes late, or a correction, changes the days it touches; only is_stale asks the clock. -#}
+    no usual price. Late data: made whole in each build from counts, so a file that comes late, or a correction,
+    changes the days it touches; only is_stale asks the clock. -#}
 {{ config(post_hook='{{ clientele.mark_load() }}') }}
 {% set limits = clientele.feed_limits() %}
 
@@ -14,34 +14,11 @@ books as (
 ),
 
 counted as (
-    select
-        file_days.*,
-        books.load_id,
-        books.file_name,
-        books.n_quarantined,
-        {{ clientele.double('books.n_quarantined') }} / greatest(books.n_lines, 1) as share_left_out,
-        {{ dbt.datediff('file_days.event_date', 'files.delivered_at', 'day') }} as age_days,
-        min(case when file_days.n_event_lines >= {{ limits['price_lines'] }} then file_days.event_date end)
-            over (partition by file_days.file_id) as starts_on,
-        sum(file_days.n_event_lines) over (partition by file_days.file_id)
-        < {{ limits['small_file_lines'] }} as is_small
-    from {{ ref('file_days') }} as file_days
-    inner join books on file_days.file_id = books.file_id
-    inner join {{ ref('event_files') }} as files on file_days.file_id = files.file_id
-    -- a day of refunds alone is no day on which something came
-    where file_days.n_event_lines > 0
+    {{ clientele.feed_files(ref('file_days'), 'books', ref('event_files')) }}
 ),
 
 small_files as (
-    select
-        event_date,
-        sum(n_event_lines) as n_event_lines,
-        sum(n_quarantined) as n_quarantined,
-        {{ clientele.median('median_price') }} as median_price,
-        sum(share_left_out * n_event_lines) / sum(n_event_lines) as share_left_out
-    from counted
-    where is_small
-    group by event_date
+    {{ clientele.small_files('counted') }}
 ),
 
 levels as (
