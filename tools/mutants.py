@@ -20,20 +20,8 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tests" / "mutants.toml"
-# What a copy needs to run its tests; its environment is the one that runs this.
-NEEDED = ("dbt_project.yml", "pyproject.toml", "macros", "models", "packages", "profiles", "python_models")
-NEEDED += (
-    "audiences",
-    "requirements",
-    "seeds",
-    "src",
-    "tests",
-    "tools",
-    "Makefile",
-    "README.md",
-    "CHANGELOG.md",
-    "docs",
-)
+# What no copy needs; its environment is the one that runs this.
+LEFT_OUT = (".git", ".venv", "__pycache__", "*.egg-info", "target", "logs", "warehouse", "demo")
 
 
 @dataclass(frozen=True)
@@ -115,14 +103,9 @@ def run(mutants: Sequence[Mutant], root: Path = ROOT) -> list[str]:
     """
     survivors = []
     with TemporaryDirectory(prefix="mutants-") as folder:
-        copy = Path(folder) / "project"
-        copy.mkdir()
-        for name in NEEDED:
-            source = root / name
-            if source.is_dir():
-                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-            elif source.exists():
-                shutil.copy2(source, copy / name)
+        copy = shutil.copytree(
+            root, Path(folder) / "project", symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT)
+        )
         sound: dict[str, bool] = {}
         for place, mutant in enumerate(mutants, start=1):
             if mutant.test not in sound:

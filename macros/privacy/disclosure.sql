@@ -93,7 +93,7 @@
             counted_{{ base }}.*,
             is_small_{{ base }} or (
                 place_{{ base }} = 1 and n_small_{{ base }} > 0
-                and (n_small_{{ base }} = 1 or n_in_small_{{ base }} < {{ clientele.setting('min_cell_users') }})
+                and n_in_small_{{ base }} < {{ clientele.setting('min_cell_users') }}
             ) as hides_{{ base }}
         from (
             select
