@@ -1,7 +1,7 @@
 """Whatever is run, in whatever order, with whatever settings: one build later all is as in a fresh warehouse.
 
-A step that dbt refuses has changed nothing. `make test-faults` takes many walks; here it is a few, the same
-each time. Deliveries alone are in test_order.py, kills at every statement in test_faults.py.
+A step that dbt refuses has changed nothing. `make test-faults` takes 300 walks; here it is twelve short
+ones, the same each time. Deliveries alone are in test_order.py, kills at every statement in test_faults.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from support import IS_LONG, WITHOUT_TESTS, House, Table, assert_same, little_shop
 from test_build_state import wrong_version
 
-N_WALKS = 300 if IS_LONG else 2
+N_WALKS, MOST_STEPS = (300, 5) if IS_LONG else (12, 2)
 VARIABLES = {"reference_days": 10}
 PAPERS = False  # no test here reads what dbt writes about its runs
 ALL = ("--select", "+reconciliation", "+user_features", "+customer_visits", *WITHOUT_TESTS)
@@ -146,7 +146,7 @@ def fresh(new_house):
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
-@given(walk=st.lists(steps, min_size=3, max_size=5))
+@given(walk=st.lists(steps, min_size=(MOST_STEPS + 1) // 2, max_size=MOST_STEPS))
 def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
     with TemporaryDirectory() as folder:
         house = start.copy(Path(folder))
