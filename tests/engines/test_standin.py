@@ -137,7 +137,8 @@ def test_unload_takes_a_place_for_the_beginning_of_names(postgres, tmp_path):
             cursor.execute(single + "parallel  off")  # the driver prepares a text once
         cursor.execute(single + "allowoverwrite parallel off")
         cursor.execute(
-            "unload ('select 1 as x union all select 2') to 's3://b/p/f/' iam_role default format parquet"
+            '/* {"app": "dbt"} */\n\n    unload (\'select 1 as x union all select 2\') to '
+            "'s3://b/p/f/' iam_role default format parquet"
         )
         assert pq.read_table(tmp_path / "b/p/f").to_pylist() == [{"x": 1}, {"x": 2}]
         connection.close()

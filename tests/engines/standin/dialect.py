@@ -117,7 +117,8 @@ class Unload:
     def read(cls, statement: str) -> Unload | None:
         """Return what the statement asks for, or None if it is no UNLOAD."""
         found = re.fullmatch(
-            r"\s*unload\s*\('((?:[^']|'')*)'\)\s*to\s*'s3://([^']+)'\s*iam_role\s+default\s*(.*?);?\s*",
+            r"\s*(?:/\*.*?\*/\s*)*"  # dbt says in a comment who asks
+            r"unload\s*\('((?:[^']|'')*)'\)\s*to\s*'s3://([^']+)'\s*iam_role\s+default\s*(.*?);?\s*",
             statement,
             re.IGNORECASE | re.DOTALL,
         )
