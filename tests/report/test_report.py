@@ -292,7 +292,7 @@ def test_the_chapter_on_experiments_says_what_was_measured(folder, every_page, t
 def test_the_chapter_on_changes_says_what_to_do(every_page):
     said = chapter(every_page["everything", "en"], "health")
     assert "Newer ones are promised until February 1, 2020" in said and "Something needs looking at" in said
-    assert "Series that are watched: 6; changed: 5; too early to judge: 1" in said
+    assert "Series that are watched: 6 ; changed: 5 ; too early to judge: 1 ." in said
     for code in ("act:data_error", "act:sudden", "act:progressive", "act:recurring", "shift:covariate"):
         assert words.CODES[code] in said, code
     assert "A new fit is asked for: predictions." in said
