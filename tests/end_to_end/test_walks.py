@@ -125,13 +125,15 @@ def fresh(new_house):
     """Return a function that gives what a fresh build makes of these files and settings."""
     found: dict[str, dict[str, Table]] = {}
 
-    def of(files: dict[str, bool], variables: dict[str, object], has_feature: bool) -> dict[str, Table]:
-        key = repr((sorted(files.items()), variables, has_feature))
+    def of(
+        files: dict[str, bool], variables: dict[str, object], change: Callable[[Manifest], None] | None
+    ) -> dict[str, Table]:
+        key = repr((sorted(files.items()), variables, change))
         if key not in found:
             house = new_house(variables=VARIABLES)
             for name, is_right in files.items():
                 house.deliver(name, MONTHS[name] if is_right else wrong_version(MONTHS[name]))
-            house.build(*ALL, variables=variables, change=with_a_feature if has_feature else None)
+            house.build(*ALL, variables=variables, change=change)
             found[key] = house.contents()
         return found[key]
 
@@ -152,7 +154,7 @@ def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
         house = start.copy(Path(folder))
         for path in house.lake.iterdir():
             path.unlink()
-        files, variables, has_feature = {"oct.csv": True}, {}, False
+        files, variables, change = {"oct.csv": True}, {}, None
         house.deliver("oct.csv", MONTHS["oct.csv"])
         for place, (step, *values) in enumerate(walk):
             if step == "deliver":
@@ -162,7 +164,7 @@ def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
             elif step == "set":
                 variables = values[0]
             elif step == "feature":
-                has_feature = values[0]
+                change = with_a_feature if values[0] else None
             elif step == "kill":
                 breaker.build(house, *ALL, at_statement=values[0], variables=variables)
             elif step == "touch":
@@ -171,13 +173,10 @@ def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
             elif step == "move":
                 house.lake = moved(house.lake, Path(folder) / f"lake {place}")
             elif step == "run and test":
-                change = with_a_feature if has_feature else None
                 house.run(*ALL, command=("run",), variables=variables, change=change)
                 house.run(*ALL, command=("test",), variables=variables, change=change)
             elif step == "retry":
-                change = with_a_feature if has_feature else None
-                fault = failing(values[0], change)
-                house.run(*ALL, variables=variables, change=fault, DBT_WRITE_JSON="true")
+                house.run(*ALL, variables=variables, change=failing(values[0], change), DBT_WRITE_JSON="true")
                 house.run(command=("retry",), variables=variables, change=change)
             else:
                 selection = values[0] if "--select" in values[0] else (*ALL, *values[0])
@@ -190,10 +189,10 @@ def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
                     *selection,
                     command=("run",) if step in ("part", "refresh") else ("build",),
                     variables=variables,
-                    change=with_a_feature if has_feature else None,
+                    change=change,
                 )
                 if not done.succeeded:
                     assert "Nothing was changed." in done.said, done.said[-2000:]
                     assert_same(house.contents(*rooms, provenance=True), before)
-        house.build(*ALL, variables=variables, change=with_a_feature if has_feature else None)
-        assert_same(house.contents(), fresh(files, variables, has_feature))
+        house.build(*ALL, variables=variables, change=change)
+        assert_same(house.contents(), fresh(files, variables, change))
