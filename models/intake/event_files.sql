@@ -108,12 +108,6 @@ opened as (
     cross join numbers
 ),
 
-current_files as (
-    select * from kept
-    union all
-    select * from opened
-),
-
 closed as (
     select
         earlier.file_id,
@@ -143,11 +137,12 @@ final as (
             when loaded_identity = file_identity then 'accepted'
             else 'same_content'
         end as status,
-        case
-            when refusal is not null then refusal
-            when loaded_identity != file_identity then 'same content as ' || loaded_path
-        end as reason
-    from current_files
+        coalesce(refusal, case when loaded_identity != file_identity then 'same content as ' || loaded_path end) as reason
+    from (
+        select * from kept
+        union all
+        select * from opened
+    ) as current_files
     union all
     select * from closed
 )

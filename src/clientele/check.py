@@ -14,11 +14,11 @@ import sys
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 import yaml
 
+from clientele import scratch
 from clientele.errors import ClienteleError
 from clientele.intake import formats, lake
 from clientele.privacy import keys
@@ -83,16 +83,16 @@ def run(events: str, settings: str) -> int:
     if not isinstance(given, dict):
         raise CheckError("--vars: a mapping is wanted, like '{delimiter: semicolon}'")
     paths = lake.find(events, lambda line: print(line, file=sys.stderr))
-    with TemporaryDirectory(prefix="clientele-check-") as folder:
+    with scratch.folder("check") as folder:
         samples = {
             sample.path: sample
-            for sample in (_sample(path, Path(folder) / "sample", n) for n, path in enumerate(paths))
+            for sample in (_sample(path, folder / "sample", n) for n, path in enumerate(paths))
         }
         patterns = list(samples)
         if not all(map(_is_a_pattern, samples)) or len({Path(path).name for path in samples}) < len(samples):
-            samples, patterns = _apart(samples, paths, Path(folder) / "lake")
-        said = _build(Path(folder), patterns, given)
-        return _report(Path(folder) / "home", samples, said)
+            samples, patterns = _apart(samples, paths, folder / "lake")
+        said = _build(folder, patterns, given)
+        return _report(folder / "home", samples, said)
 
 
 def _is_a_pattern(path: str) -> bool:

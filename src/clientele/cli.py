@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -191,16 +190,17 @@ def export_subject(output: Path | None) -> None:
 
     CLIENTELE_SUBJECT says who.
     """
+    from clientele import scratch
     from clientele.privacy import rights
     from clientele.runtime import stopping
 
     rights.one_subject(os.environ)
     _name_subjects()
-    with stopping.unwinding(), tempfile.TemporaryDirectory() as folder:
-        _run("export_subject", **{rights.FOLDER: folder})
+    with stopping.unwinding(), scratch.folder("copy") as folder:
+        _run("export_subject", **{rights.FOLDER: str(folder)})
         manifest = Path(os.environ.get("DBT_TARGET_PATH") or "target") / "manifest.json"
-        copy = rights.assemble(Path(folder), json.loads(manifest.read_text()))
-        reasons = rights.french_reasons(Path(folder))
+        copy = rights.assemble(folder, json.loads(manifest.read_text()))
+        reasons = rights.french_reasons(folder)
     text = json.dumps(copy, indent=2, ensure_ascii=False)
     if output is None:
         click.echo(text)

@@ -176,7 +176,10 @@ def test_any_walk_ends_as_a_fresh_build(start, fresh, breaker, walk):
                 house.run(*ALL, command=("run",), variables=variables, change=change)
                 house.run(*ALL, command=("test",), variables=variables, change=change)
             elif step == "retry":
-                house.run(*ALL, variables=variables, change=failing(values[0], change), DBT_WRITE_JSON="true")
+                done = house.run(
+                    *ALL, variables=variables, change=failing(values[0], change), DBT_WRITE_JSON="true"
+                )
+                assert not done.succeeded
                 house.run(command=("retry",), variables=variables, change=change)
             else:
                 selection = values[0] if "--select" in values[0] else (*ALL, *values[0])

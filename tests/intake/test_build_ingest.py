@@ -268,9 +268,10 @@ def delivery(new_house) -> tuple[House, dict[str, Draft]]:
         elif name.startswith("l_") or (name.endswith(".gz") and not name.startswith("k_")):
             content = packed(content)
         house.deliver(name, content)
-    house.deliver("o_nothing.csv", b"")
-    drafts["o_nothing.csv"] = nothing = Draft()
-    nothing.n_lines = nothing.n_headers = 0
+    for name, content, n_blank in [("o_nothing.csv", b"", 0), ("p_blank_lines.csv", b"\n\r\n\n", 3)]:
+        house.deliver(name, content)
+        drafts[name] = nothing = Draft()
+        nothing.n_headers, nothing.n_lines, nothing.n_blank = 0, n_blank, n_blank
     house.build(*UP_TO_EVENTS)
     return house, drafts
 

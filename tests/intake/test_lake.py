@@ -252,6 +252,14 @@ def test_file_of_nothing_is_empty(tmp_path, content):
     assert scan(facts) == ([], 0)
 
 
+@pytest.mark.parametrize(("content", "n_lines"), [(b"\n", 1), (b"\r\n\r\n", 2), (b"\xef\xbb\xbf\n\n", 2)])
+def test_file_of_blank_lines_is_empty(tmp_path, content, n_lines):
+    facts = look(write(tmp_path / "x.csv", content))
+    assert (facts.status, facts.n_lines, facts.n_blank) == ("empty", n_lines, n_lines)
+    assert facts.reason == f"{tmp_path}/x.csv holds blank lines alone."
+    assert scan(facts) == ([None] * n_lines, 0)
+
+
 @pytest.mark.parametrize(("tail", "n_lines"), [(b"", 1), (b"\n", 1), (b"\r\n\r\n", 2)])
 def test_header_alone_is_empty(tmp_path, tail, n_lines):
     facts = look(write(tmp_path / "x.csv.gz", gzip.compress(HEADER + tail)))

@@ -142,9 +142,9 @@
 
 
 {% macro _mark_headers(relation, group) %}
-    {#- The first line is the header: clientele.intake.lake refuses a file in which it is not. -#}
+    {#- The first line is the header: clientele.intake.lake refuses a file in which it is not, but for one of blank lines alone. -#}
     update {{ relation }} set line_kind = 'header', reason = null
-    where rowid in (
+    where line_kind != 'blank' and rowid in (
         select min(rowid) from {{ relation }}
         where file_id between {{ group[0]['file_id'] }} and {{ group[-1]['file_id'] }} group by file_id
     )

@@ -20,6 +20,30 @@
 {%- endmacro %}
 
 
+{% macro redshift__lines_with_header(lines, files) -%}
+    {#- The lines of files, each with its MD5 and, where it is a header, with its columns. -#}
+    select
+        new_lines.*,
+        case
+            when
+                {% for column in ['event_time', 'event_type', 'product_id', 'price', 'user_id'] -%}
+                {{ 'and ' if not loop.first }}header_text like '%,{{ column }},%'
+                {% endfor -%}
+                then header_text
+        end as header
+    from (
+        select
+            files.file_path,
+            files.file_bytes,
+            lines.line,
+            md5(coalesce(lines.line, '')) as line_md5,
+            {{ clientele.redshift__header_text('lines.line') }} as header_text
+        from {{ lines }} as lines
+        inner join {{ files }} as files on lines.file_path = files.file_path
+    ) as new_lines
+{%- endmacro %}
+
+
 {% macro redshift__lake_inventory(earlier) %}
     {#- A content is known by its lines, whatever their order: two sums of 60 bits each of every line's MD5, and the
         number of lines. A file of a known path and size is not read again; its bytes cannot be hashed by SQL. -#}
@@ -43,28 +67,8 @@
         where known.file_path is null
     ),
 
-    new_lines as (
-        select
-            new_files.file_path,
-            new_files.file_bytes,
-            lines.line,
-            md5(coalesce(lines.line, '')) as line_md5,
-            {{ clientele.redshift__header_text('lines.line') }} as header_text
-        from {{ lines }} as lines
-        inner join new_files on lines.file_path = new_files.file_path
-    ),
-
     marked_lines as (
-        select
-            new_lines.*,
-            case
-                when
-                    {% for column in ['event_time', 'event_type', 'product_id', 'price', 'user_id'] -%}
-                    {{ 'and ' if not loop.first }}header_text like '%,{{ column }},%'
-                    {% endfor -%}
-                    then header_text
-            end as header
-        from new_lines
+        {{ clientele.redshift__lines_with_header(lines, 'new_files') }}
     ),
 
     looks as (

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from clientele import scratch
 from clientele.activation.destinations import DeliveryError, DestinationError, is_this_machine, written
 from clientele.activation.ledger import Export
 
@@ -101,9 +100,9 @@ class Bucket:
         audience = export.audience.name
         place = f"{self.prefix}/{audience}"
         own = f"{place}/exports/{export.number:06d}/"
-        with self._asked() as s3, tempfile.TemporaryDirectory() as drafts:
-            manifest = written(Path(drafts), export)
-            for path in sorted(Path(drafts).iterdir()):
+        with self._asked() as s3, scratch.folder("export") as drafts:
+            manifest = written(drafts, export)
+            for path in sorted(drafts.iterdir()):
                 # parts are checked by S3 against a checksum, and an upload without all of them is no object
                 s3.upload_file(str(path), self.bucket, f"{own}{path.name}")
             manifest["files"] = {

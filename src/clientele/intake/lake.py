@@ -485,8 +485,9 @@ def _read(facts: FileFacts, source: _Hashed, header: Header) -> FileFacts:
     )
     if seen.reader_delimiter is None:
         raise _Refusal("holds U+0001 and U+10FFFF and six others that belong in no text")
-    if not seen.n_lines:
-        return _empty(replace(seen, column_positions=tuple(range(len(COLUMNS)))), "holds no line")
+    if seen.n_lines == seen.n_blank:
+        what = "holds blank lines alone" if seen.n_lines else "holds no line"
+        return _empty(replace(seen, column_positions=tuple(range(len(COLUMNS)))), what)
     first_lines = text.first_lines(seen.reader_new_line)
     columns = header.of_text(first_lines, _hive_values(facts.file_path))
     header.refuse_others(first_lines[columns.n_header_lines - 1], text.header_candidates)

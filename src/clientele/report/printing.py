@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from pathlib import Path
-from tempfile import TemporaryDirectory
+
+from clientele import scratch
 
 __all__ = ["FLAGS", "browser", "to_pdf"]
 
@@ -39,10 +39,10 @@ def to_pdf(page: str) -> bytes | None:
     program = browser()
     if program is None:
         return None
-    with TemporaryDirectory(prefix="clientele-print-") as folder:
-        source, target = Path(folder) / "page.html", Path(folder) / "page.pdf"
+    with scratch.folder("print") as folder:
+        source, target = folder / "page.html", folder / "page.pdf"
         source.write_text(page, encoding="utf-8")
-        command = [program, *FLAGS, f"--user-data-dir={Path(folder) / 'profile'}", "--no-pdf-header-footer"]
+        command = [program, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--no-pdf-header-footer"]
         try:
             subprocess.run(
                 [*command, f"--print-to-pdf={target}", source.as_uri()],

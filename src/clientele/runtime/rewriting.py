@@ -18,6 +18,7 @@ from pathlib import Path
 
 import duckdb
 
+from clientele import scratch
 from clientele.contents import sha256_of
 from clientele.runtime import locking, lookup, modes, publishing
 from clientele.runtime.publishing import MANIFEST
@@ -175,6 +176,7 @@ def finish(home: Path) -> bool:
 
     Must run while this process has no connection to the databases; returns whether anything was moved.
     """
+    scratch.clear()
     folder = home / _FOLDER
     note = home / _NOTE
     if not folder.is_dir() and not note.exists():

@@ -6,9 +6,9 @@ and its manifest holds its hash. The next build publishes a file of its own in i
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
+from clientele import scratch
 from clientele.errors import ClienteleError
 from clientele.runtime import publishing, rewriting
 
@@ -59,8 +59,8 @@ def write(home: Path) -> tuple[Path, dict[str, int]]:
             n_open, n_high = connection.sql(
                 "select count(*), count(*) filter (risk_band = 'high') from marts.open_sessions"
             ).fetchall()[0]
-            with tempfile.TemporaryDirectory() as folder:
-                draft = Path(folder) / FILE
+            with scratch.folder("sessions") as folder:
+                draft = folder / FILE
                 named = str(draft).replace("'", "''")
                 connection.execute(
                     f"copy (select * from marts.open_sessions order by all) to '{named}' "

@@ -1,0 +1,74 @@
+"""Folders for what a command holds for a moment of customers: none outlives its command for long.
+
+A command that is killed cannot clear up. So each folder is locked by the process that uses it, and what
+nobody has locked any more is removed by the next command of the same user.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["clear", "folder"]
+
+_PREFIX = "clientele-scratch-"
+_OURS = re.compile(_PREFIX + r"[a-z]+-\w{8}")
+
+
+@contextmanager
+def folder(name: str) -> Iterator[Path]:
+    """Give a folder in the system's place for temporary files, mode 0700, for as long as it is wanted.
+
+    Parameters
+    ----------
+    name : str
+        What it is for, in small letters, for somebody who looks into that place.
+
+    Yields
+    ------
+    Path
+
+    Examples
+    --------
+    >>> with folder("example") as place:
+    ...     _ = (place / "file").write_text("ids")
+    >>> place.exists()
+    False
+    """
+    clear()
+    # made under a name that no other command looks for, and found under its own when it is locked
+    made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
+    held = os.open(made, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    place = made.with_name(f"{_PREFIX}{name}-{made.name[-8:]}")
+    made.rename(place)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        os.close(held)
+
+
+def clear() -> None:
+    """Remove the folders of commands that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if not _OURS.fullmatch(left.name):
+            continue
+        try:
+            held = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue  # of another user, or gone
+        try:
+            if os.fstat(held).st_uid == os.getuid():
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+        except OSError:
+            pass  # in use
+        finally:
+            os.close(held)
