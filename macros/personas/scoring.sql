@@ -53,7 +53,7 @@ weights_of_model as (
         is_above_mean_1..3. `features`: a CTE with user_sk and the features of the catalog. `weights`: the name of
         a model with the columns of segment_weights: one model's rows, or none. -#}
     {%- set names = clientele.feature_names() -%}
-    {%- set places = range(1, clientele.setting('max_segments') + 1) -%}
+    {%- set places = clientele.segment_places(weights) -%}
 -- a persona's place among those of the model: ids may be any numbers, and the lowest still wins a tie
 weights as (
     {{ clientele.placed_weights(weights) }}
@@ -86,6 +86,20 @@ persona_scores as (
         {% endfor %}
     from top_3
 )
+{% endmacro %}
+
+
+{% macro segment_places(weights) %}
+    {#- The numbers of the places of personas: as many as the var allows and as the tiers are; more where the model was fitted
+        when the var was larger. A place too many costs time, one too few is another persona for whoever belongs there. -#}
+    {%- set most = [clientele.setting('max_segments'), 3] -%}
+    {%- if execute and model.resource_type == 'model' -%}
+        {%- set held = load_relation(ref(weights)) -%}
+        {%- if held -%}
+            {%- do most.append(run_query('select count(distinct segment_id) from ' ~ held ~ ' where segment_id > 0').columns[0].values()[0] | int) -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(range(1, most | max + 1)) }}
 {% endmacro %}
 
 

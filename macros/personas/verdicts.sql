@@ -3,7 +3,7 @@
 {% macro persona_verdict_ctes(features, weights, name, key='user_sk') %}
     {#- CTEs that end in `<name>_verdicts`: the key, the segment_id whose score is lowest (ties to the lowest id), and the
         margin to the second lowest. The arguments are those of persona_score_ctes; `name` keeps several models apart in one statement. -#}
-    {%- set places = range(1, clientele.setting('max_segments') + 1) -%}
+    {%- set places = clientele.segment_places(weights) -%}
 {{ name }}_model as (
     {{ clientele.placed_weights(weights) }}
 ),

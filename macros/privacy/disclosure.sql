@@ -15,8 +15,12 @@
 
 {% macro cell_step() %}
     {#- Customers are counted in steps of half the smallest cell: a step that is seen may come from any number of
-        customers from 1 to one less than the smallest cell. -#}
-    {{ return([clientele.setting('min_cell_users') // 2, 1] | max) }}
+        customers from 1 to one less than the smallest cell. Where half is no round number (1, 2 and 5 times a power of
+        ten), the next one: figures move in such steps, and visitors of a cell would else be more than its customers. -#}
+    {%- set half = clientele.setting('min_cell_users') // 2 -%}
+    {%- set steps = [] -%}
+    {%- for power in range(6) -%}{%- for digit in [1, 2, 5] -%}{%- do steps.append(digit * 10 ** power) -%}{%- endfor -%}{%- endfor -%}
+    {{ return(steps | select('ge', half) | first) }}
 {% endmacro %}
 
 

@@ -32,7 +32,7 @@
         'window_days': [1, 3650],
         'reference_days': [1, 3650],
         'utc_offset_hours': [-14, 14, 'fractions'],
-        'premium_z': [-5, 5, 'fractions'],
+        'premium_z': [0, 5, 'fractions'],
         'as_of': 'timestamp or last_event',
         'refit': 'boolean',
         'fit_min_events': [1, 100000],
@@ -70,7 +70,7 @@
         {{ exceptions.raise_compiler_error("setting: there is no var '" ~ name ~ "'. Known: " ~ forms | sort | join(', ')) }}
     {%- endif -%}
     {%- set form = forms[name] -%}
-    {%- set value = var(name) -%}
+    {%- set value = clientele.value_of_setting(name) -%}
     {%- set text = (value | string).strip() -%}
     {%- if 'settings_read' in model | default({}) -%}{%- do model['settings_read'].update({name: text}) -%}{%- endif -%}
     {%- if form == 'boolean' -%}

@@ -25,22 +25,24 @@
 ] %}
 {% do answers.append(('whole_number of ' ~ text, clientele.whole_number("'" ~ text ~ "'"), number)) %}
 {% endfor %}
+{#- with a comma for the decimal mark comma and point change places -#}
+{% set marks = ('.', ',') if clientele.setting('decimal') == 'point' else (',', '.') %}
 {% for text, number in [
     ('0', 0), ('1.50', 1.5), ('-0.01', -0.01), ('1e3', 1000), ('1.23e+01', 12.3), ('1,50', none), ('1_0', none),
     ('1230000000000.1234', 1230000000000.1234), ('1e15', none), ('999999999999999', none), ('9e9', 9000000000)
 ] %}
+{% set text = text | replace('.', '|') | replace(',', marks[1]) | replace('|', marks[0]) %}
 {% do answers.append(('decimal_number of ' ~ text, clientele.decimal_number("'" ~ text ~ "'"), number)) %}
 {% endfor %}
 {% for text, second in [
-    ('2019-10-01 00:00:01 UTC', 1), ('2019-10-01T00:00:02Z', 2), ('2019-10-01 00:00:03.999', 3),
+    ('2019-10-01 00:00:01 UTC', 1), ('2019-10-01T00:00:02Z', 2),
     ('2019-10-01 00:00:04+00:00', 4), ('2019-10-01 02:00:05+02:00', 5),
-    ('2019-09-30 22:30:06 -0130', 6), ('2019-10-01 00:01', 60),
-    ('2019-10-01T00:00:07.123456789', 7), ('1569888008', 8), ('1569888009123', 9), ('1569888010123456', 10),
+    ('2019-09-30 22:30:06 -0130', 6), ('2019-10-01T00:00:07.123456789Z', 7), ('1569888008', 8), ('1569888009123', 9), ('1569888010123456', 10),
     ('1569888011123456789', 11), ('1569888012.5', 12), ('2019-02-30 00:00:00 UTC', none), ('2019-10-01', none),
     ('01/10/2019 00:00:00', none), ('2019-10-01 00:00:00 CET', none), ('2019-10-01 00:00:00+05:75', none),
     ('2019-10-01 00:00:00-18:30', none),
     ('2019-09-30 06:00:13-18:00', 13), ('2019-10-01 25:00:00', none)
-] %}
+] + ([('2019-10-01 00:00:03.999', 3), ('2019-10-01 00:01', 60)] if clientele.setting('input_time_zone') == 'UTC' else []) %}
 {% set found = clientele.utc_timestamp("'" ~ text ~ "'") %}
 {% set seconds = clientele.seconds_between("cast('2019-10-01 00:00:00' as timestamp)", found) %}
 {% do answers.append(('utc_timestamp of ' ~ text, seconds, second)) %}

@@ -6,7 +6,7 @@ in_events as (
     select
         count(*) as n_events,
         sum(case when event_type = 'purchase' then 1 else 0 end) as n_purchases,
-        sum(case when event_type = 'purchase' then price else 0 end) as revenue
+        sum(case when event_type = 'purchase' then {{ clientele.line_value() }} else 0 end) as revenue
     from {{ ref('events') }}
 ),
 

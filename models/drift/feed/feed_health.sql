@@ -132,10 +132,10 @@ select
             or anchored.judged_price * {{ clientele.setting('feed_price_factor') }} < usual.usual_price
         ), false
     ) as are_prices_off,
-    feed_days.is_volume_low,
-    -- the day that is running when its file comes is not over
-    feed_days.is_day_cut and anchored.age_days > 0 as is_day_cut,
-    feed_days.follows_missing_days,
+    -- a day of which all has expired has no volume any more; the day that is running when its file comes is not over
+    coalesce(feed_days.is_volume_low, false) as is_volume_low,
+    coalesce(feed_days.is_day_cut and anchored.age_days > 0, false) as is_day_cut,
+    coalesce(feed_days.follows_missing_days, false) as follows_missing_days,
     coalesce(
         anchored.n_judged_quarantined >= {{ limits['left_out_lines'] }}
         and anchored.judged_share_left_out
