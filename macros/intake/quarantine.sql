@@ -66,7 +66,7 @@
         cast(null as integer) as repeat_number,
         case
             when judged.fault is null then judged.user_id
-            when judged.line_fault is null then {{ clientele.readable_id('judged.user_id_text', clientele.id_kind('user')) }}
+            when judged.line_fault is null then {{ clientele._customer_of_faulty_line('judged.user_id_text') }}
         end as user_id,
         {{ 'judged.product_code' if kinds['product'] == 'text' else 'cast(null as varchar(256)) as product_code' }},
         judged.is_respelled,
@@ -128,6 +128,17 @@
             {{ clientele.typed_lines(rows) }}
         ) as typed
     ) as judged
+{% endmacro %}
+
+
+{% macro _customer_of_faulty_line(text) %}
+    {#- Whom a user field names in any spelling, and nobody where it stands for nobody: a logged-out visitor's lines are no
+        customer's, and must not make a customer's session one that is shared. -#}
+    {%- set kind = clientele.id_kind('user') -%}
+    {%- set named = namespace(value=clientele.readable_id(text, kind)) -%}
+    {%- if kind == 'text' -%}{%- set named.value = clientele.present(named.value) -%}{%- endif -%}
+    {%- for nobody in clientele.sentinel_ids() -%}{%- set named.value = 'nullif(' ~ named.value ~ ', ' ~ nobody ~ ')' -%}{%- endfor -%}
+    {{- return(named.value) -}}
 {% endmacro %}
 
 

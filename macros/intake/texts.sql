@@ -74,13 +74,18 @@
 
 
 {% macro sentinel_list() -%}
-    {#- The ids that stand for nobody, as a list in SQL of the kind of user ids. -#}
-    {%- if clientele.id_kind('user') == 'integer' -%}
-        ({{ clientele._sentinels(is_number=true) | map('int') | join(', ') or 'null' }})
-    {%- else -%}
-        ({{ clientele.literals(clientele._sentinels()) }})
-    {%- endif -%}
+    {#- The ids that stand for nobody, as a list in SQL. -#}
+    ({{ clientele.sentinel_ids() | join(', ') or 'null' }})
 {%- endmacro %}
+
+
+{% macro sentinel_ids() %}
+    {#- The ids that stand for nobody, as literals of the kind of user ids. -#}
+    {%- if clientele.id_kind('user') == 'integer' -%}{{ return(clientele._sentinels(is_number=true) | map('int') | list) }}{%- endif -%}
+    {%- set found = [] -%}
+    {%- for text in clientele._sentinels() -%}{%- do found.append(clientele.literals([text])) -%}{%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
 
 
 {% macro sentinel_words() %}

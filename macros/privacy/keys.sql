@@ -57,9 +57,5 @@
         ) }}
     {%- endif -%}
     {{ clientele.require_both_halves() }}
-    {%- if run_query('select count(*) from ' ~ clientele.register('erasure_requests')).columns[0].values()[0] > 0 -%}
-        {{ exceptions.raise_compiler_error(
-            'An erasure was interrupted. Finish it first: make erase (without a subject), or dbt run-operation erase_subjects.'
-        ) }}
-    {%- endif -%}
+    {{ clientele.refuse_stopped_requests() }}
 {% endmacro %}

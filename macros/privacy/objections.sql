@@ -39,18 +39,29 @@
 {% endmacro %}
 
 
-{% macro _begin_on_profiling(operation) %}
-    {#- Takes the lock and the named customers in; returns the number of the request. -#}
-    {%- do clientele.take_build_lock(operation) -%}
-    {%- do clientele.create_registers() -%}
-    {%- do clientele._require_named(operation) -%}
-    {{ return(clientele.begin_request(operation.split('_')[0], clientele._begin_with_subjects(clientele.named_subjects()))) }}
+{% macro _note_who_is_named(kind, noted) %}
+    {#- Takes in the customers who are named, and all who are noted where a command of this kind was stopped; returns the
+        number of the request, which is the newest one when nobody is named. -#}
+    {%- set named = '(select user_id from ' ~ clientele.named_subjects() ~ ' as named)' -%}
+    {%- if kind in clientele.stopped_requests() -%}
+        {%- do clientele._begin_with_subjects('(select user_id from ' ~ noted ~ ' union ' ~ named ~ ')') -%}
+    {%- else -%}
+        {%- do clientele._begin_with_subjects(named) -%}
+    {%- endif -%}
+    {%- set n_named = run_query('select count(*) from clientele_subjects where user_id in ' ~ named).columns[0].values()[0] | int -%}
+    {%- if n_named == 0 -%}
+        {{ return(run_query('select max(request_number) from ' ~ clientele.register('requests')).columns[0].values()[0] | int) }}
+    {%- endif -%}
+    {{ return(clientele.begin_request(
+        kind, n_named,
+        'insert into ' ~ noted ~ ' select user_id from clientele_subjects where user_id not in (select user_id from ' ~ noted ~ ')'
+    )) }}
 {% endmacro %}
 
 
-{% macro _end_request(number) %}
+{% macro _end_request(number, kind=none) %}
     {#- Finishes the request, forgets who was named and gives the lock back. -#}
-    {%- do clientele.finish_request(number) -%}
+    {%- do clientele.finish_request(number, kind) -%}
     {%- do clientele._forget_named_subjects() -%}
     {%- do clientele.release_build_lock() -%}
 {% endmacro %}
@@ -58,11 +69,11 @@
 
 {% macro _stop_profiling(operation, register, done) %}
     {%- if execute -%}
-        {%- set number = clientele._begin_on_profiling(operation) -%}
-        {%- set noted = clientele.register(register) -%}
-        {%- do run_query(
-            'insert into ' ~ noted ~ ' select user_id from clientele_subjects where user_id not in (select user_id from ' ~ noted ~ ')'
-        ) -%}
+        {%- set kind = operation.split('_')[0] -%}
+        {%- do clientele.take_build_lock(operation) -%}
+        {%- do clientele.create_registers() -%}
+        {%- if kind not in clientele.stopped_requests() -%}{%- do clientele._require_named(operation) -%}{%- endif -%}
+        {%- set number = clientele._note_who_is_named(kind, clientele.register(register)) -%}
         {%- set held = clientele._held_subject_models() -%}
         {%- if 'profiling_objections' in held | map(attribute='name') -%}
             {%- set objections = clientele.built('core', 'profiling_objections') -%}
@@ -75,7 +86,7 @@
             {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ clientele._is_of_subjects(subject['keys'])) -%}
         {%- endfor -%}
         {{ clientele.withdraw_publications() }}
-        {{ clientele._end_request(number) }}
+        {{ clientele._end_request(number, kind) }}
         {{ print(done ~ ': no features, no persona, no row in any mart from now on; the next build fits nothing on them') }}
     {%- endif -%}
 {% endmacro %}
@@ -83,7 +94,10 @@
 
 {% macro _profile_again(operation, register, done) %}
     {%- if execute -%}
-        {%- set number = clientele._begin_on_profiling(operation) -%}
+        {%- do clientele.take_build_lock(operation) -%}
+        {%- do clientele.create_registers() -%}
+        {%- do clientele._require_named(operation) -%}
+        {%- set number = clientele.begin_request(operation.split('_')[0], clientele._begin_with_subjects(clientele.named_subjects())) -%}
         {%- do run_query('delete from ' ~ clientele.register(register) ~ ' where user_id in (select user_id from clientele_subjects)') -%}
         {%- set names = clientele._held_subject_models() | map(attribute='name') | list -%}
         {%- if 'profiling_objections' in names -%}

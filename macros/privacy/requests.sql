@@ -9,27 +9,49 @@
 {% endmacro %}
 
 
-{% macro begin_request(kind, n_customers) %}
-    {#- Adds a request that is being carried out; returns its number. -#}
+{% macro begin_request(kind, n_customers, noting=none) %}
+    {#- Adds a request that is being carried out, and returns its number. With it goes `noting`, a statement that notes in
+        the vault whom it is about: of a request on record that was stopped the next command knows them. -#}
     {{ clientele.require_both_halves() }}
     {{ clientele.next_generation() }}
     {%- set requests = clientele.register('requests') -%}
     {%- set number = (run_query('select coalesce(max(request_number), 0) from ' ~ requests).columns[0].values()[0] | int) + 1 -%}
-    {%- do run_query(
-        'insert into ' ~ requests ~ " (request_number, kind, requested_at, n_customers, run_id) values (" ~ number ~ ", '" ~ kind ~ "', "
-        ~ clientele.moment_of_request() ~ ', ' ~ n_customers ~ ", '" ~ invocation_id ~ "')"
-    ) -%}
+    {%- set adding = 'insert into ' ~ requests ~ " (request_number, kind, requested_at, n_customers, run_id) values (" ~ number ~ ", '" ~ kind
+        ~ "', " ~ clientele.moment_of_request() ~ ', ' ~ n_customers ~ ", '" ~ invocation_id ~ "')" -%}
+    {%- do run_query('begin; ' ~ noting ~ '; ' ~ adding ~ '; commit' if noting else adding) -%}
     {{ return(number) }}
 {% endmacro %}
 
 
-{% macro finish_request(number) %}
-    {#- The warehouse first: what the vault has finished, the warehouse has to know. -#}
+{% macro stopped_requests() %}
+    {#- Kinds of requests that were stopped and are to be finished before anything else is done with the data: until then
+        tables and publications hold who is not to be in them. Who it is about stands in the vault. -#}
+    {%- set kinds = run_query(
+        'select distinct kind from ' ~ clientele.register('requests') ~ " where kind in ('object', 'restrict') and finished_at is null order by kind"
+    ).columns['kind'].values() | list -%}
+    {%- set n_erased = run_query('select count(*) from ' ~ clientele.register('erasure_requests')).columns[0].values()[0] -%}
+    {{ return((['erase'] if n_erased > 0 else []) + kinds) }}
+{% endmacro %}
+
+
+{% macro refuse_stopped_requests() %}
+    {%- for kind in clientele.stopped_requests() -%}
+        {{ exceptions.raise_compiler_error(
+            {'erase': 'An erasure', 'object': 'An objection', 'restrict': 'A restriction'}[kind] ~ ' was interrupted. Finish it first: clientele '
+            ~ kind ~ ' (without a subject). Nothing was changed.'
+        ) }}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro finish_request(number, kind=none) %}
+    {#- The warehouse first: what the vault has finished, the warehouse has to know. With a kind those requests of it that
+        were stopped before are finished, too. -#}
     {%- do run_query('delete from ' ~ clientele.requests_done()) -%}
     {%- do run_query('insert into ' ~ clientele.requests_done() ~ ' values (' ~ number ~ ')') -%}
     {%- do run_query(
         'update ' ~ clientele.register('requests') ~ ' set finished_at = ' ~ clientele.moment_of_request()
-        ~ ' where request_number = ' ~ number
+        ~ ' where request_number = ' ~ number ~ (" or (kind = '" ~ kind ~ "' and finished_at is null)" if kind)
     ) -%}
 {% endmacro %}
 

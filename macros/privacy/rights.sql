@@ -122,8 +122,14 @@
 
 
 {% macro named_subjects() %}
-    {#- A relation with the user_id of the customers that the environment names. -#}
-    {{- return(adapter.dispatch('named_subjects', 'clientele')()) -}}
+    {#- A relation with the user_id of the customers that the environment names; refuses an id that stands for nobody. -#}
+    {%- set named = adapter.dispatch('named_subjects', 'clientele')() -%}
+    {%- if execute and run_query(
+        'select count(*) from ' ~ named ~ ' as named where cast(user_id as varchar(256)) in (' ~ clientele.literals(clientele._sentinels()) ~ ')'
+    ).columns[0].values()[0] > 0 -%}
+        {{ exceptions.raise_compiler_error('Somebody who is named is nobody: the var sentinel_user_ids has this id. Nothing was changed.') }}
+    {%- endif -%}
+    {{- return(named) -}}
 {% endmacro %}
 
 

@@ -800,9 +800,11 @@ def publications(home: Path) -> None:
 @click.pass_context
 def rollback(context: click.Context, home: Path, to: int | None) -> None:
     """Publish an earlier publication again."""
+    from clientele.privacy import register
     from clientele.runtime import publishing, rewriting
 
     with rewriting.settled(home):
+        register.refuse_stopped(home)
         chosen = publishing.rollback(home, to)
     click.echo(f"published again: {chosen.described()}")
     click.echo("The databases stay as they are, and the next green build publishes anew.")

@@ -7,12 +7,16 @@ alone. To see that each place asks the rule, their features are put back before 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 
 import duckdb
 import pytest
+from breaking import Breaker
 from support import MATERIAL, WITHOUT_TESTS, House, parsed
 
 from clientele.privacy import keys
+from clientele.privacy import register as register_of_requests
+from clientele.runtime import backups
 
 # Tables of what happened: they stay, and are counted.
 FACTS = {
@@ -120,6 +124,52 @@ def test_from_the_command_on_nothing_is_said_of_them(shop, tmp_path, register):
     house.build(*WITHOUT_TESTS, "--select", "profiling_objections", "user_sessions", "user_feature_values")
     assert holders(house, user_id)["user_feature_values"] == 1
     shutil.rmtree(house.home)
+
+
+@pytest.fixture(scope="module")
+def breaker() -> Iterator[Breaker]:
+    with Breaker({}) as breaker:
+        yield breaker
+
+
+@pytest.mark.parametrize("register", OPERATIONS)
+def test_one_that_was_stopped_is_finished_before_anything_else(shop, breaker, tmp_path, register):
+    """Publications hold them: no build hides it, no rollback shows them, no restore brings them back."""
+    house = shop.copy(tmp_path / "house")
+    user_id = chosen(house, "persona_scores")
+    operation, kind = OPERATIONS[register][0], OPERATIONS[register][0].split("_")[0]
+    stopped = breaker.build(
+        house,
+        operation=operation,
+        environment={"CLIENTELE_SUBJECT": str(user_id)},
+        in_function="clientele.runtime.rewriting:start_publications",
+    )
+    assert stopped.killed
+    assert in_publications(house, user_id)[1] > 0
+    with house.surroundings():
+        taken = backups.take(house.home, tmp_path / "backups")
+
+    build = house.run(*WITHOUT_TESTS)
+    assert not build.succeeded and f"Finish it first: clientele {kind} (without a subject)" in build.said
+    with pytest.raises(register_of_requests.RegisterError, match=f"clientele {kind} "):
+        register_of_requests.refuse_stopped(house.home)
+
+    done = house.operation(operation)
+    assert done.succeeded, done.said[-2000:]
+    assert in_publications(house, user_id)[1] == 0
+    assert holders(house, user_id).keys() <= FACTS | REGISTERS
+    register_of_requests.refuse_stopped(house.home)
+    (line,) = register_of_requests.lines(house.home)
+    assert f"{kind}, 1 customer(s), done" in line
+    again = house.operation(operation)
+    assert not again.succeeded and "nobody is named" in again.said
+
+    with house.surroundings():
+        restored = backups.restore(backups.opened(taken.folder), house.home)
+    assert f"{operation}: 1 customer(s)." in restored.sentences
+    assert in_publications(house, user_id)[1] == 0
+    assert holders(house, user_id).keys() <= FACTS | REGISTERS
+    shutil.rmtree(house.folder)
 
 
 def test_every_place_that_asks_the_rule_leaves_them_out(shop):

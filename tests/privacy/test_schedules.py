@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -145,9 +146,9 @@ class Walk:
             elif name == "rollback" and "none before it is kept" in outcome.said:
                 self.report(name)  # the one that was killed had done it
                 return
-            elif "An erasure was interrupted" in outcome.said:
-                assert self.is_done(self.attempt("erase"))
-                self.report("erase")
+            elif stopped := re.search(r"Finish it first: clientele (\w+)", outcome.said):
+                assert self.is_done(self.attempt(stopped[1]))
+                self.report(stopped[1])
             else:
                 break
         raise AssertionError(f"{name} is refused for ever: {outcome.said[-3000:]}")

@@ -181,6 +181,8 @@ class Shop:
             return texts | {"user_id": None, "user_session": chance.choice([None, "unknown"])}, None, set()
         if kind == 4:
             return texts | {"user_id": str(user), "user_session": own}, "wrong_number_of_fields", set()
+        if chance.random() < 0.3:  # what stands for nobody is nobody, in a session of a customer, too
+            return texts | {"user_id": chance.choice(["0", "-1.0", "0x0"]), "user_session": own}, None, {user}
         return texts | {"user_id": chance.choice(NO_IDS)}, None, set()
 
 
@@ -286,6 +288,9 @@ DECIDING = {
     ),
     "two faulty lines name two customers in a session": (
         [faulty("1", "s"), faulty("2", "s"), faulty("", "s")], {}, {0}
+    ),
+    "an id that stands for nobody": (
+        [faulty("0", "s"), faulty("-1.0", "s"), faulty("", "s"), faulty("0", None)], {"s": {1}}, {0, 1, 2}
     ),
     "a line that names nobody who can be read": ([faulty("?", "s"), faulty("1", "s")], {}, {0, 1}),
 }  # fmt: skip

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 
 from clientele.errors import ClienteleError
 
-__all__ = ["RegisterError", "lines"]
+__all__ = ["STOPPED", "RegisterError", "lines", "refuse_stopped"]
+
+# Kinds of requests that were stopped and have to be finished before an earlier publication is shown, as
+# macros/privacy/requests.sql has it before a build.
+STOPPED = """
+    select kind from vault.vault.requests where kind in ('object', 'restrict') and finished_at is null
+    union
+    select 'erase' from vault.vault.erasure_requests
+    order by kind
+"""
 
 
 class RegisterError(ClienteleError, ValueError):
-    """There is no register to read; the message says where it was looked for."""
+    """There is no register to read, or a request in it is to be finished first; the message says which."""
 
 
 def lines(home: Path) -> list[str]:
@@ -43,3 +53,16 @@ def lines(home: Path) -> list[str]:
         + f", run {run_id}"
         for number, requested_at, kind, n_customers, n_rows, finished_at, run_id in rows
     ]
+
+
+def refuse_stopped(home: Path) -> None:
+    """Raise :class:`RegisterError` while a request that takes customers out of publications is half done."""
+    vault = home / "vault.duckdb"
+    if not vault.exists():
+        return
+    with suppress(duckdb.CatalogException), duckdb.connect(str(vault), read_only=True) as connection:
+        for (kind,) in connection.execute(STOPPED).fetchall():
+            raise RegisterError(
+                f"A request of customers was interrupted. Finish it first: clientele {kind} (without a "
+                "subject). Nothing was changed."
+            )

@@ -325,6 +325,10 @@ class _Register:
     restrictions: set
     unfinished: set
 
+    def is_stopped(self, operation: str) -> bool:
+        """Whether a request that this operation carries out was begun and not finished."""
+        return any(row[1] == operation.split("_")[0] and row[4] is None for row in self.requests)
+
     @property
     def ids(self) -> list[tuple]:
         """Who asked for what when; what a row says of its end may change."""
@@ -415,8 +419,12 @@ def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., No
             _carry_over(connection, later, staged.parent)
         ring = _opened_ring(before.sealed, f"The backup {backup.folder.name}")
         n = len(before.ids)
-        # an erasure that was under way when the backup was made may have ended since, under its own number
-        has_ended = present.ids == before.ids and bool(before.unfinished - present.unfinished)
+        # what was under way when the backup was made may have ended since, under its own number
+        under_way = [name for name, (begin, _) in _REGISTERS.items() if before.is_stopped(begin)]
+        has_ended = present.ids == before.ids and (
+            bool(before.unfinished - present.unfinished)
+            or any(not present.is_stopped(_REGISTERS[name][0]) for name in under_way)
+        )
         if len(present.ids) <= n and before.ids[: len(present.ids)] == present.ids and not has_ended:
             return [f"No request of a customer is later than the backup ({n} in the register)."]
         if present.ids[:n] != before.ids:
@@ -448,7 +456,8 @@ def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., No
     ]
     for name, (begin, end) in _REGISTERS.items():
         for operation, who in (
-            (begin, getattr(present, name) - getattr(before, name) - gone),
+            # of a request under way the backup has the note, and may have the customer, too
+            (begin, getattr(present, name) - (set() if name in under_way else getattr(before, name)) - gone),
             (end, getattr(before, name) - getattr(present, name) - gone),
         ):
             if who:
