@@ -148,7 +148,7 @@
         {%- do sentences.append(found.file ~ ', ' ~ found[kind] ~ ', ' ~ found.place ~ ': ' ~ found.problem) -%}
     {%- endfor -%}
     {%- if sentences -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             headline ~ '\n- ' ~ sentences | join('\n- ')
             ~ '\nNothing was read or changed. `clientele ' ~ kind ~ 's check` gives the lines, docs/campaigns.md the grammar.'
         ) }}

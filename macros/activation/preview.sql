@@ -9,13 +9,13 @@
         {%- set all = clientele.compiled_audiences() -%}
         {%- set audiences = all | selectattr('name', 'equalto', audience) | list if audience else all -%}
         {%- if not audiences -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 "there is no audience '" ~ audience ~ "'. Known: " ~ all | map(attribute='name') | join(', ') if audience
                 else 'there is no audience: docs/campaigns.md says how one is described'
             ) }}
         {%- endif -%}
         {%- if adapter.get_relation(facts.database, facts.schema, facts.identifier) is none -%}
-            {{ exceptions.raise_compiler_error('nothing is built yet, so there is nobody to count: build first') }}
+            {{ clientele.refuse('nothing is built yet, so there is nobody to count: build first') }}
         {%- endif -%}
         {%- for one in audiences -%}{{ clientele._preview_size(one, facts) }}{%- endfor -%}
         {%- for one in audiences -%}{{ clientele._preview_overlaps(one, all, facts) }}{%- endfor -%}

@@ -11,7 +11,7 @@
             {%- for column in node.columns.values() if column.config.meta.feature_block is defined -%}
                 {%- set meta = column.config.meta -%}
                 {%- if meta.scale not in scales or meta.unit not in units or not meta.label or not meta.label_fr -%}
-                    {{ exceptions.raise_compiler_error(
+                    {{ clientele.refuse(
                         "feature_catalog: " ~ column.name ~ " in models/customers/user_features.yml needs meta with scale (" ~ scales | join(', ')
                         ~ "), unit (" ~ units | join(', ') ~ "), label and label_fr; it has " ~ meta
                     ) }}

@@ -46,7 +46,7 @@
         {%- do wrong.append('loyal_orders must be at least 2, or a first order makes somebody loyal') -%}
     {%- endif -%}
     {%- if wrong -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'check_settings: the lifecycle vars contradict each other: ' ~ wrong | join('; ') ~ '. Change them in dbt_project.yml or in --vars.'
         ) }}
     {%- endif -%}

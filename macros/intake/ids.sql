@@ -23,7 +23,7 @@
         {%- set normal = clientele.normal_text(clientele.without_escapes(expression)) -%}
         {{- return("case when length(" ~ normal ~ ") between 1 and 256 then " ~ normal ~ " end") -}}
     {%- endif -%}
-    {{ exceptions.raise_compiler_error("normal_id: an id is of the kind integer or text, not '" ~ kind ~ "'") }}
+    {{ clientele.refuse("normal_id: an id is of the kind integer or text, not '" ~ kind ~ "'") }}
 {% endmacro %}
 
 

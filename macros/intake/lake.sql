@@ -65,7 +65,7 @@
     {%- if execute and clientele.setting('on_refused_file') == 'fail' -%}
         {%- set refused = run_query("select reason from " ~ ledger ~ " where status = 'refused' order by file_path") -%}
         {%- if refused | length > 0 -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'Nothing was loaded.\n- ' ~ refused.columns[0].values() | join('\n- ')
                 ~ "\nMend or remove what is named above, or build with --vars '{on_refused_file: skip}' to go on without it."
             ) }}

@@ -31,7 +31,7 @@
             {%- for row in clientele._changed_rows(map, is_gone=true) -%}{%- do gone.append(row ~ ' of seeds/' ~ map ~ '.csv') -%}{%- endfor -%}
         {%- endfor -%}
         {%- if gone -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'Nothing was loaded. ' ~ gone[:5] | join(', ') ~ (' and ' ~ (gone | length - 5) ~ ' more rows' if gone | length > 5)
                 ~ ': the files were read with this, and it is not so any more. Put it back, or run dbt build --full-refresh, which reads all'
                 ~ ' files again (those that are not in the lake any more are lost).'

@@ -36,7 +36,7 @@
         {%- set missing = [] -%}
         {%- for name in ['event_time', 'event_type', 'product_id', 'price', 'user_id'] if name not in known -%}{%- do missing.append(name) -%}{%- endfor -%}
         {%- if missing -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'Nothing was loaded. ' ~ relation ~ (' has no column ' ~ missing | join(', ') if known else ' is not there, or may not be read')
                 ~ '. The var events_relation names a table or view with the columns ' ~ clientele.lake_columns() | join(', ') ~ '.'
             ) }}

@@ -58,7 +58,7 @@
         {%- endfor -%}
         {%- do clientele._tell_about_spellings(messages) -%}
         {%- if refusals and clientele.setting('on_refused_file') == 'fail' -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'Nothing was loaded.\n- ' ~ refusals[:20] | join('\n- ') ~ ('\n- and ' ~ (refusals | length - 20) ~ ' more' if refusals | length > 20)
                 ~ "\nMend or remove what is named above. To load the lines that can be read: --vars '{quarantine_refuse_share: 1}', or '{on_refused_file: skip}'."
                 ~ ' The lines stand in vault.quarantined_lines once they are loaded.'

@@ -126,7 +126,7 @@
             {%- endfor -%}
         {%- endfor -%}
         {%- if problems -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'Nothing was loaded.\n- ' ~ problems | join('\n- ') ~ "\nMend or remove what is named above. To go on without what cannot be"
                 ~ " read, and with what was read before: --vars '{on_refused_file: skip}'."
             ) }}

@@ -16,7 +16,7 @@
     {%- set must = ([side['person']] if side['person'] else [])
         + (side['columns'] | selectattr('is_required') | map(attribute='name') | list) -%}
     {%- if must | reject('in', known) | list -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'Nothing was loaded. ' ~ relation ~ ' has no column ' ~ must | reject('in', known) | join(', ') ~ ': the side input '
             ~ side['name'] ~ ' needs ' ~ must | join(', ') ~ ' (models/intake/side/' ~ side['name'] ~ '.yml).'
         ) }}

@@ -118,7 +118,7 @@
     {%- elif link == 'logit' -%} 1e0 / (1e0 + exp(-{{ bounded }}))
     {%- elif link == 'exp' -%} exp({{ bounded }})
     {%- else -%}
-        {{ exceptions.raise_compiler_error("linear_link: link must be identity, logit or exp; got '" ~ link ~ "'") }}
+        {{ clientele.refuse("linear_link: link must be identity, logit or exp; got '" ~ link ~ "'") }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -127,7 +127,7 @@
     {#- Every piece of every feature, in the order in which they are added up. -#}
     {#- While dbt parses nobody knows the features yet. -#}
     {%- if execute and (names | length == 0 or pieces < 1) -%}
-        {{ exceptions.raise_compiler_error('linear_scores: names must not be empty and pieces at least 1; got '
+        {{ clientele.refuse('linear_scores: names must not be empty and pieces at least 1; got '
             ~ names | length ~ ' names and ' ~ pieces ~ ' pieces') }}
     {%- endif -%}
     {%- set terms = [] -%}

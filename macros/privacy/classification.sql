@@ -210,7 +210,7 @@
 
 {% macro _refuse_classification(problems) %}
     {%- if problems -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'Not every table says what it holds of whom:\n- ' ~ problems | join('\n- ')
             ~ '\nAdd or mend the tags in the yml beside the model; docs/privacy.md says what they mean.'
         ) }}

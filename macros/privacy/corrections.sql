@@ -9,7 +9,7 @@
         {%- do clientele.create_registers() -%}
         {%- do clientele.take_build_lock('rectify') -%}
         {%- if clientele._begin_with_subjects(clientele.named_subjects()) != 1 -%}
-            {{ exceptions.raise_compiler_error('rectify_subject: name one customer in CLIENTELE_SUBJECT; a correction is for one person.') }}
+            {{ clientele.refuse('rectify_subject: name one customer in CLIENTELE_SUBJECT; a correction is for one person.') }}
         {%- endif -%}
         {%- set n_lines = clientele.mended_lines() -%}
         {%- set number = clientele.begin_request('rectify', 1) -%}

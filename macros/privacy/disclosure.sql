@@ -39,7 +39,7 @@
     select {{ columns.keys() | join(', ') or '*' }} from {{ cells }}
     {%- else -%}
         {%- if not size.name -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 "published_cells: no column of '" ~ model.name ~ "' has meta disclosure: size, the number of customers in a cell"
             ) }}
         {%- endif -%}

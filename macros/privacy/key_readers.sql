@@ -36,7 +36,7 @@
 {% macro _refuse_key_reader(node, text) %}
     {%- set words = clientele.key_reading(text) -%}
     {%- if words -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             node.resource_type ~ " '" ~ node.name ~ "' (" ~ node.original_file_path ~ ") reads key material or the environment: '"
             ~ words ~ "'. Only models of the vault may. Take user_key and user_sk from core.users, session_sk from core.events."
         ) }}

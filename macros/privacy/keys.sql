@@ -8,7 +8,7 @@
 {% macro require_pseudonym_key() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
         {%- set problem = clientele.pseudonym_key_problem() -%}
-        {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+        {%- if problem -%}{{ clientele.refuse(problem) }}{%- endif -%}
         {{ clientele.require_same_key() }}
     {%- endif -%}
 {% endmacro %}
@@ -17,10 +17,10 @@
 {% macro require_key_of_ring() %}
     {#- With another key than that of the vault's ring nobody would be found, and a request of a customer be reported done. -#}
     {%- set problem = clientele.pseudonym_key_problem() -%}
-    {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+    {%- if problem -%}{{ clientele.refuse(problem) }}{%- endif -%}
     {%- set ring = clientele.register('key_ring') -%}
     {%- if run_query('select count(*) from ' ~ ring ~ ' where not (' ~ clientele.key_ring_opens('sealed') ~ ')').columns[0].values()[0] > 0 -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'CLIENTELE_PSEUDONYM_KEY is not the key that this warehouse was built with: every customer would get a new '
             ~ 'pseudonym. Set the key of this warehouse; to change it, use make rotate-key.'
         ) }}
@@ -37,7 +37,7 @@
     {%- set epochs = api.Relation.create(database=target.database, schema='core', identifier='key_epoch') -%}
     {%- if run_query('select count(*) from ' ~ ring).columns[0].values()[0] == 0 -%}
         {%- if run_query('select count(*) from ' ~ epochs).columns[0].values()[0] > 0 -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'The vault is lost, or another one: the warehouse has a key epoch, and this vault has no key. Who was erased or has objected '
                 ~ 'would come back. Restore vault.duckdb. If it is lost, remove warehouse.duckdb and the folder publications, build anew, '
                 ~ 'and carry out all erasures and objections again.'
@@ -51,7 +51,7 @@
     {%- do clientele.require_key_of_ring() -%}
     {%- do clientele.reseal_key_ring() -%}
     {%- if run_query('select count(*) from ' ~ ring ~ ' where key_epoch not in (select key_epoch from ' ~ epochs ~ ')').columns[0].values()[0] > 0 -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'The vault and the warehouse are of different key epochs: one of them was restored from before a key rotation. '
             ~ 'Restore both from the same moment, or remove warehouse.duckdb and build anew.'
         ) }}

@@ -36,7 +36,7 @@
 
 {% macro refuse_stopped_requests() %}
     {%- for kind in clientele.stopped_requests() -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             {'erase': 'An erasure', 'object': 'An objection', 'restrict': 'A restriction'}[kind] ~ ' was interrupted. Finish it first: clientele '
             ~ kind ~ ' (without a subject). Nothing was changed.'
         ) }}
@@ -83,13 +83,13 @@
         {#- a new warehouse beside this vault, which is the way out of the refusals below -#}
         {%- do run_query('insert into ' ~ clientele.requests_done() ~ ' values (' ~ vault['newest'] ~ ')') -%}
     {%- elif held > vault['newest'] -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'The vault is older than the warehouse: it knows of ' ~ vault['newest'] ~ ' request(s) of customers, the warehouse of ' ~ held
             ~ '. Who has been erased or has objected since would come back. Restore the vault of the same moment as the warehouse. If it is '
             ~ 'lost, remove warehouse.duckdb, build anew, and carry out the later requests again. Nothing was changed.'
         ) }}
     {%- elif held < vault['finished'] -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'The warehouse is older than the vault: it knows of ' ~ held ~ ' request(s) of customers, the vault of ' ~ vault['finished']
             ~ '. It may hold customers who have been erased since. Restore the warehouse of the same moment as the vault, or remove '
             ~ 'warehouse.duckdb and the folder publications, and build anew. Nothing was changed.'

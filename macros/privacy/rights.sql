@@ -127,7 +127,7 @@
     {%- if execute and run_query(
         'select count(*) from ' ~ named ~ ' as named where cast(user_id as varchar(256)) in (' ~ clientele.literals(clientele._sentinels()) ~ ')'
     ).columns[0].values()[0] > 0 -%}
-        {{ exceptions.raise_compiler_error('Somebody who is named is nobody: the var sentinel_user_ids has this id. Nothing was changed.') }}
+        {{ clientele.refuse('Somebody who is named is nobody: the var sentinel_user_ids has this id. Nothing was changed.') }}
     {%- endif -%}
     {{- return(named) -}}
 {% endmacro %}
@@ -142,7 +142,7 @@
 
 {% macro _refuse_nobody(operation) %}
     {%- do clientele.release_build_lock() -%}
-    {{ exceptions.raise_compiler_error(
+    {{ clientele.refuse(
         operation ~ ': nobody is named. Set CLIENTELE_SUBJECT=<user_id>, or CLIENTELE_SUBJECTS_FILE=<path> with an id per line '
         ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run clientele redshift-subjects before; if a request of somebody else '
         ~ 'has ended meanwhile, ask again.'
@@ -185,7 +185,7 @@
 
 {% macro _require_warehouse() %}
     {%- if 'user_keys' not in clientele._held_subject_models() | map(attribute='name') -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'There is nothing yet in this warehouse (CLIENTELE_HOME says where it is). Build it first.'
         ) }}
     {%- endif -%}
@@ -203,7 +203,7 @@
     {%- set held = [] -%}
     {%- for subject in subjects if columns.get((subject.node.schema ~ '.' ~ subject.node.alias) | lower) -%}
         {%- for key in subject['keys'] if key not in columns[(subject.node.schema ~ '.' ~ subject.node.alias) | lower] -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 subject.node.schema ~ '.' ~ subject.node.alias ~ ' is of an earlier version and has no ' ~ key
                 ~ ', by which customers are found. Build once, then try again. Nothing was changed.'
             ) }}
@@ -404,7 +404,7 @@
             ) -%}
             {%- for column in ['user_sk', 'user_key'] if column in table['column_names'].split(',') and column in replaced -%}
                 {%- if run_query('select count(*) from clientele_rewritten.' ~ name ~ ' where ' ~ column ~ ' is null').columns[0].values()[0] > 0 -%}
-                    {{ exceptions.raise_compiler_error(
+                    {{ clientele.refuse(
                         name ~ ' holds a user whom vault.user_keys does not know; nothing was changed. Build once and try again.'
                     ) }}
                 {%- endif -%}
@@ -446,7 +446,7 @@
         {%- set folder = env_var('CLIENTELE_EXPORT_FOLDER') -%}
         {%- if clientele._begin_with_subjects(clientele.named_subjects()) != 1 -%}
             {%- do clientele.release_build_lock() -%}
-            {{ exceptions.raise_compiler_error('export_subject: name one customer in CLIENTELE_SUBJECT; a copy is for one person.') }}
+            {{ clientele.refuse('export_subject: name one customer in CLIENTELE_SUBJECT; a copy is for one person.') }}
         {%- endif -%}
         {%- set number = clientele.begin_request('copy', 1) -%}
         {%- set files = clientele.register('event_files') -%}

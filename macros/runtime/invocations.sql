@@ -4,7 +4,7 @@
 {% macro check_invocation() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
         {%- if invocation_args_dict.get('empty') -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'Nothing was changed. --empty would build every table without rows, and so empty the books. To see whether the SQL'
                 ~ ' compiles: dbt compile. To try a change: dbt build with another CLIENTELE_HOME.'
             ) }}
@@ -22,7 +22,7 @@
     {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | sort(attribute='name')
         if node.unique_id in selected_resources and node.package_name == 'clientele' and clientele.room_of(node) == 'intake' -%}
         {%- if flags.FULL_REFRESH and node.name == 'event_files' and 'model.clientele.events' not in selected_resources -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'Nothing was changed. This selection has event_files without events: a full refresh of the ledger forgets what is held, and'
                 ~ ' the next build would take away the events of files that are not in the lake any more. Run dbt build --full-refresh,'
                 ~ ' which reads all files again and says which are lost.'
@@ -35,7 +35,7 @@
                 {%- do missing.append(graph.nodes[parent].name) -%}
             {%- endfor -%}
             {%- if missing -%}
-                {{ exceptions.raise_compiler_error(
+                {{ clientele.refuse(
                     'Nothing was changed. This selection has ' ~ node.name ~ ' without ' ~ missing | sort | join(', ')
                     ~ ', and ' ~ ('would leave it without the rows of earlier files' if is_emptied else 'would leave out what they make of new files')
                     ~ '. Run ' ~ ('dbt build --full-refresh, which reads all files again.' if is_emptied
@@ -63,7 +63,7 @@
         {%- endfor -%}
     {%- endfor -%}
     {%- if missing -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'Nothing was changed. This selection is made from, or tests, ' ~ (missing | sort)[:5] | join(', ')
             ~ (' and ' ~ (missing | length - 5) ~ ' more' if missing | length > 5) ~ ', which this home does not have yet. Run dbt build,'
             ~ ' or put a plus before what is selected (dbt build --select +name), which builds what it is made from;'
@@ -77,7 +77,7 @@
     {#- In place of dbt's own macro, which `dbt clone` asks before it replaces a table; no hook runs then. With --full-refresh a clone
         that comes from its own place would be a view of itself, and the table would be gone. -#}
     {%- if execute and defer_relation is defined and defer_relation | string == this | string -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'Nothing was changed. ' ~ this ~ ' would be cloned from itself, and lost. Clone into a schema of your own (dbt clone --target),'
             ~ ' or copy a home: clientele backup, and clientele restore into another folder.'
         ) }}
@@ -98,7 +98,7 @@
             ).rows -%}
                 {%- set changed = clientele.changed_settings(mark['settings'] or '') -%}
                 {%- if changed -%}
-                    {{ exceptions.raise_compiler_error(
+                    {{ clientele.refuse(
                         'Nothing was changed. ' ~ changed | join(', ') ~ ': the files were read with the former value. Set it back,'
                         ~ ' or run dbt build --full-refresh, which reads all files again (those that are not in the lake any more are lost).'
                     ) }}

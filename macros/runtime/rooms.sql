@@ -49,7 +49,7 @@
             {%- endif -%}
         {%- endfor -%}
         {%- if problems -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'Data goes one way through the rooms (macros/runtime/rooms.sql), and this would go back or across:\n- '
                 ~ problems | join('\n- ') ~ '\nMove the table, or read what its room publishes further up.'
             ) }}

@@ -67,7 +67,7 @@
 {% macro setting(name) %}
     {%- set forms = clientele.setting_forms() -%}
     {%- if name not in forms -%}
-        {{ exceptions.raise_compiler_error("setting: there is no var '" ~ name ~ "'. Known: " ~ forms | sort | join(', ')) }}
+        {{ clientele.refuse("setting: there is no var '" ~ name ~ "'. Known: " ~ forms | sort | join(', ')) }}
     {%- endif -%}
     {%- set form = forms[name] -%}
     {%- set value = clientele.value_of_setting(name) -%}
@@ -163,7 +163,7 @@
 
 
 {% macro _refuse_setting(name, value, wanted) %}
-    {{ exceptions.raise_compiler_error(
+    {{ clientele.refuse(
         "setting: var '" ~ name ~ "' is '" ~ value ~ "', it must be " ~ wanted
         ~ ". Change it in dbt_project.yml or in --vars."
     ) }}
@@ -173,7 +173,7 @@
 {% macro check_settings() %}
     {%- for name in clientele.setting_forms() -%}{%- do clientele.setting(name) -%}{%- endfor -%}
     {%- for name in invocation_args_dict.get('vars', {}) if name not in clientele.setting_forms() -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             "check_settings: --vars names '" ~ name ~ "', which is no setting. Known: " ~ clientele.setting_forms() | sort | join(', ')
         ) }}
     {%- endfor -%}

@@ -1,9 +1,7 @@
 {#- Grain: one content of one file, for ever: the ledger. A content already held (same sha256) is skipped under any
-    name. A file is known by its identity, which is its path within what CLIENTELE_EVENTS names: where the folder
-    stands does not matter, and new content replaces its rows. Rebuilt each run from its own earlier rows and a look
-    at the lake, so it never shrinks; file and load numbers are never used twice, not even by a full refresh. Late
-    data is another file. A file with lines that were in the future and are due is read again, and so is one with
-    lines that waited for a word of seeds/event_type_map.csv. -#}
+    name. A file is known by its path within what CLIENTELE_EVENTS names, and new content replaces its rows. Rebuilt
+    each run from its own earlier rows and a look at the lake, so it never shrinks; file and load numbers are never
+    used twice. Late data is another file; one with lines that were in the future, or waited for a word, is read again. -#}
 -- depends_on: {{ ref('column_map') }}, {{ ref('event_type_map') }}
 {{ config(
     pre_hook=["{{ clientele.check_maps() }}", "{{ clientele.take_up_lines() }}"],
@@ -137,7 +135,9 @@ final as (
             when loaded_identity = file_identity then 'accepted'
             else 'same_content'
         end as status,
-        coalesce(refusal, case when loaded_identity != file_identity then 'same content as ' || loaded_path end) as reason
+        coalesce(
+            refusal, case when loaded_identity != file_identity then 'same content as ' || loaded_path end
+        ) as reason
     from (
         select * from kept
         union all

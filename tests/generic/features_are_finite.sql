@@ -6,7 +6,7 @@
     {%- do expressions.append('abs(' ~ feature ~ ') < 1000') -%}
 {%- endfor -%}
 {%- if execute and not expressions -%}
-    {{ exceptions.raise_compiler_error('features_are_finite: user_features.yml lists no feature') }}
+    {{ clientele.refuse('features_are_finite: user_features.yml lists no feature') }}
 {%- endif -%}
 {{ clientele.test_valid_rows(model, expressions=expressions) }}
 {% endtest %}

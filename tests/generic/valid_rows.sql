@@ -18,7 +18,7 @@
 {%- for column in not_null -%}{%- do checks.append((column ~ ' is not null', column ~ ' is not null')) -%}{%- endfor -%}
 {%- for column, codes_of in codes.items() -%}
     {%- if codes_of not in lists -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             "valid_rows: the codes of " ~ column ~ " are '" ~ codes_of ~ "', they must be "
             ~ lists.keys() | join(' or ')
         ) }}

@@ -16,7 +16,7 @@
     ) -%}
     {%- set holder = run_query('select holder, what, expires_at from ' ~ lock).rows[0] -%}
     {%- if holder['holder'] != invocation_id -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'The warehouse is in use by another run (' ~ holder['what'] ~ ', ' ~ holder['holder'] ~ '). Nothing was changed. Try again when it '
             ~ 'has ended. If it was killed, delete its row from ' ~ lock ~ ', which counts until ' ~ holder['expires_at'] ~ ' UTC.'
         ) }}

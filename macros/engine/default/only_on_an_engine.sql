@@ -2,7 +2,7 @@
     each of these, and its build stops with the name of the first one that is not there. -#}
 
 {% macro _only_on_an_engine(name) %}
-    {{ exceptions.raise_compiler_error(
+    {{ clientele.refuse(
         name ~ ": there is no " ~ target.type ~ "__" ~ name ~ ". Add it to macros/engine/" ~ target.type ~ "/ (CONTRIBUTING.md, an engine)."
     ) }}
 {% endmacro %}

@@ -35,7 +35,7 @@
 
 
 {% macro default__mended_lines() %}
-    {{ exceptions.raise_compiler_error(
+    {{ clientele.refuse(
         'rectify_subject: files in S3 are mended where they come from, and delivered under the same name: the next build replaces '
         ~ 'their rows. Nothing was changed.'
     ) }}

@@ -36,7 +36,7 @@
         {%- endfor -%}
         {%- for file in lossy -%}
             {%- if file['file_id'] in serial -%}
-                {{ exceptions.raise_compiler_error(
+                {{ clientele.refuse(
                     file['file_name'] ~ ' has ' ~ file['n_lines'] ~ ' lines and not all of them were read. Nothing was loaded. '
                     ~ 'Was the file still being written? Build again when it is complete.'
                 ) }}
@@ -158,7 +158,7 @@
         ~ ' where file_id between ' ~ group[0]['file_id'] ~ ' and ' ~ group[-1]['file_id'] ~ ' group by file_id)'
     ) -%}
     {%- if first.columns[0].values()[0] > 0 -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'Nothing was loaded: the lines of ' ~ group[0]['file_name'] ~ ' did not come in their order. Build again; if this repeats, tell'
             ~ ' the maintainers of clientele.'
         ) }}

@@ -3,7 +3,7 @@
 {% macro duckdb__named_subjects() -%}
     {%- set kind = clientele.held_id_kind() -%}
     {%- set problem = run_query("select clientele_subjects_problem('" ~ kind ~ "')").columns[0].values()[0] -%}
-    {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+    {%- if problem -%}{{ clientele.refuse(problem) }}{%- endif -%}
     (select unnest(cast(json(clientele_subjects('{{ kind }}')) as {{ clientele.id_type(kind) }}[])) as user_id)
 {%- endmacro %}
 
@@ -35,7 +35,7 @@
         {%- do clientele._require_warehouse() -%}
         {%- do clientele.require_same_key() -%}
         {%- set problem = run_query('select clientele_next_key_problem()').columns[0].values()[0] -%}
-        {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+        {%- if problem -%}{{ clientele.refuse(problem) }}{%- endif -%}
         {%- set n_customers = run_query('select count(*) from ' ~ clientele.register('user_keys')).columns[0].values()[0] -%}
         {%- do clientele.begin_request('rotate', n_customers) -%}
         {%- set ring = clientele.register('key_ring') -%}
@@ -74,7 +74,7 @@
         ~ " where status = 'accepted'))"
     ).columns[0].values()[0]) -%}
     {%- if mended['problem'] is defined -%}
-        {{ exceptions.raise_compiler_error('rectify_subject: ' ~ mended['problem'] ~ '. Nothing was changed.') }}
+        {{ clientele.refuse('rectify_subject: ' ~ mended['problem'] ~ '. Nothing was changed.') }}
     {%- endif -%}
     {{ return(mended['lines']) }}
 {% endmacro %}

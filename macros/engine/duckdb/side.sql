@@ -30,7 +30,7 @@
         {%- set written = fromjson(run_query(
             "select clientele_side_lines('" ~ wanted | replace("'", "''") ~ "', " ~ clientele.side_declarations() ~ ')'
         ).columns[0].values()[0]) -%}
-        {%- if written['problem'] is defined -%}{{ exceptions.raise_compiler_error(written['problem']) }}{%- endif %}
+        {%- if written['problem'] is defined -%}{{ clientele.refuse(written['problem']) }}{%- endif %}
     select {{ columns | join(', ') }} from read_parquet('{{ written['path'] | replace("'", "''") }}')
     {%- else -%}
     {{ clientele.default__side_file_lines(files) }}

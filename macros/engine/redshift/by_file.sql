@@ -30,7 +30,7 @@
         ~ " group by files.file_name, files.n_lines having files.n_lines != count(lines.line_sk) order by files.file_name limit 1"
     ) -%}
     {%- if lost.rows | length > 0 -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             lost.rows[0]['file_name'] ~ ' has ' ~ lost.rows[0]['n_lines'] ~ ' lines and ' ~ lost.rows[0]['n_read']
             ~ ' were read. Nothing was loaded. Was the file still being written? Build again when it is complete.'
         ) }}

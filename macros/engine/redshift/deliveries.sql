@@ -47,7 +47,7 @@
         {%- do days.extend(modules.re.findall('[0-9]{4}-[0-9]{2}-[0-9]{2}', text)) -%}
     {%- endfor -%}
     {%- if not days -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'Nothing was loaded. lake.event_lines has no delivery: put files below events/delivered=YYYY-MM-DD/ and add that day as a '
             ~ 'partition, as deploy/redshift/deliver.sh does (docs/redshift.md).'
         ) }}

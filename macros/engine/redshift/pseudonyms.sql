@@ -94,11 +94,11 @@
     {%- if execute -%}
         {%- do clientele._require_warehouse() -%}
         {%- set problem = clientele.pseudonym_key_problem() -%}
-        {%- if problem -%}{{ exceptions.raise_compiler_error(problem) }}{%- endif -%}
+        {%- if problem -%}{{ clientele.refuse(problem) }}{%- endif -%}
         {%- do clientele.require_same_key() -%}
         {%- set ring = clientele.register('key_ring') -%}
         {%- if not clientele.redshift__is_in_vault('pseudonym_key_next') -%}
-            {{ exceptions.raise_compiler_error(
+            {{ clientele.refuse(
                 'There is no next key. Set CLIENTELE_PSEUDONYM_KEY_NEW and run clientele redshift-key --next first.'
             ) }}
         {%- endif -%}
@@ -130,7 +130,7 @@
                 'select count(*) from ' ~ table ~ ' where ' ~ user ~ ' not in (select ' ~ user ~ ' from clientele_rotated)'
             ).columns[0].values()[0] > 0 -%}
                 {%- do run_query('rollback') -%}
-                {{ exceptions.raise_compiler_error(
+                {{ clientele.refuse(
                     table ~ ' holds a user whom vault.user_keys does not know; nothing was changed. Build once and try again.'
                 ) }}
             {%- endif -%}

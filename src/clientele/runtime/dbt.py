@@ -15,6 +15,7 @@ _FRAME = re.compile(
     ([0-9]{2}:[0-9]{2}:[0-9]{2}\s+)?Encountered\ an\ error:?
     | [A-Za-z]+\ Error\ in\ .*  # the node
     | >\ (in\ macro|called\ by)\ .*  # the macros that led to it
+    | compiled\ code\ at\ .*
     """,
     re.VERBOSE,
 )
@@ -102,9 +103,10 @@ def command(*arguments: str) -> list[str]:
 def environment(**settings: str) -> dict[str, str]:
     """Return the variables to start it with: this process's own, these settings, and where profiles are.
 
-    dbt finds profiles/ in the project's folder only when it is told; who has said something else is obeyed.
+    dbt finds profiles/ in the project's folder only when it is told, and colours what goes to a file as well;
+    who has said something else is obeyed.
     """
-    found = {**os.environ, **settings}
+    found = {"DBT_USE_COLORS": str(sys.stdout.isatty()).lower(), **os.environ, **settings}
     if not found.get("DBT_PROFILES_DIR") and Path("profiles/profiles.yml").exists():
         found["DBT_PROFILES_DIR"] = "profiles"
     return found
