@@ -30,6 +30,9 @@ WRITTEN = {
     "jane%40shop.example": (None, "jane@shop.example"),
     "a%2Fb%2fc%7Ed": (None, "a/b/c~d"),
     "%2540": (None, "%40"),
+    "Zo%C3%AB%20%C3%9Cn%C3%AF": (None, "Zo%C3%AB %C3%9Cn%C3%AF"),  # as docs/privacy.md says
+    "%6aane%40shop.example": (None, "%6aane@shop.example"),
+    "%4%zz%": (None, "%4%zz%"),
     "1.5": (None, "1.5"),
     "1.": (None, "1."),
     "0x1F": (None, "0x1F"),
