@@ -3,8 +3,8 @@
 
 {% macro readable_id(text, kind) %}
     {#- The id that a user field names however it is spelled, null if it names none. What makes an event comes first
-        (normal_id); a whole number may also have blanks, separators of thousands or an exponent in it, be in digits of other
-        scripts, in hexadecimal (0x…) or base64. Wider than what makes an event: who is erased or asks for a copy is meant in
+        (normal_id); a whole number may also have blanks, quotes, separators of thousands or an exponent about it, be in digits of
+        other scripts, in hexadecimal (0x…) or base64, and in several of these at once. Wider than what makes an event: who is erased or asks for a copy is meant in
         any spelling. A text is read as it makes an event, and no further. -#}
     {%- if kind == 'text' -%}{{- return(clientele.normal_id(text, kind)) -}}{%- endif -%}
     {{- return('coalesce(' ~ clientele.normal_id(text, kind) ~ ', ' ~ clientele.readable_number(text) ~ ')') -}}
@@ -14,15 +14,6 @@
 {% macro readable_number(text) %}
     {#- The whole number that a text is in some spelling, null if it is none. -#}
     {{- return(adapter.dispatch('readable_number', 'clientele')(text)) -}}
-{% endmacro %}
-
-
-{% macro readable_digits() %}
-    {#- Digits and signs of other scripts, and what they are in ours; `'` doubled, as both stand in an SQL literal. -#}
-    {{ return({
-        'of_others': "０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹＋－−．，＿’ʼ＇",
-        'of_ours': "012345678901234567890123456789+--.,_''''''",
-    }) }}
 {% endmacro %}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import datetime, timedelta
 
 import pytest
@@ -25,6 +26,35 @@ PLAIN = {
     "user": "500000001",
     "session": "s1",
 }
+# User fields that make no event, and whom a copy or an erasure reads in them on both engines.
+SPELLED = {
+    "541,312,140": 541312140,
+    "541.312.140,0": 541312140,
+    "541_312_140.0": 541312140,
+    "541\u2018312\u00b4140": 541312140,
+    "541\ufe0f312\u034f140\u2800": 541312140,
+    "541 312\u202f140": 541312140,
+    "\uff15\uff0e\uff14\uff11\uff13\uff11\uff12\uff11\uff14\uff45\uff18": 541312140,
+    "\u0665\u0664\u0661\u066c\u0663\u0661\u0662\u066c\u0661\u0664\u0660\u066b\u0660": 541312140,
+    "5.4131214e+008": 541312140,
+    "-.541312140E9": -541312140,
+    "9.223372036854775807e18": 2**63 - 1,
+    '=""541312140""': 541312140,
+    "'541312140": 541312140,
+    "5.": 5,
+    "1.5": None,
+    "1.5e0": None,
+    "1.25e1": None,
+    "1e99": None,
+    "2019_10_01": None,
+    "2019 10 01": None,
+    "12,34,567": None,
+    "1,299.90": None,
+    "\u0665\u0664\u0661\u066b\u0663\u0661\u0662": None,
+    "5~": None,
+    "\u0438\u04347": None,
+    "user 7": None,
+}
 CHANGES = [
     {},
     {"type": " Add_To_Cart "},
@@ -38,6 +68,7 @@ CHANGES = [
     {"user": "NaN"},
     {"user": "5e8"},
     {"user": ""},
+    *({"user": f'"{text}"'} for text in SPELLED),
     {"product": "007"},
     {"product": "SKU-1"},
     {"brand": " ACME "},
@@ -166,6 +197,16 @@ def test_what_is_left_out_is_the_same(pair):
         "from monitor.reconciliation",
     )
     assert ours == theirs
+
+
+def test_whose_a_faulty_line_is_is_the_same(pair):
+    ours, theirs = both(
+        pair,
+        "select split_part(line_text, ',', 3), user_id from vault.quarantined_lines "
+        "where reason = 'bad_user_id'",
+    )
+    assert ours == theirs
+    assert [ast.literal_eval(row)[1] for row in ours] == [500000000, *SPELLED.values()]
 
 
 def test_the_feeds_health_is_the_same(pair):

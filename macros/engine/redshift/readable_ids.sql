@@ -1,18 +1,51 @@
-{#- A user field in any spelling that Redshift's functions can read: not in hexadecimal, nor as base64. -#}
+{#- A user field in any spelling that Redshift's functions can read, as clientele.intake.spellings does on DuckDB. Not read are
+    hexadecimal digits, base64, the escapes of links, and digits of other scripts than those listed: docs/privacy.md. -#}
 
 {% macro redshift__readable_number(text) -%}
-    {%- set digits = clientele.readable_digits() -%}
-    {%- set plain -%}
-        regexp_replace(translate({{ text }}, '{{ digits.of_others }}', '{{ digits.of_ours }}'), '[^!-~]+', '')
+    {%- set plain = clientele.redshift__plain_number(text) -%}
+    {%- set grouped = "^[+-]?([0-9]{1,3}((,[0-9]{3})+([.~]0*)?|([.][0-9]{3})+([,~]0*)?|(''[0-9]{3})+([.,~]0*)?)|[0-9]+(_[0-9]+)+([.,~]0*)?)$" -%}
+    {#- the fraction of nothing of a grouped number, told from its last group -#}
+    {%- set end -%}
+        case
+            when regexp_count({{ plain }}, '(,[0-9]{3}[.~]|[.][0-9]{3}[,~]|[''_][0-9]+[.,~])0*$') > 0
+                then length(regexp_substr({{ plain }}, '[.,~]0*$'))
+            else 0
+        end
     {%- endset -%}
-    {%- set grouped = "^([+-]?[0-9]{1,3}((,[0-9]{3})+|([.][0-9]{3})+|(''[0-9]{3})+)|[+-]?[0-9]+(_[0-9]+)+)$" -%}
+    {%- set mantissa = "translate(split_part(lower(" ~ plain ~ "), 'e', 1), ',~+-', '..')" -%}
+    {%- set power = "try_cast(replace(split_part(lower(" ~ plain ~ "), 'e', 2), '+', '') as integer)" -%}
+    {%- set fraction = "rtrim(split_part(" ~ mantissa ~ ", '.', 2), '0')" -%}
+    {%- set whole = "split_part(" ~ mantissa ~ ", '.', 1)" -%}
+    {%- set date = "^([0-9]{4}[ _](0?[1-9]|1[0-2])[ _](0?[1-9]|[12][0-9]|3[01])|[0-9]{1,2}[ _][0-9]{1,2}[ _][0-9]{4})$" -%}
     case
+        when regexp_count(btrim({{ text }}, ' '), '{{ date }}') > 0 then null
         when regexp_count({{ plain }}, '^[+-]?[0-9]+$') > 0 then try_cast({{ plain }} as bigint)
         when regexp_count({{ plain }}, '{{ grouped }}') > 0
-            then try_cast(regexp_replace({{ plain }}, '[,.''_]', '') as bigint)
-        when regexp_count({{ plain }}, '^[+-]?[0-9]+[.,]0*$') > 0
-            then try_cast(regexp_replace({{ plain }}, '[.,]0*$', '') as bigint)
-        when regexp_count({{ plain }}, '^[+-]?[0-9]+([.][0-9]+)?[eE][+]?[0-9]{1,2}$') > 0
-            then try_cast(try_cast({{ plain }} as double precision) as bigint)
+            then try_cast(translate(left({{ plain }}, length({{ plain }}) - {{ end }}), '0,.~''_', '0') as bigint)
+        when regexp_count({{ plain }}, '^[+-]?[0-9]+[.,~]0*$') > 0
+            then try_cast(regexp_replace({{ plain }}, '[.,~]0*$', '') as bigint)
+        {#- whole numbers alone: the digits, and as many zeros as the exponent has more than the fraction has digits -#}
+        when regexp_count({{ plain }}, '^[+-]?([0-9]+([.,~][0-9]*)?|[.,~][0-9]+)[eE][+]?0*[0-9]{1,2}$') > 0
+            then case
+                when {{ power }} between length({{ fraction }}) and 40
+                    then try_cast(
+                        case when left({{ plain }}, 1) = '-' then '-' else '' end || {{ whole }} || {{ fraction }}
+                        || repeat('0', {{ power }} - length({{ fraction }})) as bigint
+                    )
+            end
     end
+{%- endmacro %}
+
+
+{% macro redshift__plain_number(text) -%}
+    {#- A text in our digits and signs, without blanks, what shows nothing, and quotes around it. A decimal mark
+        of Arabic becomes ~, as it never stands between thousands. TRANSLATE removes what nothing stands for. What is not in these lists stays, so that a word of another script is no number. -#}
+    {%- set digits = "０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९০১২৩৪৫৬৭৮৯๐๑๒๓๔๕๖๗๘๙" -%}
+    {%- set signs = "＋－−‐‑–．，٬،٫＿ｅＥ‘’‛′ʹʻʼ´`＇＂“”„«»~" -%}
+    {%- set nothing = " \t\r\n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000" -%}
+    {%- set unseen = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u034f\ufe0e\ufe0f\u115f\u1160\u3164\uffa0\u2800\u180e\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" -%}
+    {%- set plain -%}
+        translate({{ text }}, '{{ digits ~ signs ~ nothing ~ unseen }}', '{{ "0123456789" * (digits | length // 10) }}+-----.,,,~_eE{{ "''" * 10 }}{{ '"' * 6 }}#')
+    {%- endset -%}
+    rtrim(ltrim({{ plain }}, '="'''), '"''')
 {%- endmacro %}

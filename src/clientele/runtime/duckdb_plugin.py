@@ -32,7 +32,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from clientele import __version__
 from clientele.ids import normal_text
-from clientele.intake import formats, lake, mending, side, times
+from clientele.intake import formats, lake, mending, side, spellings, times
 from clientele.privacy import keys, rights
 from clientele.runtime import (
     generations,
@@ -141,6 +141,13 @@ class Plugin(BasePlugin):
         )
         conn.create_function(
             "clientele_fraction_ns", times.fraction_ns, [text], "INTEGER", null_handling="special"
+        )
+        conn.create_function(
+            "clientele_readable_number",
+            spellings.readable_number,
+            [text],
+            "BIGINT",
+            null_handling="special",
         )
         if not _may_change_anything():
             # `dbt show` and the like print what they read: no file, and none of the functions below.

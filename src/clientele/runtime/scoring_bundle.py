@@ -19,7 +19,7 @@ __all__ = ["FOLDER", "FORM", "PROGRAM", "write_program"]
 
 FOLDER = "scoring"
 PROGRAM = f"{FOLDER}/program.json"
-FORM = 1  # of the program: who runs it refuses a form that is not known
+FORM = 2  # of the program: who runs it refuses a form that is not known
 _RELATION = re.compile(r'"(\w+)"\."(\w+)"\."(\w+)"')
 
 

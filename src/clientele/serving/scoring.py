@@ -22,7 +22,7 @@ import duckdb
 
 from clientele.errors import ClienteleError, sentence_of
 from clientele.ids import normal_text
-from clientele.intake import formats, times
+from clientele.intake import formats, spellings, times
 from clientele.intake.header import COLUMNS, QUANTITY, Header, Reading
 from clientele.runtime import publishing, scoring_bundle
 
@@ -131,6 +131,7 @@ class Scorer:
         for name, function, kind in (
             ("clientele_utc_time", times.utc_time, "TIMESTAMP"),
             ("clientele_fraction_ns", times.fraction_ns, "INTEGER"),
+            ("clientele_readable_number", spellings.readable_number, "BIGINT"),
         ):
             arguments = [text, text] if name == "clientele_utc_time" else [text]
             self._connection.create_function(name, function, arguments, kind, null_handling="special")

@@ -1,0 +1,120 @@
+"""The whole number that a user field names, in any spelling: wider than what makes an event.
+
+Who is erased or asks for a copy is meant however a tool has spelled the id, so a text is brought into one
+normal form, read by one grammar, and what base64 has packed is read by the same two steps. A text is read on
+one condition: it is a whole number and nothing beside it. Redshift reads what its SQL can
+(macros/engine/redshift/readable_ids.sql).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import unicodedata
+from urllib.parse import unquote_to_bytes
+
+__all__ = ["readable_number"]
+
+_LONGEST = 1024  # characters; a field may be a whole file
+# What shows as nothing and is a letter or a sign to Unicode: fillers of Hangul, the empty pattern of Braille.
+_FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
+_APOSTROPHES = "'\u2018\u2019\u201b\u2032\u02b9\u02bb\u02bc\u00b4`\uff07\uff40"
+_QUOTES = '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u201a\uff02'
+# Arabic has marks of its own. Its decimal mark is never one between thousands, so it keeps a sign of its own.
+_MEANT = str.maketrans(
+    {
+        **dict.fromkeys(_FILLERS),
+        **dict.fromkeys(_APOSTROPHES, "'"),
+        **dict.fromkeys(_QUOTES, '"'),
+        **dict.fromkeys("\u2212\u2010\u2011\u2013", "-"),
+        "\u066c": ",",
+        "\u060c": ",",
+    }
+)
+_MARK = ".,\u066b"
+_DATE = re.compile(r"\d{4}[ _](0?[1-9]|1[0-2])[ _](0?[1-9]|[12]\d|3[01])|\d{1,2}[ _]\d{1,2}[ _]\d{4}")
+_HEX = re.compile(r"([+-]?)0x([0-9a-f]+)", re.IGNORECASE)
+_GROUPED = re.compile(
+    rf"([+-]?)(\d{{1,3}}(?:([.,'])\d{{3}}(?:\3\d{{3}})*)|\d+(?:_\d+)+)(?:(?!\3)[{_MARK}]0*)?"
+)
+_NUMBER = re.compile(rf"([+-]?)(\d*)(?:[{_MARK}](\d*))?(?:e([+-]?)0*(\d{{1,3}}))?", re.IGNORECASE)
+# Two or three letters without an end are a word: NA is what base64 makes of 4.
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}|[A-Za-z0-9+/_-]{2}==|[A-Za-z0-9+/_-]{3}=")
+
+
+def readable_number(text: str | None) -> int | None:
+    """Return the whole number that a text is in some spelling, None if it is none.
+
+    Read are digits of any script, with what has no width, blanks, quotes and Excel's ``="…"`` around or
+    inside; a plus, zeros, thousands by comma, point, apostrophe or underscore, a fraction of nothing;
+    exponents; hexadecimal digits after ``0x``; the escapes of links; and any of these in base64.
+
+    Parameters
+    ----------
+    text : str or None
+        A user field as its file has it.
+
+    Returns
+    -------
+    int or None
+        Of 64 bits. A date, a fraction and a word are none. No text raises an error: it would be quoted.
+
+    Examples
+    --------
+    >>> readable_number('="541,312,140.0"'), readable_number("NTQxMzEyMTQwCg=="), readable_number("1.5")
+    (541312140, 541312140, None)
+    """
+    if text is None or len(text) > _LONGEST:
+        return None
+    normal = _normal(text)
+    number = _number(normal)
+    if number is None and _BASE64.fullmatch(normal):
+        number = _number(_normal(_unpacked(normal)))
+    return number if number is not None and -(2**63) <= number < 2**63 else None
+
+
+def _normal(text: str) -> str:
+    """Return the text in our digits and signs, without what only surrounds or shows nothing."""
+    if "%" in text:
+        text = unquote_to_bytes(text).decode(errors="replace")
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_MEANT)).translate(_MEANT)
+        text = "".join(_digit(one) for one in text if unicodedata.category(one) not in ("Cf", "Mn", "Me"))
+    text = " ".join(text.replace("`", "'").split())
+    text = text.lstrip("='\" ").rstrip("'\" ")
+    if _DATE.fullmatch(text):
+        return ""
+    return "".join(one for one in text if unicodedata.category(one)[0] not in "CZ")
+
+
+def _digit(one: str) -> str:
+    value = unicodedata.decimal(one, None)
+    return one if value is None else str(value)
+
+
+def _number(normal: str) -> int | None:
+    if found := _HEX.fullmatch(normal):
+        return int(found[1] + found[2], 16)
+    if found := _GROUPED.fullmatch(normal):
+        return int(found[1] + re.sub("[.,'_]", "", found[2]))
+    found = _NUMBER.fullmatch(normal)
+    if not found or not (found[2] or found[3]):
+        return None
+    sign, whole, fraction, power_sign, power = (part or "" for part in found.groups())
+    digits, shift = (whole + fraction).lstrip("0"), int(power_sign + (power or "0")) - len(fraction)
+    if not digits:
+        return 0
+    if shift < 0:
+        digits, rest = digits[:shift], digits[shift:]
+        return None if rest.strip("0") else int(sign + (digits or "0"))
+    # More than 19 digits are no number of 64 bits, and an exponent can ask for a thousand.
+    return int(sign + digits + "0" * shift) if len(digits) + shift <= 19 else None
+
+
+def _unpacked(normal: str) -> str:
+    letters = normal.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(letters + "=" * (-len(letters) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
