@@ -186,17 +186,26 @@ _operation("unrestrict", "Lift such a restriction.", "unrestrict_subjects")
 def export_subject(output: Path | None) -> None:
     """Write all that is held on a customer, as JSON.
 
-    With a file, the same in words goes beside it: a page in English and one in French.
+    With a file, the same in words goes beside it: copy.html in English and copy.fr.html in French, for
+    copy.json. None of the three may be there already.
 
     CLIENTELE_SUBJECT says who.
     """
-    from clientele import scratch
     from clientele.privacy import rights
     from clientele.runtime import stopping
 
     rights.one_subject(os.environ)
-    _name_subjects()
-    with stopping.unwinding(), scratch.folder("copy") as folder:
+    pages = rights.pages_beside(output) if output else {}
+    with stopping.unwinding(), rights.reserved([output, *pages.values()] if output else []):
+        _name_subjects()
+        _write_copy(output, pages)
+
+
+def _write_copy(output: Path | None, pages: dict[str, Path]) -> None:
+    from clientele import scratch
+    from clientele.privacy import rights
+
+    with scratch.folder("copy") as folder:
         _run("export_subject", **{rights.FOLDER: str(folder)})
         manifest = Path(os.environ.get("DBT_TARGET_PATH") or "target") / "manifest.json"
         copy = rights.assemble(folder, json.loads(manifest.read_text()))
@@ -209,8 +218,7 @@ def export_subject(output: Path | None) -> None:
 
         rights.write_privately(output, text + "\n")
         click.echo(f"written to {output}", err=True)
-        for language, ending in (("en", ".html"), ("fr", ".fr.html")):
-            page = output.with_suffix(ending)
+        for language, page in pages.items():
             rights.write_privately(page, render_copy(copy, reasons, datetime.now(UTC).date(), language))
             click.echo(f"for the customer: {page}", err=True)
 
@@ -677,15 +685,16 @@ def _draw(path: Path) -> None:
 def export_audience(home: Path, audience: str, purpose: str, output: Path) -> None:
     """Write the shop's own ids of an audience's members.
 
-    They leave the vault with this file: delete it after its use.
+    They leave the vault with this file, which must not be there already: delete it after its use.
     """
     from clientele.activation import exports, ledger
     from clientele.privacy import rights
-    from clientele.runtime import locking, warehouses
+    from clientele.runtime import locking, stopping, warehouses
 
-    with locking.held(home), warehouses.opened(home) as warehouse:
-        found = exports.user_ids(ledger.Ledger(warehouse), audience, purpose)
-    rights.write_privately(output, exports.as_csv(found))
+    with stopping.unwinding(), rights.reserved([output]):
+        with locking.held(home), warehouses.opened(home) as warehouse:
+            found = exports.user_ids(ledger.Ledger(warehouse), audience, purpose)
+        rights.write_privately(output, exports.as_csv(found))
     click.echo(f"{len(found):,} ids written to {output}, readable by you alone. Delete it after its use.")
 
 

@@ -131,8 +131,43 @@ def test_the_copy_is_the_only_result_and_private(started, tmp_path):
         ran = call("export-subject", *arguments, CLIENTELE_SUBJECT=ID, **environment)
         assert ran.stdout == "" and "written to copy.json" in ran.stderr
         path = tmp_path / "copy.json"
-        assert json.loads(path.read_text()) == shown and path.stat().st_mode & 0o777 == 0o600
-        path.unlink()
+        assert json.loads(path.read_text()) == shown
+        for name in ("copy.json", "copy.html", "copy.fr.html"):
+            assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+            (tmp_path / name).unlink()
+
+
+UNFIT = {
+    "no/such/folder/x.json": "No such file or directory",
+    ".": "is no name",
+    "folder": "is there already",
+    "kept.json": "is there already",
+    "x.html": "Name it x.json",
+    "x.fr.HTML": "Name it x.fr.json",
+    "page.json": "page.html is there already",
+    "french.json": "french.fr.html is there already",
+}
+
+
+@pytest.mark.parametrize("output", UNFIT)
+def test_a_copy_that_cannot_be_written_is_never_asked_for(started, tmp_path, output):
+    """Else the register of requests says that it was made, or a file of somebody else is gone."""
+    (tmp_path / "folder").mkdir()
+    for name in ("kept.json", "page.html", "french.fr.html"):
+        (tmp_path / name).write_text("mine")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    ran = call("export-subject", "--output", output, CLIENTELE_SUBJECT=ID)
+    assert ran.exit_code == 1 and UNFIT[output] in ran.stderr and started() is None
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+    assert {(tmp_path / name).read_text() for name in ("kept.json", "page.html", "french.fr.html")} == {
+        "mine"
+    }
+
+
+def test_a_copy_that_was_not_made_leaves_no_file(started, tmp_path):
+    ran = call("export-subject", "--output", "copy.json", CLIENTELE_SUBJECT=ID, FAKE_STATUS="1")
+    assert ran.exit_code == 1 and started() is not None
+    assert not list(tmp_path.glob("copy*"))
 
 
 def test_a_build_that_left_no_manifest_is_a_sentence(started):

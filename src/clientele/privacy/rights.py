@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from clientele.errors import ClienteleError
@@ -22,6 +23,8 @@ __all__ = [
     "french_reasons",
     "named_texts",
     "one_subject",
+    "pages_beside",
+    "reserved",
     "subjects",
     "write_privately",
 ]
@@ -178,6 +181,66 @@ def french_reasons(folder: Path) -> dict[str, str]:
     path = folder / WORDS
     rows = json.loads(path.read_text()) if path.exists() else []
     return {row["reason"]: row["reason_fr"] for row in rows}
+
+
+def pages_beside(output: Path) -> dict[str, Path]:
+    """Return the file of each language's page beside the JSON of a copy.
+
+    Raises
+    ------
+    RightsError
+        A page would have the name of the JSON itself.
+
+    Examples
+    --------
+    >>> pages_beside(Path("copy.json"))["fr"].name
+    'copy.fr.html'
+    """
+    if not output.name or output.suffix.lower() == ".html":
+        raise RightsError(
+            f"--output: {output} is no name for the JSON, as the pages beside it end with .html. Name it "
+            f"{output.stem or 'copy'}.json."
+        )
+    return {"en": output.with_suffix(".html"), "fr": output.with_suffix(".fr.html")}
+
+
+@contextmanager
+def reserved(paths: list[Path]) -> Iterator[None]:
+    """Make empty files, readable by their owner alone, for what the block writes into them.
+
+    Made before a request begins: that it was carried out must not be on record of a result that cannot be
+    written. They go when the block fails.
+
+    Parameters
+    ----------
+    paths : list of Path
+        Files to be written, in this order.
+
+    Raises
+    ------
+    RightsError
+        A file cannot be made, or is there already: nothing is written over.
+    """
+    made: list[Path] = []
+    try:
+        for path in paths:
+            try:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            except FileExistsError:
+                raise RightsError(
+                    f"--output: {path} is there already, and nothing is written over. Move it away, or name "
+                    "another file. Nothing was done."
+                ) from None
+            except OSError as error:
+                raise RightsError(
+                    f"--output: {path} cannot be written: {error.strerror}. Nothing was done."
+                ) from None
+            made.append(path)
+        yield
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def write_privately(path: Path, text: str) -> None:
