@@ -132,6 +132,50 @@ def test_late_data_is_told(tmp_path, webhook, monkeypatch):
     assert [told["kind"] for told in webhook] == ["late"] and "31 hours old" in webhook[0]["text"]
 
 
+def test_each_state_is_told_for_itself(tmp_path, webhook, monkeypatch):
+    """What else happens in a run takes no word from a state that lasts."""
+    monkeypatch.setenv("CLIENTELE_LATE_AFTER_HOURS", "30")
+
+    def run(hours: int, **facts) -> list[str]:
+        del webhook[:]
+        telemetry.end(tmp_path, GOOD | {"last_event": int(time.time()) - hours * 3600} | facts)
+        return [told["text"].removeprefix("clientele: ") for told in webhook]
+
+    failed, late = "dbt build of clientele failed: users", "the newest event is 31 hours old"
+    assert run(1) == []
+    assert run(31, failed=["users"]) == [failed, late]
+    assert run(31, failed=["users"]) == []
+    assert run(31) == ["runs succeed again"]
+    assert run(1) == ["the newest event is no longer late"]
+    assert run(31) == [late]
+    assert run(1, failed=["users"]) == [failed, "the newest event is no longer late"]
+
+
+def test_what_nobody_heard_of_is_not_mended(tmp_path, webhook, monkeypatch):
+    monkeypatch.setenv("CLIENTELE_LATE_AFTER_HOURS", "30")
+    there = os.environ["CLIENTELE_ALERT_WEBHOOK"]
+    monkeypatch.setenv("CLIENTELE_ALERT_WEBHOOK", "http://127.0.0.1:9/")
+    late = GOOD | {"last_event": int(time.time()) - 31 * 3600}
+    assert len(telemetry.end(tmp_path, late)) == 1
+    monkeypatch.setenv("CLIENTELE_ALERT_WEBHOOK", there)
+    telemetry.end(tmp_path, GOOD | {"last_event": int(time.time())})
+    assert not webhook
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "3", "null", '{"alarms": [1]}', '{"channels": 5}', '{"lines": "many"}', '{"success": false}',
+     '{"alarms": {"feed": {"state": "bad"}}}', '{"channels": {"CLIENTELE_ALERT_WEBHOOK": {"alarms": 1}}}'],
+)  # fmt: skip
+def test_a_file_of_another_shape_counts_as_none(tmp_path, webhook, text):
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    (folder / "clientele.json").write_text(text)
+    assert telemetry.end(tmp_path, GOOD | {"failed": ["users"]}) == []
+    assert [told["kind"] for told in webhook] == ["failure"]
+    assert json.loads((folder / "clientele.json").read_text())["lines"] == 100
+
+
 def test_who_cannot_be_told_fails_no_run(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -7,9 +7,9 @@ run that could not begin writes them when its process ends. Nothing in them is a
 A word goes to ``CLIENTELE_ALERT_WEBHOOK`` (JSON by POST) and ``CLIENTELE_ALERT_EMAIL`` (through
 ``CLIENTELE_SMTP``) when the state of something has changed since the run before, for the worse or back: runs
 fail, or fail otherwise; the newest event is older than ``CLIENTELE_LATE_AFTER_HOURS``; an alarm of
-monitor.health_alarms. The states stand in ``clientele.json``, with what each of the two was told: what one
-could not be told is told it again by the next run. That it could not be is said, and changes nothing about
-the run.
+monitor.health_alarms. Each state is told for itself, whatever else a run finds. The states stand in
+``clientele.json``, with those that each of the two was told: what one could not be told it is told by the
+next run. That it could not be is said, and changes nothing about the run.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from clientele.runtime import alarms, channels
 __all__ = ["begin", "end", "end_unended", "prometheus"]
 
 _begun: dict[Path, tuple[str, float]] = {}
+_KEPT = ("lines", "loaded", "duplicates", "quarantined", "last_success_at", "last_event_at")
 _HELP = {
     "last_run_timestamp_seconds": "When the last run ended.",
     "last_run_success": "1 if every model and test of the last run passed, else 0.",
@@ -67,9 +68,7 @@ def end(home: Path, facts: Mapping[str, object]) -> list[str]:
     """
     command, began = _begun.pop(home.resolve(), ("build", time.time()))
     folder = Path(os.environ.get("CLIENTELE_METRICS") or home / "metrics")
-    before: dict = {}
-    with suppress(OSError, ValueError):
-        before = json.loads((folder / "clientele.json").read_text())
+    before = _before(folder / "clientele.json")
     now = time.time()
     failed = list(facts.get("failed") or [])
     is_good = not failed and not facts.get("problem")
@@ -98,9 +97,10 @@ def end(home: Path, facts: Mapping[str, object]) -> list[str]:
     late_after = _late_after(problems)
     hours = (now - told["last_event_at"]) / 3600 if told["last_event_at"] else None
     told["late"] = late_after is not None and hours is not None and hours > late_after
-    told["alarms"] = alarms.states(facts.get("alarms") or [], before.get("alarms") or {})
+    told["alarms"] = alarms.states(facts.get("alarms") or [], before["alarms"])
     told["channels"] = {
-        channel: _tell(channel, told, before, hours, problems) for channel in channels.CHANNELS
+        channel: _tell(channel, told, _known(before) | before["channels"].get(channel, {}), hours, problems)
+        for channel in channels.CHANNELS
     }
     try:
         if not folder.exists():
@@ -131,46 +131,66 @@ def _late_after(problems: list[str]) -> float | None:
     return None
 
 
-def _tell(channel: str, told: Mapping, before: Mapping, hours: float | None, problems: list[str]) -> dict:
-    """Send a channel what is news to it; returns the alarms as it knows them, and what it does not know yet.
+def _before(path: Path) -> dict:
+    """Return what the run before left; a file of another shape, which somebody else wrote, counts as none."""
+    empty: dict = {"alarms": {}, "channels": {}}
+    try:
+        left = empty | json.loads(path.read_text())
+        for known in (left, *left["channels"].values()):
+            for alarm in known.get("alarms", {}).values():
+                _ = (alarms.LEVELS[alarm["state"]], alarm["owner"] + alarm["remedy"])
+        _ = (sum(left.get(name, 0) for name in _KEPT), _known(left))
+    except (OSError, ValueError, TypeError, AttributeError, LookupError):
+        return empty
+    return left
+
+
+def _known(told: Mapping) -> dict:
+    """Return the states that are told when they change: what failed (None if nothing), lateness, alarms."""
+    failure = None if told.get("success", True) else told.get("problem") or ", ".join(told["failed"])
+    return {"failure": failure, "late": bool(told.get("late")), "alarms": told["alarms"]}
+
+
+def _tell(channel: str, told: Mapping, heard: Mapping, hours: float | None, problems: list[str]) -> dict:
+    """Send a channel what is news to it; returns the states as it knows them then.
 
     The first word that does not come is the last that is tried: a server that hangs takes its time once.
     """
     if not os.environ.get(channel):
-        return {"alarms": told["alarms"], "untold": []}
-    earlier = (before.get("channels") or {}).get(channel, {})
-    heard = dict(earlier.get("alarms", before.get("alarms") or {}))
-    news = [
-        (kind, sentence, None) for kind, sentence in _news(told, before, hours, earlier.get("untold", []))
-    ]
-    news += [(one.kind, one.sentence, one) for one in alarms.changes(heard, told["alarms"])]
-    for place, (kind, sentence, change) in enumerate(news):
-        facts = told | {"alarm": change._asdict()} if change else told
+        return _known(told)
+    heard = dict(heard)
+    for kind, sentence, change in _news(told, heard, hours):
+        facts = {**told, "alarm": change._asdict()} if isinstance(change, alarms.Change) else told
         has_come, problem = channels.tell(channel, kind, sentence, facts)
         problems += [problem] if problem else []
         if not has_come:
-            return {"alarms": heard, "untold": [kind for kind, _, change in news[place:] if not change]}
-        if change:
-            heard[change.alarm] = told["alarms"][change.alarm]
-    return {"alarms": told["alarms"], "untold": []}
+            return heard
+        if isinstance(change, alarms.Change):
+            change = {"alarms": {**heard["alarms"], change.alarm: told["alarms"][change.alarm]}}
+        heard |= change
+    return _known(told)
 
 
-def _news(told: Mapping, before: Mapping, hours: float | None, untold: list[str]) -> list[tuple[str, str]]:
-    """Return (kind, sentence) of what is otherwise than after the run before, or could not be told then."""
+def _news(
+    told: Mapping, heard: Mapping, hours: float | None
+) -> list[tuple[str, str, Mapping | alarms.Change]]:
+    """Return (kind, sentence, what is known by it) of each state that is not what was heard of it."""
+    now = _known(told)
     news = []
-    if not told["success"]:
-        same = [before.get(name) for name in ("success", "failed", "problem")]
-        if "failure" in untold or same != [False, told["failed"], told["problem"]]:
+    if now["failure"] != heard["failure"]:
+        sentence = "clientele: runs succeed again"
+        if now["failure"] is not None:
             what = told["problem"] or ", ".join(told["failed"][:5])
-            news.append(("failure", f"dbt {told['command']} of clientele failed: {what}"))
-        return news
-    if told["late"] and (not before.get("late") or "late" in untold):
-        news.append(("late", f"clientele: the newest event is {hours:,.0f} hours old"))
-    if before.get("success") is False or "mended" in untold:
-        news.append(("mended", "clientele: runs succeed again"))
-    elif before.get("late") and not told["late"]:
-        news.append(("mended", "clientele: the newest event is no longer late"))
-    return news
+            sentence = f"dbt {told['command']} of clientele failed: {what}"
+        kind = "mended" if now["failure"] is None else "failure"
+        news.append((kind, sentence, {"failure": now["failure"]}))
+    if now["late"] != heard["late"]:
+        sentence = "clientele: the newest event is no longer late"
+        if now["late"]:
+            sentence = f"clientele: the newest event is {hours:,.0f} hours old"
+        news.append(("late" if now["late"] else "mended", sentence, {"late": now["late"]}))
+    changes = alarms.changes(heard["alarms"], told["alarms"])
+    return news + [(change.kind, change.sentence, change) for change in changes]
 
 
 def prometheus(told: Mapping) -> str:
