@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -385,7 +386,7 @@ def backup(home: Path, folder: Path, keep: int | None, wait: int) -> None:
     """
     from clientele.runtime import backups
 
-    taken = backups.take(home, folder, keep, wait)
+    taken = backups.take(home, folder, keep, wait, partial(click.echo, err=True))
     click.echo(f"saved to {taken.folder}: {taken.described()}")
 
 
@@ -397,7 +398,7 @@ def list_backups(folder: Path, verify: bool) -> None:
     from clientele.runtime import backups
 
     damaged = False
-    for one in backups.backups(folder):
+    for one in backups.backups(folder, partial(click.echo, err=True)):
         problem = one.problem() if verify else None
         damaged = damaged or bool(problem)
         click.echo(one.described() + (f": DAMAGED, {problem}" if problem else ", verified" if verify else ""))

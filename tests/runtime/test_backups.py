@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import stat
 import subprocess
@@ -296,6 +297,79 @@ def test_a_restore_that_fails_changes_nothing(lived, tmp_path):
     ):
         backups.restore(backups.opened(folder), other.home)
     assert state() == before
+
+
+def test_a_backup_goes_nowhere_into_its_home_and_to_no_file(lived, tmp_path):
+    house, _, _ = lived
+    other = house.copy(tmp_path / "house")
+    (tmp_path / "link").symlink_to(other.home)
+    (tmp_path / "file").touch()
+    before = {path for path in other.home.rglob("*") if path.name != ".lock"}
+    for folder, said in (
+        (other.home, "is inside of the home"),
+        (other.home / "published", "is inside of the home"),
+        (other.home / "publications" / "saved", "is inside of the home"),
+        (tmp_path / "link" / "saved", "is inside of the home"),
+        (Path("/dev/null"), "/dev/null is no folder"),
+        (tmp_path / "file" / "saved", "file is no folder"),
+    ):
+        with pytest.raises(BackupError, match=said):
+            backups.take(other.home, folder)
+    assert {path for path in other.home.rglob("*") if path.name != ".lock"} == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda facts: {name: value for name, value in facts.items() if name != "taken_at"},
+        lambda _: [1],
+        lambda _: 3,
+        lambda facts: facts | {"taken_at": 3},
+        lambda facts: facts | {"key_epoch": None},
+        lambda facts: facts | {"files": [1]},
+        lambda facts: facts | {"files": {"vault.duckdb": 3}},
+        lambda facts: facts | {"files": {"vault.duckdb": {"bytes": "many", "sha256": ""}}},
+    ],
+)
+def test_a_damaged_manifest_is_told_and_passed_over(lived, tmp_path, spoil):
+    _, _, folder = lived
+    for number in (1, 2, 3):
+        shutil.copytree(folder, tmp_path / f"{number}-backup", symlinks=True)
+    manifest = tmp_path / "2-backup" / "backup.json"
+    manifest.write_text(json.dumps(spoil(json.loads(manifest.read_text()))))
+    said = []
+    found = backups.backups(tmp_path, said.append)
+    assert [one.folder.name for one in found] == ["1-backup", "3-backup"]
+    assert len(said) == 1 and "2-backup" in said[0] and "ids of customers" in said[0]
+    ran = CliRunner().invoke(cli.main, ["backups", str(tmp_path)])
+    assert ran.exit_code == 0 and ran.output.count("taken ") == 2 and "is damaged" in ran.output
+    ran = CliRunner().invoke(
+        cli.main, ["restore", str(tmp_path / "2-backup"), "--home", str(tmp_path / "home")]
+    )
+    assert ran.exit_code == 1 and "is damaged" in ran.output and not (tmp_path / "home").exists()
+
+
+def test_a_damaged_manifest_keeps_no_older_backup_alive(lived, tmp_path):
+    house, _, folder = lived
+    other = house.copy(tmp_path / "house")
+    for number in (1, 2):
+        shutil.copytree(folder, tmp_path / "saved" / f"{number}-backup", symlinks=True)
+    (tmp_path / "saved" / "2-backup" / "backup.json").write_text("{}")
+    said = []
+    taken = backups.take(other.home, tmp_path / "saved", keep=1, say=said.append)
+    assert {path.name for path in (tmp_path / "saved").iterdir()} == {"2-backup", taken.folder.name}
+    assert len(said) == 1
+
+
+def test_a_refused_restore_leaves_nothing_in_a_new_place(lived, tmp_path):
+    house, _, folder = lived
+    for home in (tmp_path / "a" / "home", tmp_path):
+        with (
+            house.surroundings(CLIENTELE_PSEUDONYM_KEY="x" * 40),
+            pytest.raises(BackupError, match="another key"),
+        ):
+            backups.restore(backups.opened(folder), home)
+        assert not list(tmp_path.iterdir())
 
 
 def test_a_killed_restore_leaves_no_copy_of_the_vault_outside_the_home(lived, tmp_path, monkeypatch):

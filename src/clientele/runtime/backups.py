@@ -34,6 +34,8 @@ from clientele.runtime import dbt, generations, locking, modes, publishing, rewr
 __all__ = ["Backup", "BackupError", "Restored", "backups", "restore", "take"]
 
 MANIFEST = "backup.json"
+_SHAPE = {"taken_at": str, "clientele": str, "generation": int, "key_epoch": int, "n_requests": int,
+          "files": dict}  # fmt: skip
 DATABASES = ("warehouse.duckdb", "vault.duckdb")
 _REGISTERS = {"objections": ("object_to_profiling", "withdraw_objection"),
               "restrictions": ("restrict_subjects", "unrestrict_subjects")}  # fmt: skip
@@ -94,7 +96,10 @@ class Restored:
     sentences: list[str] = field(default_factory=list)
 
 
-def take(home: Path, folder: Path, keep: int | None = None, wait_seconds: float = 0) -> Backup:
+def take(
+    home: Path, folder: Path, keep: int | None = None, wait_seconds: float = 0,
+    say: Callable[[str], None] = lambda _: None,
+) -> Backup:  # fmt: skip
     """Save a home into a new folder below `folder`.
 
     Parameters
@@ -107,17 +112,28 @@ def take(home: Path, folder: Path, keep: int | None = None, wait_seconds: float 
         How many whole backups stay there; older ones go once this one is whole. All stay when not given.
     wait_seconds : float
         How long to wait for a build that is running.
+    say : callable
+        Is told of backups that are damaged, and so do not go.
 
     Raises
     ------
     BackupError
-        When there is nothing to save, or the parts of the home do not belong together.
+        When there is nothing to save, the parts of the home do not belong together, or `folder` is in the
+        home or is no folder.
     HomeInUseError
         When a build or an operation is still running.
     """
     for name in DATABASES:
         if not (home / name).exists():
             raise BackupError(f"{home / name} does not exist: there is nothing to save yet. Build once.")
+    if folder.resolve().is_relative_to(home.resolve()):
+        raise BackupError(
+            f"{folder} is inside of the home that is to be saved, {home}: each backup would hold those "
+            "before it, and go when the home goes. Name a folder on another disk. Nothing was written."
+        )
+    place = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not place.is_dir():
+        raise BackupError(f"{place} is no folder: name one for the backups. Nothing was written.")
     _wait_for(home, wait_seconds)
     with locking.held(home):
         rewriting.finish(home)
@@ -145,14 +161,19 @@ def take(home: Path, folder: Path, keep: int | None = None, wait_seconds: float 
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-    for old in backups(folder)[:-keep] if keep else []:
+    for old in backups(folder, say)[:-keep] if keep else []:
         shutil.rmtree(old.folder)
     return Backup(folder / name, manifest)
 
 
-def backups(folder: Path) -> list[Backup]:
-    """Return the whole backups in a folder, oldest first."""
-    found = [opened(path.parent) for path in folder.glob(f"[0-9]*/{MANIFEST}")]
+def backups(folder: Path, say: Callable[[str], None] = lambda _: None) -> list[Backup]:
+    """Return the whole backups in a folder, oldest first; `say` is told of those that are damaged."""
+    found = []
+    for path in sorted(folder.glob(f"[0-9]*/{MANIFEST}")):
+        try:
+            found.append(opened(path.parent))
+        except BackupError as problem:
+            say(f"passed over: {problem} It holds ids of customers and stays until somebody removes it.")
     return sorted(found, key=lambda backup: (backup.manifest["taken_at"], backup.folder.name))
 
 
@@ -160,13 +181,19 @@ def opened(folder: Path) -> Backup:
     """Return the backup in this very folder; raises :class:`BackupError` if there is none."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
-        return Backup(folder, {**manifest, "files": dict(manifest["files"])})
-    except (OSError, ValueError, KeyError):
+        is_damaged = not all(isinstance(manifest[name], kind) for name, kind in _SHAPE.items())
+        _ = [facts["bytes"] + len(facts["sha256"]) for facts in manifest["files"].values()]
+    except (KeyError, TypeError, AttributeError):
+        is_damaged = True
+    except (OSError, ValueError):
         raise BackupError(
             f"{folder} is no backup: it has no {MANIFEST} that can be read, which is written last. Name "
             "the folder "
             "of a whole one."
         ) from None
+    if is_damaged:
+        raise BackupError(f"{folder / MANIFEST} is damaged: it does not say what a backup holds.")
+    return Backup(folder, manifest)
 
 
 def restore(
@@ -194,16 +221,14 @@ def restore(
         When the backup is damaged, is of another key, or what was asked for since cannot be told. Nothing
         was changed then.
     """
-    operate = operate or _operate
     damage = backup.problem()
     if damage:
         raise BackupError(
             f"{backup.folder} is damaged, nothing was changed: {damage}. Choose another backup."
         )
-    home.mkdir(parents=True, exist_ok=True)
-    publishing.check_place(home)
     done = Restored(backup)
-    with locking.held(home):
+    with _left_as_it_was(home), locking.held(home):
+        publishing.check_place(home)
         rewriting.finish(home)
         staged = rewriting.start(home) / "restored"
         shutil.rmtree(staged, ignore_errors=True)
@@ -215,7 +240,7 @@ def restore(
             if ignore_register:
                 done.sentences.append(_by_hand(backup, "as asked, the register was not read"))
             elif later.exists():
-                done.sentences += _replay(staged, later, backup, operate)
+                done.sentences += _replay(staged, later, backup, operate or _operate)
             else:
                 done.sentences.append(_by_hand(backup, f"{later} does not exist"))
             _begin_a_generation(staged, home, backup)
@@ -226,6 +251,21 @@ def restore(
         rewriting.finish(home)
         publishing.show_exports(home)
     return done
+
+
+@contextmanager
+def _left_as_it_was(home: Path) -> Iterator[None]:
+    """Make the home if it is missing; leave no folder and no lock there when nothing is restored."""
+    own = (home / locking._FILE, home / rewriting._FOLDER, home, *home.parents)
+    made = [path for path in own if not path.exists()]
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):  # a folder that holds something stays
+                path.rmdir() if path.is_dir() else path.unlink()
+        raise
 
 
 def _by_hand(backup: Backup, why: str) -> str:
