@@ -18,8 +18,8 @@ group by fit_number, model_version, row_position
 
 {% macro fit_is_due(fits_of='persona_fit_fields', part='weight') %}
     {#- A model is fitted when there is none, when the var refit asks for it, when a row of segment_decisions asks for
-        a successor of the newest one, or when the last build left the newest with features that have changed since, or with
-        drift that asks for a successor (monitor.refit_requests). A full
+        a successor of the newest one, when that was fitted under other settings (of personas: when the last build left it with
+        other features), or when the last build left it with drift that asks for a successor (monitor.refit_requests). A full
         refresh reads the files again and keeps the models. Compiling alone never asks the database. `fits_of`: the table
         with all fits, in core; `part`: what a fit without a model does not have. -#}
     {%- set decisions = ref('segment_decisions') -%}
@@ -29,7 +29,11 @@ group by fit_number, model_version, row_position
     {%- if fits is none -%}{{ return(true) }}{%- endif -%}
     {%- set n_models = run_query("select count(*) from " ~ fits ~ " where part = '" ~ part ~ "'").columns[0].values()[0] -%}
     {%- if n_models | int == 0 -%}{{ return(true) }}{%- endif -%}
-    {%- if fits_of == 'persona_fit_fields' and clientele.are_features_outdated() -%}{{ return(true) }}{%- endif -%}
+    {%- if fits_of == 'persona_fit_fields' -%}
+        {%- if clientele.are_features_outdated() -%}{{ return(true) }}{%- endif -%}
+    {%- elif clientele.is_fitted_otherwise(fits, fits_of) -%}
+        {{ return(true) }}
+    {%- endif -%}
     {%- if clientele.is_refit_requested(fits, fits_of) -%}{{ return(true) }}{%- endif -%}
     {%- set decisions_built = adapter.get_relation(
         database=decisions.database, schema=decisions.schema, identifier=decisions.identifier
@@ -41,6 +45,41 @@ group by fit_number, model_version, row_position
         ~ " where decisions.decision = 'refit' and fitted.fit_number = " ~ clientele.newest_fit(fits)
     ).columns[0].values()[0] -%}
     {{ return(n_requests | int > 0) }}
+{% endmacro %}
+
+
+{% macro is_fitted_otherwise(fits, fits_of) %}
+    {#- Whether the newest fit was made under other settings than today's; of one that does not say so, nobody knows. -#}
+    {%- set stored = run_query(
+        "select max(text_value) from " ~ fits ~ " where part = 'card' and field = 'fit_settings' and fit_number = " ~ clientele.newest_fit(fits)
+    ).columns[0].values()[0] -%}
+    {%- if stored is none -%}{{ return(true) }}{%- endif -%}
+    {%- set changed = clientele.changed_settings(stored) -%}
+    {%- if changed and model.name.endswith('_request') -%}
+        {{ print(fits_of ~ ': a fit is due, as ' ~ changed | join(', ')) }}
+    {%- endif -%}
+    {{ return(changed | length > 0) }}
+{% endmacro %}
+
+
+{% macro fit_settings(others=[]) %}
+    {#- 'name=value; …', a literal: the settings that a fit is made under, for its card. Those of the kept tables that the request
+        refers to, as their marks have them, and `others`. Without as_of and clock: the moment that a build describes moves on. -#}
+    {%- set found = {} -%}
+    {%- for name in others -%}{%- do found.update({name: (clientele.value_of_setting(name) | string).strip()}) -%}{%- endfor -%}
+    {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
+        {%- for settings in run_query(
+            'select settings from ' ~ clientele.load_marks() ~ " where settings != '' and model_name in ('"
+            ~ clientele.marked_parents(model.unique_id, []) | join("', '") ~ "')"
+        ).columns[0].values() -%}
+            {%- for entry in settings.split('; ') if entry.split('=')[0] not in ['as_of', 'clock'] -%}
+                {%- do found.update({entry.split('=', 1)[0]: entry.split('=', 1)[1]}) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- set entries = [] -%}
+    {%- for name, value in found | dictsort -%}{%- do entries.append(name ~ '=' ~ value) -%}{%- endfor -%}
+    {{ return(clientele.literals([entries | join('; ')])) }}
 {% endmacro %}
 
 

@@ -91,3 +91,20 @@ def test_the_future_changes_nothing_that_was_known(built_shop, tmp_path):
 def features_of(house: House) -> pd.DataFrame:
     with house.connection() as connection:
         return connection.sql("from core.prediction_features order by user_sk").df()
+
+
+def test_a_fit_of_each_kind_is_due_when_what_it_was_fitted_under_has_changed(built_shop, tmp_path):
+    house = built_shop.copy(tmp_path)
+    kinds = ("value", "prediction", "session", "item", "forecast")
+    requests = [f"{kind}_request" for kind in kinds]
+
+    def due(**variables: object) -> tuple[list[str], str]:
+        said = house.build("--select", *requests, *WITHOUT_TESTS, variables=variables).said
+        return [kind for kind in kinds if house.value(f"select is_due from core.{kind}_request")], said
+
+    assert due()[0] == due(window_days=60, at_risk_days=50)[0] == []
+    assert due(premium_z=0.5)[0] == [kind for kind in kinds if kind != "value"]
+    found, said = due(utc_offset_hours=2)
+    assert found == list(kinds)
+    for kind in kinds:
+        assert f"{kind}_fit_fields: a fit is due, as utc_offset_hours was 0 and is 2" in said

@@ -228,3 +228,28 @@ def test_a_shop_of_orders_alone_is_valued_by_its_orders(shop, house):
         "from core.customer_values cross join core.value_fits"
     )
     assert off < 1e-9
+
+
+def test_a_setting_that_the_model_was_fitted_under_makes_a_fit_due_and_another_one_does_not(tmp_path):
+    """As in a new home with these settings; the sentence says why. The moment of the build is no rule."""
+    shop_simulator.generate(tmp_path / "shop", users=600, months=2, seed=3)
+    homes = {name: House(tmp_path / name, papers=False) for name in ("kept", "fresh")}
+    for house in homes.values():
+        for path in (tmp_path / "shop" / "events").iterdir():
+            house.deliver(path.name, path.read_bytes())
+    kept, fresh = homes.values()
+    kept.build(*VALUE)
+    newest = "select max(fit_number) from core.value_fits"
+    for settings in ({}, {"premium_z": 0.5, "window_days": 60}, {"as_of": "2019-11-29 12:00:00"}):
+        said = kept.build(*VALUE, variables=settings).said
+        assert "a fit is due" not in said and kept.value(newest) == 1
+    changed = {"session_gap_minutes": 3}
+    said = kept.build(*VALUE, variables=changed).said
+    assert "value_fit_fields: a fit is due, as session_gap_minutes was 30 and is 3" in said
+    assert kept.value(newest) == 2
+    fresh.build(*VALUE, variables=changed)
+    constants = "select * exclude (fit_number) from core.value_fits where is_current"
+    assert kept.rows(constants) == fresh.rows(constants)
+    scores = "select * exclude (user_sk) from core.customer_values order by all"
+    assert kept.rows(scores) == fresh.rows(scores)
+    assert "a fit is due" not in kept.build(*VALUE, variables=changed).said

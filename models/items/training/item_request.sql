@@ -1,5 +1,7 @@
 {#- Grain: the build, one row: whether items are to be grouped and families learnt in it (item_fit_is_due has the rule),
     and the day that it describes, in the shop's local time. -#}
+-- depends_on: {{ ref('product_taxonomy') }}
+-- depends_on: {{ ref('user_sessions') }}
 
 with
 
@@ -11,6 +13,7 @@ described as (
 final as (
     select
         cast({{ clientele.item_fit_is_due() }} as boolean) as is_due,
+        cast({{ clientele.fit_settings(['min_cell_users']) }} as varchar(4096)) as fit_settings,
         as_of_date,
         {% for head in ['items', 'imputation'] %}
         {% set switch = 'on' if clientele.head_is_on(head) else 'off' %}

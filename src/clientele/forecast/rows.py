@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clientele.learning.fields import digest_of, next_number, to_fields
+from clientele.learning.fields import digest_of, next_number, to_fields, with_settings
 
 MEASURES = ("n_orders", "n_units", "revenue")
 REGRESSORS = ("is_promo", "is_gift", "is_action")
@@ -62,7 +62,7 @@ def forecast_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | No
                 points.append(found.drop(columns="day").assign(**named, sales_date=dates))
     as_of = pd.Timestamp(request["as_of_date"])
     parts = {
-        "card": pd.DataFrame([{"origin_date": f"{as_of:%Y-%m-%d}"}]),
+        "card": with_settings(pd.DataFrame([{"origin_date": f"{as_of:%Y-%m-%d}"}]), request),
         "series": pd.DataFrame(series),
         "point": pd.concat(points, ignore_index=True) if points else pd.DataFrame(),
     }

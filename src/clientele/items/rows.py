@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from clientele.learning.fields import digest_of, next_number, part_of, to_fields
+from clientele.learning.fields import digest_of, next_number, part_of, to_fields, with_settings
 
 KINDS = {"brand": "brands", "category": "categories"}
 ATTRIBUTES = {"category_family": "category family", "brand": "brand"}
@@ -58,7 +58,7 @@ def item_fit_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | No
     whole = {part: pd.concat(rows, ignore_index=True) for part, rows in parts.items()}
     heads = whole.get("head", pd.DataFrame({"scored_by": []}))
     card = {"origin_date": f"{as_of:%Y-%m-%d}", "scores": bool((heads["scored_by"] != REFUSED).any())}
-    whole = {"card": pd.DataFrame([card])} | whole
+    whole = {"card": with_settings(pd.DataFrame([card]), request)} | whole
     # what was learnt, and the reasons where nothing was
     learnt = [whole[part] for part in ("head", "label", "family_draw") if part in whole]
     return to_fields(whole, next_number(earlier), f"{as_of:%Y%m%d}-{digest_of(learnt)[:8]}")

@@ -126,8 +126,42 @@ def next_number(earlier: pd.DataFrame | None) -> int:
     return 1 if earlier is None or earlier.empty else int(earlier["fit_number"].max()) + 1
 
 
-def is_newest(version: str, earlier: pd.DataFrame | None) -> bool:
+SETTINGS = "fit_settings"  # in cards: macros/registry/fits.sql compares them with those of today
+
+
+def with_settings(card: pd.DataFrame, request: pd.Series) -> pd.DataFrame:
+    """Return the card of a fit with the settings that it was made under.
+
+    Parameters
+    ----------
+    card : DataFrame
+        One row.
+    request : Series
+        The row of the dbt model that asks for the fit, which has them in `fit_settings`.
+
+    Returns
+    -------
+    DataFrame
+
+    Examples
+    --------
+    >>> request = pd.Series({"is_due": True, "fit_settings": "sample_users=200"})
+    >>> with_settings(pd.DataFrame({"n": [1]}), request).columns.tolist()
+    ['n', 'fit_settings']
+    """
+    return card.assign(**{SETTINGS: str(request.get(SETTINGS) or "")})
+
+
+def is_newest(version: str, earlier: pd.DataFrame | None, card: pd.DataFrame | None = None) -> bool:
     """Return whether the newest fit has this version, so that there is nothing to add.
+
+    Parameters
+    ----------
+    version : str
+    earlier : DataFrame or None
+        Columns of `SCHEMA`: all fits so far; None when there is no table.
+    card : DataFrame, optional
+        Of the new fit: the newest one also has to have the settings that it has.
 
     Examples
     --------
@@ -137,8 +171,13 @@ def is_newest(version: str, earlier: pd.DataFrame | None) -> bool:
     """
     if earlier is None or earlier.empty:
         return False
-    newest = earlier["fit_number"] == earlier["fit_number"].max()
-    return bool((earlier.loc[newest, "model_version"] == version).all())
+    newest = earlier[earlier["fit_number"] == earlier["fit_number"].max()]
+    if (
+        card is not None
+        and card[SETTINGS].tolist() != newest[newest["field"] == SETTINGS]["text_value"].tolist()
+    ):
+        return False
+    return bool((newest["model_version"] == version).all())
 
 
 def digest_of(tables: Iterable[pd.DataFrame]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clientele.learning.fields import digest_of, next_number, to_fields
+from clientele.learning.fields import digest_of, next_number, to_fields, with_settings
 from clientele.predictions.settings import CELL_BINS
 
 # The fields of each part, by their names in the rows of `clientele.predictions.fit`.
@@ -110,7 +110,7 @@ def prediction_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | 
         rows += fit_categories(frames["frame"], frames["categories"], n_days, with_cuts=not has_cuts)
     parts = parts_of(rows)
     parts["card"] = parts["card"].assign(heads=heads)
-    return versioned(parts, request["as_of_date"], earlier)
+    return versioned(parts, request, earlier)
 
 
 def session_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None) -> pd.DataFrame:
@@ -143,15 +143,17 @@ def session_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | Non
 
     frame = frames["frame"]
     parts = parts_of([card_row("n_rows", float(len(frame))), *fit_sessions(frame, int(request["n_days"]))])
-    return versioned(parts, request["as_of_date"], earlier)
+    return versioned(parts, request, earlier)
 
 
 def versioned(
-    parts: Mapping[str, pd.DataFrame], as_of_date: object, earlier: pd.DataFrame | None
+    parts: Mapping[str, pd.DataFrame], request: pd.Series, earlier: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Return the parts of a fit as fields, under the next number and a version of the day and what scores."""
     scores = digest_of(parts[part] for part in SCORES)
-    return to_fields(parts, next_number(earlier), f"{pd.Timestamp(as_of_date):%Y%m%d}-{scores[:8]}")
+    parts = {**parts, "card": with_settings(parts["card"], request)}
+    version = f"{pd.Timestamp(request['as_of_date']):%Y%m%d}-{scores[:8]}"
+    return to_fields(parts, next_number(earlier), version)
 
 
 def parts_of(rows: list[dict[str, object]]) -> dict[str, pd.DataFrame]:

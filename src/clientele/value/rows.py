@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clientele.learning.fields import is_newest, next_number, to_fields
+from clientele.learning.fields import is_newest, next_number, to_fields, with_settings
 
 if TYPE_CHECKING:
     from clientele.value.model import ValueModel
@@ -71,9 +71,11 @@ def value_rows(frames: Mapping[str, pd.DataFrame], earlier: pd.DataFrame | None)
                 origin_date=[f"{origin:%Y-%m-%d}" for origin in origins]
             ),
         }
-    parts["card"] = pd.DataFrame([card | {"n_users": len(now)}])
+    parts["card"] = with_settings(pd.DataFrame([card | {"n_users": len(now)}]), request)
     version = f"{as_of:%Y%m%d}-{_digest(parts)[:8]}"
-    return to_fields({}) if is_newest(version, earlier) else to_fields(parts, next_number(earlier), version)
+    if is_newest(version, earlier, parts["card"]):
+        return to_fields({})
+    return to_fields(parts, next_number(earlier), version)
 
 
 def parameters(model: ValueModel) -> dict[str, float]:
