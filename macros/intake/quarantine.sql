@@ -35,7 +35,6 @@
     {%- set is_in_time = clientele._is_in_time('typed') -%}
     {%- set first_moment = "cast('" ~ clientele.setting('earliest_event_date') ~ "' as timestamp)" -%}
     {%- set known_types = "('" ~ clientele.event_types() | join("', '") ~ "')" -%}
-    {%- set nobody = clientele.sentinel_list() -%}
     {%- set kinds = {'user': clientele.id_kind('user'), 'product': clientele.id_kind('product'), 'category': clientele.id_kind('category')} -%}
     {%- set is_too_long -%}
         (length(typed.category_id) > 32 or (typed.may_be_long and (
@@ -91,7 +90,7 @@
                 when
                     typed.event_at >= {{ first_moment }} and {{ is_in_time }}
                     and (typed.event_type in {{ known_types }} and typed.price >= 0 or {{ is_refund }})
-                    and typed.user_id not in {{ nobody }}
+                    and typed.user_id is not null and not {{ clientele.is_sentinel('typed.user_id') }}
                     and typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is not null and typed.price is not null and not {{ clientele.is_lost_price('typed') }}
                     and typed.line_fault is null and not typed.has_nul and not coalesce({{ is_too_long }}, false)
                     and not {{ is_bad_quantity }}
@@ -107,7 +106,7 @@
                 when typed.event_type = 'refund' and not {{ is_refund }} then 'refund'
                 when typed.event_type is null or not (typed.event_type in {{ known_types }} or {{ is_refund }}) then 'unknown_event_type'
                 when trim(typed.user_id_text) = '' or typed.user_id_text is null then 'missing_user_id'
-                when typed.user_id in {{ nobody }} then 'sentinel_user_id'
+                when {{ clientele.is_sentinel('typed.user_id') }} then 'sentinel_user_id'
                 when {{ clientele.is_null_word(clientele.normal_text('typed.user_id_text')) }} then 'sentinel_user_id'
                 {% if clientele.sentinel_words() -%}
                 when lower({{ clientele.normal_text('typed.user_id_text') }}) in ({{ clientele.literals(clientele.sentinel_words()) }}) then 'sentinel_user_id'
@@ -135,10 +134,9 @@
     {#- Whom a user field names in any spelling, and nobody where it stands for nobody: a logged-out visitor's lines are no
         customer's, and must not make a customer's session one that is shared. -#}
     {%- set kind = clientele.id_kind('user') -%}
-    {%- set named = namespace(value=clientele.readable_id(text, kind)) -%}
-    {%- if kind == 'text' -%}{%- set named.value = clientele.present(named.value) -%}{%- endif -%}
-    {%- for nobody in clientele.sentinel_ids() -%}{%- set named.value = 'nullif(' ~ named.value ~ ', ' ~ nobody ~ ')' -%}{%- endfor -%}
-    {{- return(named.value) -}}
+    {%- set named = clientele.readable_id(text, kind) -%}
+    {%- if kind == 'text' -%}{%- set named = clientele.present(named) -%}{%- endif -%}
+    {{- return('case when not ' ~ clientele.is_sentinel(named) ~ ' then ' ~ named ~ ' end') -}}
 {% endmacro %}
 
 

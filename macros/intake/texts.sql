@@ -73,19 +73,13 @@
 {% endmacro %}
 
 
-{% macro sentinel_list() -%}
-    {#- The ids that stand for nobody, as a list in SQL. -#}
-    ({{ clientele.sentinel_ids() | join(', ') or 'null' }})
+{% macro is_sentinel(user_id) -%}
+    {#- A condition: an id, of the kind of user ids, stands for nobody. -#}
+    {%- set is_integer = clientele.id_kind('user') == 'integer' -%}
+    {%- set numbers = clientele._sentinels(is_number=true) | map('int') | join(', ') -%}
+    {%- set nobody = numbers if is_integer else clientele.literals(clientele._sentinels()) -%}
+    {{ user_id ~ ' in (' ~ nobody ~ ')' if nobody else 'false' }}
 {%- endmacro %}
-
-
-{% macro sentinel_ids() %}
-    {#- The ids that stand for nobody, as literals of the kind of user ids. -#}
-    {%- if clientele.id_kind('user') == 'integer' -%}{{ return(clientele._sentinels(is_number=true) | map('int') | list) }}{%- endif -%}
-    {%- set found = [] -%}
-    {%- for text in clientele._sentinels() -%}{%- do found.append(clientele.literals([text])) -%}{%- endfor -%}
-    {{ return(found) }}
-{% endmacro %}
 
 
 {% macro sentinel_words() %}

@@ -92,7 +92,7 @@ SETTINGS: dict[str, tuple[Callable[[Lines], bytes], dict[str, object]]] = {
     "the least that may be": (
         piped,
         {
-            "delimiter": "pipe", "null_words": "guest,0", "sentinel_user_ids": "-5",
+            "delimiter": "pipe", "null_words": "nix,0", "sentinel_user_ids": "guest",
             "product_id_kind": "text", "on_refused_file": "skip", "quarantine_warn_share": 0,
             "quarantine_refuse_share": 1, "session_gap_minutes": 1440, "bot_session_events": 10,
             "bot_rate_min_events": 10, "bot_events_per_second": 0, "window_days": 400, "reference_days": 1,
