@@ -105,3 +105,20 @@ def test_a_list_that_is_none_is_a_sentence(tmp_path, content, sentence):
         mending.corrections(tmp_path / "asked.csv")
     with pytest.raises(mending.MendingError, match="cannot be read"):
         mending.corrections(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("spelled", ["7.00000007e8", "700_000_007", "0x29b92707"])
+def test_a_line_in_a_spelling_that_a_copy_finds_is_put_right(tmp_path, spelled):
+    wrong = Event(user_id=spelled)
+    path = tmp_path / "a.csv"
+    path.write_bytes(csv_text([wrong, THEIRS]))
+    file = {
+        "file_name": "a.csv", "file_path": str(path), "file_format": "csv", "file_compression": "none",
+        "column_positions": "0,1,2,3,4,5,6,7,8,-1",
+    }  # fmt: skip
+    asked = mending.corrections(Path(listed(tmp_path / "asked.csv", ("a.csv", wrong.line(), GOOD.line()))))
+    assert mending.mend(asked, [file], int(MINE), "integer", ",", tmp_path / "mended") == 1
+    assert (tmp_path / "mended/a.csv").read_bytes() == csv_text([GOOD, THEIRS])
+    asked = mending.corrections(Path(listed(tmp_path / "asked.csv", ("a.csv", wrong.line(), wrong.line()))))
+    with pytest.raises(mending.MendingError, match="does not name the customer"):
+        mending.mend(asked, [file], int(MINE), "integer", ",", tmp_path / "other")

@@ -19,6 +19,7 @@ from clientele.errors import ClienteleError
 from clientele.ids import normal_id
 from clientele.intake import formats
 from clientele.intake.lake import COLUMNS
+from clientele.intake.spellings import readable_id
 
 __all__ = ["Correction", "MendingError", "corrections", "mend"]
 
@@ -127,12 +128,15 @@ def _replacements(
     place = int(file["column_positions"].split(",")[_PLACE])
     replaced: dict[bytes, list[bytes]] = {}
     for correction in asked:
-        for text in filter(None, (correction.wrong, correction.right)):
+        # A line is theirs as a copy and an erasure have it; the right one has to make an event.
+        for text, read in ((correction.wrong, readable_id), (correction.right, normal_id)):
+            if not text:
+                continue
             has_end = "\n" in text or "\r" in text
             fields = [] if has_end else next(csv.reader([text], delimiter=delimiter), [])
             if not 0 <= place < len(fields):
                 raise MendingError(f"{correction.where}: a line has not the fields of {file['file_name']}")
-            if normal_id(fields[place], kind) != user_id:
+            if read(fields[place], kind) != user_id:
                 raise MendingError(f"{correction.where}: a line does not name the customer who asked")
         if not correction.wrong:
             raise MendingError(

@@ -14,7 +14,9 @@ import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["readable_number"]
+from clientele.ids import normal_id
+
+__all__ = ["readable_id", "readable_number"]
 
 _LONGEST = 1024  # characters; a field may be a whole file
 # What shows as nothing and is a letter or a sign to Unicode: fillers of Hangul, the empty pattern of Braille.
@@ -41,6 +43,25 @@ _GROUPED = re.compile(
 _NUMBER = re.compile(rf"([+-]?)(\d*)(?:[{_MARK}](\d*))?(?:e([+-]?)0*(\d{{1,3}}))?", re.IGNORECASE)
 # Two or three letters without an end are a word: NA is what base64 makes of 4.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}|[A-Za-z0-9+/_-]{2}==|[A-Za-z0-9+/_-]{3}=")
+
+
+def readable_id(text: str | None, kind: str) -> int | str | None:
+    """Return the id that a user field names, a number in any spelling: the twin of the macro of this name.
+
+    Parameters
+    ----------
+    text : str or None
+        A user field as its file has it.
+    kind : str
+        As for `clientele.ids.normal_id`, which raises an error for any other.
+
+    Examples
+    --------
+    >>> readable_id("1.000", "integer"), readable_id("1,000", "integer"), readable_id("1,000", "text")
+    (1, 1000, '1,000')
+    """
+    found = normal_id(text, kind)
+    return readable_number(text) if found is None and kind == "integer" else found
 
 
 def readable_number(text: str | None) -> int | None:
