@@ -252,6 +252,9 @@ def test_compose_runs_the_look_up_service_only_when_asked_and_read_only():
     assert service["volumes"] == ["warehouse:/data:ro"] and service["secrets"] == ["service_keys"]
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     assert service["user"].split(":")[0] not in arguments("USER")[0], "the builds' user may read the vault"
+    assert service["group_add"] == [arguments("USER")[0].split(":")[-1]], (
+        "published/scoring is for their group"
+    )
     assert_starts(service["command"])
 
 
@@ -482,6 +485,8 @@ def test_the_look_up_service_has_probes_bounds_and_few_rights():
     builds = jobs()["duckdb"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"]
     for name in ("runAsUser", "runAsGroup", "fsGroup"):
         assert pod["securityContext"][name] != builds[name], "the builds' user may read the vault"
+    # published/scoring is for their group
+    assert pod["securityContext"]["supplementalGroups"] == [builds["runAsGroup"]]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,

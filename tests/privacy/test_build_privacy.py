@@ -171,7 +171,10 @@ def test_nobody_else_may_open_what_may_hold_ids(green):
     databases = [house.home / f"{name}.duckdb" for name in ("vault", "batch", "warehouse")]
     private = [*databases, house.logs, *house.logs.iterdir(), house.home / ".lock"]
     assert {path for path in private if path.stat().st_mode & 0o077} == set()
+    scoring = house.home / "published" / "scoring"
+    assert {path for path in (scoring, *scoring.iterdir()) if path.stat().st_mode & 0o007} == set()
     published = [(house.home / "published").resolve(), *(house.home / "published").iterdir()]
+    published.remove(scoring)
     assert len(published) > 5 and all(path.stat().st_mode & 0o044 == 0o044 for path in published)
 
 

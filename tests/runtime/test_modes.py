@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from clientele.runtime import fits, modes, warehouses
+from clientele.runtime import fits, modes, scoring_bundle, warehouses
 
 PAPERS = False  # no test here reads what dbt writes about its runs
 
@@ -76,3 +76,21 @@ def test_a_publication_that_a_killed_process_made_is_opened_by_the_next(home, in
     assert folder.stat().st_mode & 0o777 == 0o755
     assert (folder / "user_segments.parquet").stat().st_mode & 0o777 == 0o644
     assert os.umask(0o022) == 0o022
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["all publications", "one"])
+def test_what_is_published_for_the_service_is_not_for_everybody(home, whole):
+    """Its figures are exact, as docs/privacy.md says; the service runs in the group of whoever builds."""
+    folder = home / ".publications" / "000001"
+    with modes.private():
+        (folder / modes.FOR_THE_SERVICE).mkdir(parents=True)
+        for name in (scoring_bundle.PROGRAM, "user_segments.parquet"):
+            (folder / name).write_bytes(b"{}")
+        modes.open_to_readers(folder.parent if whole else folder)
+    found = {path.name: oct(path.stat().st_mode & 0o777) for path in folder.parent.rglob("*")}
+    assert found == {
+        "000001": "0o755",
+        "scoring": "0o750",
+        "program.json": "0o640",
+        "user_segments.parquet": "0o644",
+    }

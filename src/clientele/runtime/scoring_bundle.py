@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from clientele import __version__
+from clientele.runtime import modes
 
 __all__ = ["FOLDER", "FORM", "PROGRAM", "write_program"]
 
-FOLDER = "scoring"
+FOLDER = modes.FOR_THE_SERVICE
 PROGRAM = f"{FOLDER}/program.json"
 FORM = 2  # of the program: who runs it refuses a form that is not known
 _RELATION = re.compile(r'"(\w+)"\."(\w+)"\."(\w+)"')
