@@ -12,7 +12,12 @@ from standin import Proxy
 from support import HEADER, WITHOUT_TESTS, House
 from warehouse import USER, Warehouse
 
-READ_ALL = {"quarantine_refuse_share": 1, "repeated_purchase_lines": "keep", "refunds": "keep"}
+READ_ALL = {
+    "quarantine_refuse_share": 1,
+    "repeated_purchase_lines": "keep",
+    "refunds": "keep",
+    "on_refused_file": "skip",
+}
 UP_TO_HEALTH = ("--select", "+feed_health", "+refunds", "--exclude-resource-type", "test", "unit_test")
 LINE = "{time},{type},{product},{category},{code},{brand},{price},{user},{session}"
 PLAIN = {
@@ -105,6 +110,9 @@ CHANGES = [
 ]
 
 
+NAMED_AFTER_PERSONS = ("jane@shop.example.csv", "orders_+33612345678.csv")
+
+
 def days() -> list[str]:
     """Return the lines of 45 days; for the last 15 no purchase comes, and prices are a hundred times higher.
 
@@ -145,6 +153,8 @@ def pair(tmp_path_factory, postgres, proxy):
             f"41,2019-10-01 12:00:00 UTC,5,purchase,9,tv,{n}" for n in (3, -2, "5000000000")
         )
         pair.deliver("columns.csv", f"{short}{bought}\n{gave_back}\n{gave_back}\n{absurd}\n".encode())
+        for name in NAMED_AFTER_PERSONS:
+            pair.deliver(name, "\n".join([HEADER, changed[0]]).encode())
         pair.deliver("days.csv", "\n".join([HEADER, *days()]).encode())
         # the second time a line is due that was in the future
         for clock in ("2020-01-01 00:00:00", "2020-02-01 00:00:00"):
@@ -207,6 +217,16 @@ def test_whose_a_faulty_line_is_is_the_same(pair):
     )
     assert ours == theirs
     assert [ast.literal_eval(row)[1] for row in ours] == [500000000, *SPELLED.values()]
+
+
+def test_a_file_that_is_named_after_a_person_is_refused_and_not_quoted(pair):
+    ours, theirs = both(
+        pair,
+        "select file_name, reason from vault.event_files where status = 'refused'",
+    )
+    assert len(ours) == len(theirs) == len(NAMED_AFTER_PERSONS)
+    for row in (*ours, *theirs):
+        assert "masked: " in row and "rename it" in row and "jane" not in row and "336" not in row
 
 
 def test_the_feeds_health_is_the_same(pair):

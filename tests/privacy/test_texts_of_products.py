@@ -7,6 +7,8 @@ import pytest
 from support import UP_TO_EVENTS, Event
 
 from clientele.ids import normal_text
+from clientele.intake import side
+from clientele.intake.persons import without_person
 
 PAPERS = False
 LOOKS = {
@@ -86,3 +88,61 @@ def test_no_text_of_a_product_carries_a_person_out_of_the_vault(house):
     )
     expected = [mask for mask in LOOKS.values() if mask]
     assert kinds == [(mask, expected.count(mask)) for mask in sorted(set(expected))]
+
+
+NAMES = {
+    "jane@shop.example.csv": "masked: e-mail.csv",
+    "export-jane.doe%40shop.example.csv.gz": "masked: e-mail.csv.gz",
+    "2019/Jane@Shop.example/part-0.parquet": "2019/masked: e-mail/part-0.parquet",
+    "+33 6 12 34 56 78.csv": "masked: phone.csv",
+    "orders_+33612345678.tsv": "masked: phone.tsv",
+    "2019-Oct.csv": None,
+    "events_20191001.csv.gz": None,
+    "events_20191001120000.csv": None,
+    "part-00000-12345678-1234-4234-8234-123456789012-c000.snappy.parquet": None,
+    "part-0000000012.csv": None,
+    "1569931200123456.csv": None,
+    "2019-10-01T12:00:00+0200-20191002.csv": None,
+    "events@2019.csv": None,
+    "shop@home.csv.gz": None,
+    "delivered=2019-10-01/541312140.csv": None,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_a_file_that_looks_like_a_person_is_not_told(name):
+    assert without_person(name) == (NAMES[name] or name)
+
+
+@pytest.mark.parametrize("choice", ["fail", "skip"])
+def test_no_name_of_a_file_carries_a_person_out_of_the_vault(house, choice, capfd):
+    """Refused like any other file that cannot be read, and named by what its name looks like."""
+    raw = [name for name, masked in NAMES.items() if masked and "/" not in name]
+    for name in [*raw, "2019-Oct.csv", "events_20191001120000.csv"]:
+        house.deliver(name, [Event(user_id=str(7 + len(name)))])
+    house.variables["on_refused_file"] = choice
+    built = house.run(*UP_TO_EVENTS, "--select", "+feed_health", "+reconciliation")
+    said = built.said + "".join(capfd.readouterr())
+    assert built.succeeded == (choice == "skip")
+    assert said.count("looks like an e-mail address or a telephone number") >= len(raw)
+    if choice == "skip":
+        assert house.rows("select distinct file_name from monitor.reconciliation order by 1") == [
+            ("2019-Oct.csv",), ("events_20191001120000.csv",)
+        ]  # fmt: skip
+    told = [said.encode()]
+    told += [
+        path.read_bytes() for path in house.folder.rglob("*") if path.is_file() and "lake" not in path.parts
+    ]
+    assert [name for name in raw for text in told if name.split(".csv")[0].encode() in text] == []
+
+
+def test_nor_does_a_file_of_a_side_input(tmp_path):
+    for name in ("jane@shop.example.csv", "2019-Oct.csv"):
+        (tmp_path / name).write_text("user_id,purpose\n")
+    declared = side.SideInput("consents", ("purpose",), person="user_id")
+    found = side.inventory([declared], {"CLIENTELE_SIDE_CONSENTS": str(tmp_path)}, [], ",")
+    assert sorted((file.as_row()["file_name"], file.status) for file in found) == [
+        ("2019-Oct.csv", "readable"),
+        ("masked: e-mail.csv (2)", "refused"),
+    ]
+    assert "jane" not in str(found)

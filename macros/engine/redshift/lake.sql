@@ -49,6 +49,7 @@
         number of lines. A file of a known path and size is not read again; its bytes cannot be hashed by SQL. -#}
     {%- set lines = clientele.redshift__taken_up_lines() -%}
     {%- set facts = clientele.file_facts() %}
+    {%- set name = "split_part(file_path, '/', " ~ clientele.redshift__n_slashes('file_path') ~ ' + 1)' %}
     with listed as (
         select file_path, max(file_bytes) as file_bytes from {{ lines }} group by file_path
     ),
@@ -94,7 +95,7 @@
         select
             file_path,
             file_path as file_identity,
-            split_part(file_path, '/', {{ clientele.redshift__n_slashes('file_path') }} + 1) as file_name,
+            {{ clientele.redshift__name_without_person(name) }} as file_name,
             sha256, file_bytes, cast(null as bigint) as modified_ns,
             'csv' as file_format,
             case when file_path like '%.gz' then 'gzip' else 'none' end as file_compression,
@@ -118,13 +119,7 @@
             65535 as reader_max_line_size,
             -- when a build first saw the file: S3 tells SQL nothing else. Kept in the ledger from then on.
             {{ clientele.utc_now() }} as delivered_at,
-            case when n_headers = 1 then 'readable' else 'refused' end as status,
-            case
-                when n_headers = 0
-                    then file_path || ' has no header line: expected {{ clientele.lake_columns() | join(",") }}, in any order.'
-                when n_headers > 1
-                    then file_path || ' has header lines that differ: split it, so that each file has one order of columns.'
-            end as reason
+            {{ clientele.redshift__refusal(name) }} as reason
         from looks
     )
 
@@ -132,7 +127,7 @@
         {% for fact, type in facts.items() %}cast({{ fact }} as {{ type }}) as {{ fact }},
         {% endfor %}
         delivered_at,
-        status,
+        case when reason is null then 'readable' else 'refused' end as status,
         cast(reason as varchar(4096)) as reason
     from looked_at
     union all
@@ -144,6 +139,32 @@
         cast(null as varchar(4096)) as reason
     from known
 {% endmacro %}
+
+
+{% macro redshift__refusal(name) -%}
+    {#- Why a file of `looks` is not read, null when it is. -#}
+    {%- set told_name = clientele.redshift__name_without_person(name) -%}
+    case
+        when {{ told_name }} != {{ name }}
+            then 'A file has a name that looks like an e-mail address or a telephone number (' || {{ told_name }}
+                || '), and names of files go to messages and tables outside the vault: rename it.'
+        when n_headers = 0
+            then file_path || ' has no header line: expected {{ clientele.lake_columns() | join(",") }}, in any order.'
+        when n_headers > 1
+            then file_path || ' has header lines that differ: split it, so that each file has one order of columns.'
+    end
+{%- endmacro %}
+
+
+{% macro redshift__name_without_person(name) -%}
+    {#- As clientele.intake.persons has it. -#}
+    {%- set stem = "regexp_replace(lower(" ~ name ~ "), '([.](csv|tsv|txt|parquet|gz|zst|bz2|xz|zip))+$', '')" -%}
+    case
+        when {{ clientele.matches(stem, '[^@ ] *(@|%40) *[^@ ]+[.][a-z][a-z]') }} then 'masked: e-mail'
+        when {{ clientele.matches(stem, '(^|[^0-9a-z])[+][ (]*[1-9]([^0-9a-z]{0,3}[0-9]){7,13}([^0-9]|$)') }} then 'masked: phone'
+        else {{ name }}
+    end
+{%- endmacro %}
 
 
 {% macro redshift__n_slashes(text) -%}

@@ -34,7 +34,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from clientele.errors import ClienteleError
-from clientele.intake import formats
+from clientele.intake import formats, persons
 from clientele.intake.formats import Refusal as _Refusal
 from clientele.intake.header import COLUMNS, QUANTITY, Header, Reading
 
@@ -235,7 +235,8 @@ def inventory(
     """
     say = progress or _to_stderr
     identities = find(patterns, say)
-    paths = list(identities)
+    unnamed = _with_names_of_persons(identities)
+    paths = [path for path in identities if path not in unnamed]
     earlier = {facts.file_path: facts for facts in known if facts.sha256 is not None}
     reporter = _Progress(len(paths), say)
     header = Header(reading or Reading())
@@ -254,9 +255,21 @@ def inventory(
             replace(facts, file_identity=_printable(identities[path]))
             for path, facts in zip(paths, found, strict=True)
         ]
+        + list(unnamed.values())
     )
+    found.sort(key=lambda facts: facts.file_path)
     _tell_what_is_passed_over(found, say)
     return found
+
+
+def _with_names_of_persons(identities: dict[str, str]) -> dict[str, FileFacts]:
+    """Return the files that are refused for their names, by path, under a name that does not tell."""
+    refused: dict[str, FileFacts] = {}
+    for path, identity in identities.items():
+        if masked := persons.masked_path(_printable(path), _printable(identity), len(refused) + 1):
+            told, its_identity = masked
+            refused[path] = _refused(FileFacts(told, file_identity=its_identity), persons.WHY)
+    return refused
 
 
 def _one_for_each_identity(found: list[FileFacts]) -> list[FileFacts]:
@@ -319,8 +332,10 @@ def find(patterns: str, say: Callable[[str], None]) -> dict[str, str]:
         for pattern in parts:
             matched = whole or _match(pattern, say)
             if not matched:
+                folder, name = os.path.split(pattern)
+                told = os.path.join(folder, persons.without_person(name))
                 raise LakeError(
-                    f"No event file matches {pattern!r} (looked in {os.getcwd()}). Correct CLIENTELE_EVENTS: "
+                    f"No event file matches {told!r} (looked in {os.getcwd()}). Correct CLIENTELE_EVENTS: "
                     "it takes paths, directories and patterns such as 'data/*.csv.gz', separated by commas."
                 )
             found.extend(matched)
@@ -375,7 +390,8 @@ def _in_folder(folder: str, say: Callable[[str], None]) -> list[str]:
         else:
             others.append(f"{name}/" if os.path.isdir(path) else name)
     if others:
-        say(f"clientele: not read in {_printable(folder)}: {_printable(_listed(others))}")
+        told = _listed([persons.without_person(name) for name in others])
+        say(f"clientele: not read in {_printable(folder)}: {_printable(told)}")
     return found
 
 

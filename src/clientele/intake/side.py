@@ -18,7 +18,7 @@ from typing import Any
 
 from clientele.contents import sha256_of
 from clientele.errors import ClienteleError
-from clientele.intake import formats, lake
+from clientele.intake import formats, lake, persons
 
 __all__ = ["MAX_FIELDS", "SideError", "SideFile", "SideInput", "inventory", "variable", "write_lines"]
 
@@ -133,10 +133,14 @@ def inventory(
             told = str(problem).replace(lake_variable(), variable(one.name)).replace("event file", "file")
             found.append(_refused(SideFile(one.name, patterns, f"{one.name}/", ""), told, told))
             continue
-        files = [
-            _look(path, identity, one, earlier.get((one.name, path)), delimiter, say)
-            for path, identity in paths.items()
-        ]
+        files = []
+        for number, (path, identity) in enumerate(paths.items(), start=1):
+            if masked := persons.masked_path(path, identity, number):
+                told, its_identity = masked
+                unread = SideFile(one.name, told, f"{one.name}/{its_identity}", one.reading(delimiter))
+                files.append(_refused(unread, persons.WHY))
+            else:
+                files.append(_look(path, identity, one, earlier.get((one.name, path)), delimiter, say))
         found += _one_for_each_identity(files, one)
     return found
 

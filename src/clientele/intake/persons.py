@@ -1,0 +1,65 @@
+"""Names of files that look like a person's data: they would go to messages, logs and tables of operators.
+
+Only what is safe on names is looked for. A long number in a name is a time, a part or a size as a rule, so
+cards and numbers without a country are not; texts have the whole rule (macros/intake/persons.sql). Redshift
+has the same rule in SQL (macros/engine/redshift/lake.sql).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+__all__ = ["WHY", "masked_path", "without_person"]
+
+WHY = (
+    "has a name that looks like an e-mail address or a telephone number, and names of files go to messages "
+    "and tables outside the vault: rename it"
+)
+_ENDINGS = re.compile(r"([.](csv|tsv|txt|parquet|gz|zst|bz2|xz|zip))+$", re.IGNORECASE)
+_LIKE = {
+    "masked: e-mail": re.compile(r"[^@ ] *(@|%40) *[^@ ]+[.][a-zA-Z][a-zA-Z]"),
+    "masked: phone": re.compile(r"(^|[^0-9a-zA-Z])[+][ (]*[1-9]([^0-9a-zA-Z]{0,3}[0-9]){7,13}([^0-9]|$)"),
+}
+
+
+def without_person(path: str) -> str:
+    """Return a path with `masked: e-mail` or `masked: phone` in place of each part that looks like one.
+
+    Examples
+    --------
+    >>> without_person("2019/jane@shop.example.csv"), without_person("events_20191001120000.csv.gz")
+    ('2019/masked: e-mail.csv', 'events_20191001120000.csv.gz')
+    """
+    return "/".join(map(_masked, path.split("/")))
+
+
+def masked_path(path: str, identity: str, number: int) -> tuple[str, str] | None:
+    """Return a file's path and identity as they may be told, None where they may be told as they are.
+
+    Parameters
+    ----------
+    path, identity : str
+        The absolute path, and the part of it that the shop's files have of their own
+        (`clientele.intake.lake.FileFacts`). The folders above are of whoever runs builds.
+    number : int
+        What tells such files apart.
+
+    Examples
+    --------
+    >>> masked_path("/lake/jane@shop.example.csv", "jane@shop.example.csv", 1)
+    ('/lake/masked: e-mail.csv (1)', 'masked: e-mail.csv (1)')
+    """
+    masked = without_person(identity)
+    if masked == identity:
+        return None
+    told = f"{masked} ({number})"
+    above = path.removesuffix(identity) if path.endswith(identity) else ""
+    return os.path.join(above, told), told
+
+
+def _masked(name: str) -> str:
+    found = _ENDINGS.search(name)
+    ending = found.group() if found else ""
+    stem = name.removesuffix(ending)
+    return next((mask + ending for mask, like in _LIKE.items() if like.search(stem)), name)
