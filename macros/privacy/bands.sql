@@ -7,6 +7,14 @@
 {%- endmacro %}
 
 
+{% macro moment_told(moment) -%}
+    {#- The five minutes in which a moment lies: the newest event of a shop is one customer's, to the second. A day that
+        begins at any whole quarter of an hour, as those of all time zones do, stays the same. -#}
+    {%- set minutes = 'cast(floor(' ~ clientele.double('extract(minute from ' ~ moment ~ ')') ~ ' / 5) * 5 as integer)' -%}
+    cast({{ dbt.dateadd('minute', minutes, dbt.date_trunc('hour', moment)) }} as timestamp)
+{%- endmacro %}
+
+
 {% macro weeks_of_days(days) -%}
     {#- A number of days in whole weeks, still as days: 0, 7, 14 … -#}
     cast(floor({{ clientele.double(days) }} / 7) * 7 as bigint)

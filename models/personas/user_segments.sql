@@ -95,7 +95,7 @@ judged as (
         {{ dbt.datediff(clientele.week_of('feature_values.last_event_at'), 'moment.as_of_at', 'day') }}
             as days_since_last_event,
         cast(champion.model_version as varchar(32)) as model_version,
-        moment.as_of_at as as_of
+        {{ clientele.moment_told('moment.as_of_at') }} as as_of
     from feature_values
     inner join users on feature_values.user_sk = users.user_sk
     cross join moment

@@ -60,6 +60,14 @@
 {% do answers.append(('fraction_of_second of ' ~ text, clientele.fraction_of_second("'" ~ text ~ "'"), fraction)) %}
 {% endfor %}
 
+{% for text, minutes in [
+    ('2019-10-01 00:00:00', 0), ('2019-10-01 00:04:59.999', 0), ('2019-10-01 00:05:00', 5), ('2019-10-01 23:59:59', 1435)
+] %}
+{% set found = clientele.moment_told("cast('" ~ text ~ "' as timestamp)") %}
+{% set seconds = clientele.seconds_between("cast('2019-10-01 00:00:00' as timestamp)", found) %}
+{% do answers.append(('moment_told of ' ~ text, seconds, minutes * 60)) %}
+{% endfor %}
+
 with
 
 answers as (

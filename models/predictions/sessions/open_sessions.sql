@@ -40,7 +40,7 @@ final as (
         end as varchar(16)) as risk_band,
         scores.session_source,
         scores.model_version,
-        scores.now_at as as_of
+        {{ clientele.moment_told('scores.now_at') }} as as_of
     from scores
     inner join customers on scores.user_sk = customers.user_sk
 )
