@@ -94,6 +94,14 @@ def test_nothing_about_anybody_else_can_change(tmp_path, row, sentence):
     assert not (tmp_path / "mended").exists() and MINE not in str(refused.value)
 
 
+def test_a_file_that_has_gone_is_a_sentence(tmp_path):
+    asked = mending.corrections(Path(listed(tmp_path / "asked.csv", ("a.csv", WRONG.line(), ""))))
+    path = tmp_path / "gone.csv"
+    with pytest.raises(mending.MendingError, match=f"{path} cannot be read .*Put the file back there"):
+        mending.mend(asked, [FILE | {"file_path": str(path)}], int(MINE), "integer", ",", tmp_path / "mended")
+    assert not (tmp_path / "mended").exists()
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [(b"", "first line"), (b"file_name,wrong_line,right_line\n", "no correction"), (b"\xff", "no CSV"),

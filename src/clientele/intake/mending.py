@@ -116,7 +116,13 @@ def mend(
                 f"{of_file[0].where}: only plain and gzipped CSV files are mended here; mend this one where "
                 "it comes from, and deliver it under the same name"
             )
-        plans.append((held[0], _replacements(of_file, held[0], user_id, kind, delimiter)))
+        try:
+            plans.append((held[0], _replacements(of_file, held[0], user_id, kind, delimiter)))
+        except OSError as problem:
+            raise MendingError(
+                f"{of_file[0].where}: {held[0]['file_path']} cannot be read ({problem.strerror}). Put the "
+                "file back there, or mend it where it comes from and deliver it under the same name"
+            ) from None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return sum(_write(file, replaced, folder / file["file_name"]) for file, replaced in plans)
 
