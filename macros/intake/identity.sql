@@ -17,18 +17,20 @@
 
 
 {% macro tell_about_overlap(results) %}
-    {#- on-run-end: files of this run of which most events were held already from another file. -#}
+    {#- on-run-end: files of this run of which most events were held already from another file. A line counts once, for the
+        first file that has such an event, however many there are. -#}
     {%- set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list -%}
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] and 'reconciliation' in built -%}
         {%- set overlaps = run_query(
             "select file_name, n_events, n_held, of_file from (select books.file_name, books.n_loaded + books.n_duplicates as n_events,"
             ~ " held.n_held, held.of_file, sum(held.n_held) over (partition by held.file_id) as n_held_by_all,"
             ~ " row_number() over (partition by held.file_id order by held.n_held desc, held.of_file) as place from "
-            ~ clientele.built('monitor', 'reconciliation') ~ " as books inner join (select copies.file_id, firsts.file_id as of_file, count(*) as n_held from "
+            ~ clientele.built('monitor', 'reconciliation') ~ " as books inner join (select file_id, of_file, count(*) as n_held"
+            ~ " from (select copies.file_id, copies.line_number, min(firsts.file_id) as of_file from "
             ~ clientele.built('core', 'duplicate_events') ~ " as copies inner join " ~ clientele.built('core', 'events')
             ~ " as firsts on copies.user_sk = firsts.user_sk and copies.event_at = firsts.event_at and copies.event_type = firsts.event_type"
             ~ " and copies.product_id = firsts.product_id and copies.file_id != firsts.file_id where copies.load_id > " ~ clientele.load_before_this_run()
-            ~ " group by copies.file_id, firsts.file_id) as held on books.file_id = held.file_id) as shared"
+            ~ " group by copies.file_id, copies.line_number) as lines group by file_id, of_file) as held on books.file_id = held.file_id) as shared"
             ~ " where place = 1 and n_held_by_all >= 5 and n_held_by_all > 0.5 * n_events order by n_held desc, file_name"
         ).rows -%}
         {%- for overlap in overlaps[:5] -%}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,19 @@ def test_files_that_overlap_much_are_told(house: House):
     said = house.build(*UP_TO_EVENTS).said
     assert "a corrected.csv: more than half of its 9 events are held already, 8 of them from a.csv" in said
     assert "are held already" not in house.build(*UP_TO_EVENTS).said
+
+
+def test_an_event_that_agrees_with_several_of_another_file_is_held_once(house: House):
+    """They differ in what the sentence does not ask for, and one of them is the same."""
+    moment = fresh()
+    alike = [replace(moment, price=f"{number}.00") for number in range(1, 6)]
+    house.deliver("b.csv", [*alike, *(fresh() for _ in range(6))])
+    house.build(*UP_TO_EVENTS)
+    house.deliver("c.csv", [*alike, fresh()])
+    assert (
+        "c.csv: more than half of its 6 events are held already, 5 of them from b.csv"
+        in house.build(*UP_TO_EVENTS).said
+    )
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
