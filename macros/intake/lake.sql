@@ -41,6 +41,15 @@
 {% endmacro %}
 
 
+{% macro lake_problem() %}
+    {#- Why there is no file to look at, or none. Redshift asks its lake in SQL. -#}
+    {{ return(adapter.dispatch('lake_problem', 'clientele')()) }}
+{% endmacro %}
+
+
+{% macro default__lake_problem() %}{{ return(none) }}{% endmacro %}
+
+
 {% macro take_up_lines() %}
     {#- What an engine has to do before its ledger looks at the lake; DuckDB, which reads files in place, nothing. -#}
     {{- return(adapter.dispatch('take_up_lines', 'clientele')()) -}}

@@ -19,7 +19,7 @@
         'missing_product_id': 'product_id is empty',
         'bad_product_id': 'product_id is not a whole number, or longer than 256 characters where ids are text (the var product_id_kind)',
         'missing_price': 'price is empty',
-        'bad_price': 'price is not a number (with the var decimal as its decimal mark, and without a currency or thousands), or so small that four decimals make it zero',
+        'bad_price': 'price is not a number (with the var decimal as its decimal mark, and without a currency or thousands), or too large or too small for a column of four decimals',
         'negative_price': 'price is below zero (a price of zero is kept; a purchase below zero is a refund where the var refunds says so)',
         'bad_quantity': 'quantity is not a number above zero (a purchase below zero is a refund where the var refunds says so)',
         'bad_category_id': 'category_id is not a whole number (the var category_id_kind)',

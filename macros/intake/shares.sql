@@ -13,7 +13,7 @@
         'unknown_event_type': "words of your own: add them to seeds/event_type_map.csv",
         'bad_user_id': 'ids that are no numbers: the var user_id_kind: text',
         'bad_product_id': 'ids that are no numbers: the var product_id_kind: text',
-        'bad_price': 'a currency, thousands that are set apart, or a decimal comma: the var decimal: comma',
+        'bad_price': 'a currency, thousands that are set apart, a number that is too large, or a decimal comma: the var decimal: comma',
         'negative_price': 'refunds: the var refunds: keep keeps them beside the events',
         'bad_quantity': 'refunds, where it is below zero: the var refunds: keep keeps them beside the events',
         'bad_category_id': 'ids that are no numbers: the var category_id_kind: text',

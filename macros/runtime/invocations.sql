@@ -12,6 +12,7 @@
         {{ clientele.check_selection() }}
         {{ clientele.check_parents() }}
         {{ clientele.check_reading_settings() }}
+        {{ clientele.check_lake() }}
     {%- endif -%}
 {% endmacro %}
 
@@ -105,6 +106,16 @@
                 {%- endif -%}
             {%- endfor -%}
         {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro check_lake() %}
+    {#- A folder without an event file, which a volume that failed to mount leaves, and one that is not there. -#}
+    {%- if 'model.clientele.event_files' in selected_resources and not clientele.events_relation()
+        and clientele.setting('on_refused_file') == 'fail' -%}
+        {%- set problem = clientele.lake_problem() -%}
+        {%- if problem -%}{{ exceptions.raise_compiler_error('Nothing was changed. ' ~ problem) }}{%- endif -%}
     {%- endif -%}
 {% endmacro %}
 

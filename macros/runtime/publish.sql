@@ -18,12 +18,12 @@
         {%- if failures -%}
             {{ print(
                 'not published: ' ~ failures | length
-                ~ ' model(s) or test(s) failed or were skipped; the last good publication stays'
+                ~ ' model(s) or test(s) failed or were skipped; an earlier publication stays'
             ) }}
         {%- elif marts | sort | list == all_marts | sort | list -%}
             {%- set why_empty = clientele.why_nobody_is_left() -%}
             {%- if why_empty -%}
-                {{ print('not published: ' ~ why_empty ~ ' The last good publication stays.') }}
+                {{ print('not published: ' ~ why_empty ~ ' An earlier publication stays.') }}
             {%- else -%}
                 {{ clientele.publish_marts(marts | sort, {
                     'passed': results | selectattr('status', 'equalto', 'pass') | list | length,

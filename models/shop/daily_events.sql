@@ -1,7 +1,12 @@
 {#- Grain: one day (UTC) with events. Late data: a touched day is counted again from its events. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
-{{ config(materialized='incremental', incremental_strategy='touched_days', post_hook='{{ clientele.mark_load() }}') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_days',
+    pre_hook='{{ clientele.stop_without_events() }}',
+    post_hook='{{ clientele.mark_load() }}'
+) }}
 
 with
 

@@ -159,17 +159,6 @@ def test_the_entry_point_says_what_is_missing(tmp_path):
         assert ran.returncode == 2 and "mount a volume" in ran.stderr and not ran.stdout
 
 
-def test_an_events_folder_without_a_file_ends_a_build_before_it_begins(tmp_path):
-    events = tmp_path / "events"
-    (events / "lost+found").mkdir(parents=True)
-    ran = entrypoint(tmp_path, "build", CLIENTELE_EVENTS=str(events))
-    assert ran.returncode == 2 and "holds no file" in ran.stderr and not ran.stdout
-    assert entrypoint(tmp_path, "docs", "generate", CLIENTELE_EVENTS=str(events)).returncode == 0
-    assert entrypoint(tmp_path, "build", "--target", "redshift", CLIENTELE_EVENTS=str(events)).returncode == 0
-    (events / "a.csv").touch()
-    assert entrypoint(tmp_path, "build", CLIENTELE_EVENTS=str(events)).stdout == "dbt build: none\n"
-
-
 def test_the_entry_point_runs_clientele_and_passes_the_status_on(tmp_path):
     ran = entrypoint(tmp_path, "clientele", "backup", "--keep", "7", STATUS="1")
     assert (ran.returncode, ran.stdout) == (1, "clientele backup --keep 7: none\n")

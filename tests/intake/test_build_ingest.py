@@ -533,6 +533,44 @@ def test_a_pattern_without_a_file_stops_the_build(house):
     assert "vault.vault.event_files" not in house.table_names("vault")
 
 
+@pytest.mark.parametrize("price", ["1e30", "999999999999999999999", "92233720368547758.07"])
+def test_a_price_that_is_too_large_is_told_as_such(house, price):
+    house.deliver("a.csv", [fresh(price=price), fresh(price=price), fresh()])
+    stopped = house.run(*UP_TO_EVENTS)
+    assert not stopped.succeeded and "or too large or too small for a column of four decimals" in stopped.said
+    assert "a number that is too large" in stopped.said
+
+
+@pytest.mark.parametrize("what", ["", ".gitkeep", "lost+found", "nowhere"])
+def test_a_lake_without_an_event_file_stops_the_build_before_its_first_change(house, what):
+    """A volume that failed to mount leaves such a folder."""
+    (house.lake / "lost+found").mkdir() if what == "lost+found" else (house.lake / what).touch()
+    lake = house.lake / what if what == "nowhere" else house.lake
+    (house.lake / "nowhere").unlink(missing_ok=True)
+    stopped = house.run(*UP_TO_EVENTS, CLIENTELE_EVENTS=str(lake))
+    assert not stopped.succeeded and "Nothing was changed. " in stopped.said
+    assert f"No event file matches '{lake}'" in stopped.said
+    assert not any("success" in status for name, status in stopped.status.items() if "clientele" not in name)
+
+
+def test_what_reads_no_file_needs_none(house):
+    house.deliver("a.csv", [fresh()])
+    house.build(*UP_TO_EVENTS)
+    assert house.run("--select", "users", *WITHOUT_TESTS, CLIENTELE_EVENTS="/nowhere").succeeded
+
+
+def test_a_first_delivery_without_an_event_ends_in_one_sentence(house):
+    house.deliver("a.csv", [])
+    house.deliver("b.csv", b"")
+    part = ("--select", "+as_of", "+shop_priors", *WITHOUT_TESTS)
+    stopped = house.run(*part)
+    assert not stopped.succeeded and "last good publication" not in stopped.said
+    assert "No event is held yet, and 2 file(s) were looked at: there is nothing to build" in stopped.said
+    assert stopped.status["daily_events"] == "error" and stopped.status["as_of"] == "skipped"
+    house.deliver("b.csv", [fresh()])
+    house.build(*part)
+
+
 # --- deliveries over time
 
 

@@ -164,3 +164,8 @@
         from read_parquet(getvariable('clientele_reader').path, hive_partitioning = false)
     ) as fields
 {% endmacro %}
+
+
+{% macro duckdb__lake_problem() %}
+    {{ return(run_query('select clientele_lake_problem()').columns[0].values()[0]) }}
+{% endmacro %}

@@ -336,7 +336,8 @@ def find(patterns: str, say: Callable[[str], None]) -> dict[str, str]:
                 told = os.path.join(folder, persons.without_person(name))
                 raise LakeError(
                     f"No event file matches {told!r} (looked in {os.getcwd()}). Correct CLIENTELE_EVENTS: "
-                    "it takes paths, directories and patterns such as 'data/*.csv.gz', separated by commas."
+                    "it takes paths, directories and patterns such as 'data/*.csv.gz', separated by commas. "
+                    "In a container: is the volume of the event files mounted there?"
                 )
             found.extend(matched)
     if not named:

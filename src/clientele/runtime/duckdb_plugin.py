@@ -159,6 +159,7 @@ class Plugin(BasePlugin):
             ("clientele_note_build", self._note_build, [text]),
             ("clientele_version", lambda: __version__, []),
             ("clientele_key_problem", _key_problem, []),
+            ("clientele_lake_problem", _lake_problem, []),
             ("clientele_inventory", _inventory, [text, text]),
             ("clientele_unpacked", self._unpacked, [text, text]),
             ("clientele_side_inventory", _side_inventory, [text, text]),
@@ -454,6 +455,14 @@ def _mended(kind: str, delimiter: str, files: str) -> str:
         return json.dumps({"lines": mending.mend(asked, json.loads(files), user_id, kind, delimiter, folder)})
     except (mending.MendingError, formats.Refusal, OSError) as problem:
         return json.dumps({"problem": str(problem)})
+
+
+def _lake_problem() -> str | None:
+    try:
+        lake.find(os.environ.get(EVENTS_VARIABLE, ""), lambda _: None)
+    except lake.LakeError as problem:
+        return str(problem)
+    return None
 
 
 def _inventory(known: str, reading: str) -> str:
