@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import pandas as pd
@@ -179,6 +180,11 @@ def test_figures_are_what_numpy_says(built_shop):
     by_day = sessions.groupby(sessions.started_at.dt.normalize()).size()
     days = by_day.groupby(by_day.index.weekday).mean()
     assert by_day.groupby(by_day.index.weekday).size().nunique() > 1, "a weekday comes once more than another"
+    per_day = [Decimal(value).quantize(Decimal("1e-10"), ROUND_HALF_UP) for value in days.sort_index()]
+    exact = {number: float(value) / float(sum(per_day)) for number, value in enumerate(per_day, start=1)}
+    assert figure["weekday", "sessions"].to_dict() == exact, (
+        "to the last bit, in whatever order they are summed"
+    )
     days /= days.sum()
     assert figure["hour", "sessions"].to_dict() == pytest.approx(hours.to_dict())
     assert figure["weekday", "sessions"].to_dict() == pytest.approx({n + 1: v for n, v in days.items()})

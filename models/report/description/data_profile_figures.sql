@@ -45,8 +45,13 @@ rates as (
         moments.topic,
         moments.moment,
         moments.n_users,
-        {{ clientele.double('moments.n_sessions') }} / coalesce(weekdays.n_days, 1) as n_sessions,
-        {{ clientele.double('moments.largest') }} / coalesce(weekdays.n_days, 1) as largest
+        -- decimals: a sum of others depends on its order
+        cast(
+            {{ clientele.double('moments.n_sessions') }} / coalesce(weekdays.n_days, 1) as decimal(28, 10)
+        ) as n_sessions,
+        cast(
+            {{ clientele.double('moments.largest') }} / coalesce(weekdays.n_days, 1) as decimal(28, 10)
+        ) as largest
     from moments
     left join weekdays on moments.topic = 'weekday' and moments.moment = weekdays.moment
 ),
@@ -101,8 +106,10 @@ figures as (
         'sessions' as item,
         moment as item_position,
         n_users,
-        n_sessions / sum(n_sessions) over (partition by topic) as figure,
-        largest / sum(n_sessions) over (partition by topic) as largest
+        {{ clientele.double('n_sessions') }} / {{ clientele.double('sum(n_sessions) over (partition by topic)') }}
+            as figure,
+        {{ clientele.double('largest') }} / {{ clientele.double('sum(n_sessions) over (partition by topic)') }}
+            as largest
     from rates
     union all
     select
