@@ -77,6 +77,8 @@ def debug_too(_: object) -> None:
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")  # they know nothing of the warehouse
 UP_TO_EVENTS = ("--select", "+reconciliation", *WITHOUT_TESTS)
+# What dbt tests is a promise, too: a file that is read must not stop the build of which it is a part.
+TESTED_UP_TO_EVENTS = ("--select", "+reconciliation", *WITHOUT_UNIT_TESTS, "--indirect-selection", "cautious")
 SELECTED = (
     *("--select", "+reconciliation", "+user_features"),
     *("customer_visits", "customer_months", "customer_tastes"),

@@ -115,7 +115,7 @@
     {%- if 'model.clientele.event_files' in selected_resources and not clientele.events_relation()
         and clientele.setting('on_refused_file') == 'fail' -%}
         {%- set problem = clientele.lake_problem() -%}
-        {%- if problem -%}{{ exceptions.raise_compiler_error('Nothing was changed. ' ~ problem) }}{%- endif -%}
+        {%- if problem -%}{{ clientele.refuse('Nothing was changed. ' ~ problem) }}{%- endif -%}
     {%- endif -%}
 {% endmacro %}
 

@@ -5,7 +5,7 @@
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] and load_relation(this) is none
         and run_query('select 1 as n from ' ~ ref('events') ~ ' limit 1').rows | length == 0 -%}
         {%- set n_files = run_query('select count(*) from ' ~ ref('event_files')).columns[0].values()[0] -%}
-        {{ exceptions.raise_compiler_error(
+        {{ clientele.refuse(
             'No event is held yet, and ' ~ n_files ~ ' file(s) were looked at: there is nothing to build from. vault.event_files and'
             ~ ' vault.quarantined_lines say what became of them. Deliver files with events, and build again.'
         ) }}

@@ -93,3 +93,9 @@ def test_each_fault_is_told_with_its_line(line, fault):
 )
 def test_what_is_no_sql_is_left_alone(line):
     assert faults(line) == []
+
+
+def test_a_refusal_is_no_error_of_the_compiler():
+    """As one, dbt would print the macros that led to it under the sentence."""
+    refusing = [path for path in MACROS if "raise_compiler_error" in path.read_text()]
+    assert refusing == []

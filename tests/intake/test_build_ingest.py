@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from shop_simulator import generate
 from support import (
-    UP_TO_EVENTS,
+    TESTED_UP_TO_EVENTS,
     WITHOUT_TESTS,
     Account,
     Event,
@@ -272,7 +272,7 @@ def delivery(new_house) -> tuple[House, dict[str, Draft]]:
         house.deliver(name, content)
         drafts[name] = nothing = Draft()
         nothing.n_headers, nothing.n_lines, nothing.n_blank = 0, n_blank, n_blank
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     return house, drafts
 
 
@@ -344,7 +344,8 @@ def test_latest_and_earliest_event_date_are_settings(house):
     kept = [fresh(event_time="2019-10-01 00:00:00 UTC"), fresh(event_time="2019-10-02 23:59:59 UTC")]
     house.deliver("x.csv", [early, *kept, late])
     house.build(
-        *UP_TO_EVENTS, variables={"earliest_event_date": "2019-10-01", "latest_event_date": "2019-10-02"}
+        *TESTED_UP_TO_EVENTS,
+        variables={"earliest_event_date": "2019-10-01", "latest_event_date": "2019-10-02"},
     )
     assert house.quarantine() == [("x.csv", 2, "event_time_too_early"), ("x.csv", 5, "event_time_in_future")]
 
@@ -353,7 +354,7 @@ def test_header_in_any_dress(house):
     dressed = ", ".join(f'" {name.upper()} "' for name in COLUMNS) + " "
     event = fresh()
     house.deliver("x.csv", f"{dressed}\n{event.line()}\n{dressed}\n".encode())
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.events() == Counter([event.row()])
     assert house.accounts()["x.csv"] == Account(3, headers=2, loaded=1)
 
@@ -376,7 +377,7 @@ def test_parquet_with_types_or_text(house):
     texts = {name: [*values, values[0]] for name, values in texts.items()}
     texts["user_id"][3], texts["brand"][1] = None, 'Black, "Deck"'
     pq.write_table(pa.table(texts), house.lake / "text.parquet")
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.quarantine() == [("text.parquet", 4, "missing_user_id")]
     events[1] = replace(events[1], brand='Black, "Deck"')
     assert house.events() == Counter(event.row() for event in [*events, *others])
@@ -406,7 +407,7 @@ def test_dirt_of_the_synthetic_shop_reconciles(house):
     shop = {"users": 250, "months": 2, "start": "2019-04", "seed": 4, "dirt": 0.04, "file_format": "csv.gz"}
     summary = generate(house.folder / "shop", **shop)
     house.lake = summary.files[0].parent
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert set(house.quarantine()) == {
         (fault.file, fault.line, reasons[fault.kind])
         for fault in summary.faults
@@ -453,14 +454,14 @@ REFUSED = {
 def test_refused_files_stop_the_build_and_change_nothing(house):
     good = [fresh() for _ in range(3)]
     house.deliver("good.csv", good)
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     before = house.contents("core", "vault", provenance=True)
     canary = fresh(user_id="587654321", user_session="cafecafe-0000-4000-8000-00000000beef")
     house.deliver("more.csv", [fresh()])
     for name, (spoil, _) in REFUSED.items():
         house.deliver(name, spoil(csv_text([canary])))
 
-    stopped = house.run(*UP_TO_EVENTS, watch=debug_too)
+    stopped = house.run(*TESTED_UP_TO_EVENTS, watch=debug_too)
     assert not stopped.succeeded
     assert "Nothing was loaded." in stopped.said
     for name, (_, sentence) in REFUSED.items():
@@ -472,7 +473,7 @@ def test_refused_files_stop_the_build_and_change_nothing(house):
     assert_same(house.contents("core", "vault", provenance=True), before)
 
     # Told to go on without them: the rest is loaded, and the ledger says why they were not.
-    house.build(*UP_TO_EVENTS, variables={"on_refused_file": "skip"})
+    house.build(*TESTED_UP_TO_EVENTS, variables={"on_refused_file": "skip"})
     assert house.accounts().keys() == {"good.csv", "more.csv"}
     refused = dict(
         house.rows("select file_name, reason from vault.vault.event_files where status = 'refused'")
@@ -484,7 +485,7 @@ def test_refused_files_stop_the_build_and_change_nothing(house):
     for name in REFUSED:
         (house.lake / name).unlink()
     house.deliver("lacks.csv", [canary])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.accounts().keys() == {"good.csv", "more.csv", "lacks.csv"}
     assert house.events()[canary.row()] == 1
 
@@ -492,7 +493,7 @@ def test_refused_files_stop_the_build_and_change_nothing(house):
 def test_a_first_delivery_that_is_refused_ends_with_its_sentence(house):
     """The end of the run looks for a ledger that the failed model has taken back."""
     house.deliver("wrong.csv", b"no header\n")
-    stopped = house.run(*UP_TO_EVENTS)
+    stopped = house.run(*TESTED_UP_TO_EVENTS)
     assert not stopped.succeeded
     assert "Nothing was loaded." in stopped.said and "does not exist" not in stopped.said
     ended = house.rows("select status, n_rows_in from monitor.run_log where entry = 'ended'")
@@ -501,10 +502,10 @@ def test_a_first_delivery_that_is_refused_ends_with_its_sentence(house):
 
 def test_a_broken_redelivery_keeps_what_the_path_held(house):
     house.deliver("x.csv", [fresh(), fresh()])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     before = house.events()
     house.deliver("x.csv", packed(csv_text([fresh()]))[:-5])
-    house.build(*UP_TO_EVENTS, variables={"on_refused_file": "skip"})
+    house.build(*TESTED_UP_TO_EVENTS, variables={"on_refused_file": "skip"})
     assert house.events() == before
     assert house.rows("select status from vault.vault.event_files order by all") == [
         ("accepted",),
@@ -514,20 +515,20 @@ def test_a_broken_redelivery_keeps_what_the_path_held(house):
 
 def test_a_refused_file_that_went_away_hides_no_later_file(house):
     house.deliver("a.csv", [fresh()])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     house.deliver("broken.csv", b"no header\n")
-    house.build(*UP_TO_EVENTS, variables={"on_refused_file": "skip"})
+    house.build(*TESTED_UP_TO_EVENTS, variables={"on_refused_file": "skip"})
     (house.lake / "broken.csv").unlink()
     house.build("--select", "event_files", *WITHOUT_TESTS)  # as if killed before the events
     late = fresh()
     house.deliver("b.csv", [late])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.events()[late.row()] == 1
 
 
 def test_a_pattern_without_a_file_stops_the_build(house):
     house.deliver("a.csv", [fresh()])
-    stopped = house.run(*UP_TO_EVENTS, CLIENTELE_EVENTS=f"{house.lake}/*.parquet")
+    stopped = house.run(*TESTED_UP_TO_EVENTS, CLIENTELE_EVENTS=f"{house.lake}/*.parquet")
     assert not stopped.succeeded
     assert "No event file matches" in stopped.said and "Correct CLIENTELE_EVENTS" in stopped.said
     assert "vault.vault.event_files" not in house.table_names("vault")
@@ -536,7 +537,7 @@ def test_a_pattern_without_a_file_stops_the_build(house):
 @pytest.mark.parametrize("price", ["1e30", "999999999999999999999", "92233720368547758.07"])
 def test_a_price_that_is_too_large_is_told_as_such(house, price):
     house.deliver("a.csv", [fresh(price=price), fresh(price=price), fresh()])
-    stopped = house.run(*UP_TO_EVENTS)
+    stopped = house.run(*TESTED_UP_TO_EVENTS)
     assert not stopped.succeeded and "or too large or too small for a column of four decimals" in stopped.said
     assert "a number that is too large" in stopped.said
 
@@ -547,7 +548,7 @@ def test_a_lake_without_an_event_file_stops_the_build_before_its_first_change(ho
     (house.lake / "lost+found").mkdir() if what == "lost+found" else (house.lake / what).touch()
     lake = house.lake / what if what == "nowhere" else house.lake
     (house.lake / "nowhere").unlink(missing_ok=True)
-    stopped = house.run(*UP_TO_EVENTS, CLIENTELE_EVENTS=str(lake))
+    stopped = house.run(*TESTED_UP_TO_EVENTS, CLIENTELE_EVENTS=str(lake))
     assert not stopped.succeeded and "Nothing was changed. " in stopped.said
     assert f"No event file matches '{lake}'" in stopped.said
     assert not any("success" in status for name, status in stopped.status.items() if "clientele" not in name)
@@ -555,7 +556,7 @@ def test_a_lake_without_an_event_file_stops_the_build_before_its_first_change(ho
 
 def test_what_reads_no_file_needs_none(house):
     house.deliver("a.csv", [fresh()])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.run("--select", "users", *WITHOUT_TESTS, CLIENTELE_EVENTS="/nowhere").succeeded
 
 
@@ -578,12 +579,12 @@ def test_known_content_is_skipped_and_new_content_replaces(house):
     one, two, three, four, five, six = (fresh() for _ in range(6))
     house.deliver("a.csv", [one, two, three])
     house.deliver("b.csv", [three, four])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.accounts()["b.csv"] == Account(3, loaded=1, duplicates=1)
 
     house.deliver("c.csv", [one, five])
     house.deliver("d.csv", csv_text([three, four]))
-    said = house.build(*UP_TO_EVENTS).said
+    said = house.build(*TESTED_UP_TO_EVENTS).said
     assert "d.csv: same content (same content as" in said
     assert "reading 1 of 1: c.csv (3 lines)" in said
     assert house.accounts()["c.csv"] == Account(3, loaded=1, duplicates=1)
@@ -592,7 +593,7 @@ def test_known_content_is_skipped_and_new_content_replaces(house):
 
     # a.csv held the first copies of one and three: they stay, because b.csv and c.csv hold them too.
     house.deliver("a.csv", [two, six])
-    said = house.build(*UP_TO_EVENTS).said
+    said = house.build(*TESTED_UP_TO_EVENTS).said
     assert "a.csv: replaced (delivered again as file" in said
     assert house.events() == Counter(event.row() for event in (one, two, three, four, five, six))
     assert house.accounts() == {
@@ -603,7 +604,7 @@ def test_known_content_is_skipped_and_new_content_replaces(house):
 
     # b.csv goes as well: three and four come back from d.csv, which was skipped until now.
     house.deliver("b.csv", [six])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.events() == Counter(event.row() for event in (one, two, three, four, five, six))
     assert house.accounts()["d.csv"] == Account(3, loaded=2)
     assert house.accounts()["b.csv"] == Account(2, duplicates=1)
@@ -611,7 +612,7 @@ def test_known_content_is_skipped_and_new_content_replaces(house):
     # And the last copies go.
     house.deliver("c.csv", [five])
     house.deliver("d.csv", [four])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.events() == Counter(event.row() for event in (two, four, five, six))
     assert house.rows("select status, count(*) from vault.vault.event_files group by all order by all") == [
         ("accepted", 4),
@@ -623,9 +624,9 @@ def test_a_correction_with_the_same_lines_keeps_one_copy_of_each(house):
     kept, wrong, right = fresh(), fresh(price="1.00"), fresh(price="2.00")
     bad = fresh(price="-3")
     house.deliver("a.csv", [kept, kept, wrong, bad])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     house.deliver("a.csv", [right, bad, kept])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.events() == Counter([kept.row(), right.row()])
     assert house.quarantine() == [("a.csv", 3, "negative_price")]
     assert house.accounts() == {"a.csv": Account(4, loaded=2, quarantined=1)}
@@ -635,14 +636,14 @@ def test_swapped_and_renamed_files_change_no_event(house):
     first, second = [fresh(), fresh()], [fresh()]
     house.deliver("a.csv", first)
     house.deliver("b.csv", second)
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     before = house.events()
     house.deliver("a.csv", second)
     house.deliver("b.csv", first)
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.events() == before
     (house.lake / "a.csv").rename(house.lake / "c.csv")
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.events() == before
 
 
@@ -650,20 +651,20 @@ def test_content_changed_behind_an_unchanged_size_and_time_needs_rehash(house):
     old, new = fresh(price="1.00"), fresh(price="2.00")
     path = house.deliver("a.csv", [old])
     times = path.stat().st_atime_ns, path.stat().st_mtime_ns
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     house.deliver("a.csv", [new])
     os.utime(path, ns=times)
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.events() == Counter([old.row()])
-    house.build(*UP_TO_EVENTS, variables={"rehash": True})
+    house.build(*TESTED_UP_TO_EVENTS, variables={"rehash": True})
     assert house.events() == Counter([new.row()])
 
 
 def test_a_file_grown_by_lines_adds_only_those(house):
     events = [fresh() for _ in range(5)]
     house.deliver("a.csv", events[:3])
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     house.deliver("a.csv", events)
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.events() == Counter(event.row() for event in events)
     assert house.accounts() == {"a.csv": Account(6, loaded=5)}

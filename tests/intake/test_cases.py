@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support import UP_TO_EVENTS, Account, House
+from support import TESTED_UP_TO_EVENTS, Account, House
 
 from clientele.cli import main
 
@@ -65,9 +65,9 @@ def house(tmp_path_factory) -> House:
     for name in READ:
         if name != LATER:
             (house.lake / name).symlink_to(FOLDER / "files" / name)
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     (house.lake / LATER).symlink_to(FOLDER / "files" / LATER)
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     return house
 
 
@@ -151,7 +151,7 @@ def test_ids_that_are_text_have_a_build_of_their_own(tmp_path):
     names = [case.file for case in CASES.values() if case.has_own_build]
     for name in names:
         (house.lake / name).symlink_to(FOLDER / "files" / name)
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     accounts = house.accounts()
     for name in names:
         assert (accounts[name].loaded, accounts[name].headers) == (CASES[name].read, CASES[name].headers), (
@@ -161,7 +161,7 @@ def test_ids_that_are_text_have_a_build_of_their_own(tmp_path):
         assert house.value(of(name, "count(distinct user_sk)")) == 1
     assert house.value(of("45_product_sku.csv", "count(distinct product_id)")) == 1
     # the same warehouse is not read with the other kind
-    other = house.run(*UP_TO_EVENTS, variables={"user_id_kind": "integer"})
+    other = house.run(*TESTED_UP_TO_EVENTS, variables={"user_id_kind": "integer"})
     assert not other.succeeded
     assert "user_id_kind was text and is integer" in other.said
 
@@ -171,7 +171,7 @@ def test_ids_that_are_text_are_quarantined_by_default(tmp_path):
     names = {case.file for case in CASES.values() if case.has_own_build}
     for name in names:
         (house.lake / name).symlink_to(FOLDER / "files" / name)
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     reasons = {name: "bad_product_id" if "sku" in name else "bad_user_id" for name in names}
     found = {(name, reason) for name, _, reason in house.quarantine()}
     assert found == set(reasons.items())

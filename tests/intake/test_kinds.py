@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from support import HEADER, UP_TO_EVENTS, Account, House
+from support import HEADER, TESTED_UP_TO_EVENTS, Account, House
 
 from clientele.cli import main
 from clientele.intake import times
@@ -84,7 +84,7 @@ def exports(tmp_path_factory) -> House:
     texts = {"ga4": GA4, "shopify": SHOPIFY, "adobe": ADOBE, "matomo": MATOMO, "spelled": SPELLED}
     for name, text in texts.items():
         house.deliver(f"{name}.csv", text.encode())
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     return house
 
 
@@ -178,7 +178,7 @@ def packings(tmp_path_factory) -> House:
         (house.lake / folder).mkdir()
         text = lines(800 + 10 * len(folder)).replace(",brand", "").replace(",acme", "")
         house.deliver(f"{folder}/{len(folder)}.csv", text.encode())
-    house.said = house.build(*UP_TO_EVENTS).said
+    house.said = house.build(*TESTED_UP_TO_EVENTS).said
     return house
 
 
@@ -240,7 +240,7 @@ def test_settings_for_other_ways_to_write(tmp_path):
         "2019-07-01 12:00:00;view;1;;a;b;1; Guest ;s;",
     ]
     house.deliver("x.csv", "\n".join(text).encode())
-    house.build(*UP_TO_EVENTS)
+    house.build(*TESTED_UP_TO_EVENTS)
     assert house.quarantine() == [
         ("x.csv", 3, "bad_category_id"),
         ("x.csv", 4, "bad_price"),
@@ -260,16 +260,16 @@ def test_settings_for_other_ways_to_write(tmp_path):
 def test_a_file_of_which_much_is_left_out_is_told_and_stops_the_build(house):
     bad = lines(1, 6) + LINE.format("x1", 41) * 2 + LINE.format(1, "") * 30
     house.deliver("some.csv", bad.encode())
-    said = house.build(*UP_TO_EVENTS).said
+    said = house.build(*TESTED_UP_TO_EVENTS).said
     assert "some.csv: 2 of 8 lines are left out, bad_product_id" in said
     assert "the var product_id_kind: text" in said
     house.deliver("more.csv", (lines(50, 2) + LINE.format(1, "ann") * 3).encode())
-    stopped = house.run(*UP_TO_EVENTS)
+    stopped = house.run(*TESTED_UP_TO_EVENTS)
     assert not stopped.succeeded
     assert "more.csv: 3 of 5 lines are left out, bad_user_id" in stopped.said
     assert "user_id_kind: text" in stopped.said
     assert set(house.accounts()) == {"some.csv"}
-    house.build(*UP_TO_EVENTS, variables=READ_ALL)
+    house.build(*TESTED_UP_TO_EVENTS, variables=READ_ALL)
     assert house.accounts()["more.csv"].loaded == 2
 
 
@@ -278,7 +278,7 @@ def test_many_small_files_are_read_together(tmp_path):
     for number in range(450):
         house.deliver(f"{number:03}.csv", lines(1000 + 10 * number, 2, user=50 + number % 7).encode())
     house.deliver("zz.csv", lines(9, 2).encode() + b"\xff\xfe\n")
-    said = house.build(*UP_TO_EVENTS).said
+    said = house.build(*TESTED_UP_TO_EVENTS).said
     assert said.count("reading ") == 4
     accounts = house.accounts()
     assert len(accounts) == 451

@@ -1,8 +1,7 @@
 {#- Grain: one figure about all customers: hours and weekdays of sessions, values of orders with their tail, how much
     the largest customers have. n_users: the customers that the figure is made of; of a tail, those in it. A weekday is
     what an average day of it has, so that one that came once more than another is not the busier for it.
-    Late data: built whole from tables that are kept. -#}
-{#- 2000-01-03 was a Monday; earliest_event_date may lie before it -#}
+    Late data: built whole from tables that are kept. 2000-01-03 was a Monday; earliest_event_date may lie before it. -#}
 {% set weekday = 'mod(mod(n_days, 7) + 7, 7) + 1' %}
 {% set started_at = clientele.local_time('user_sessions.started_at') %}
 
