@@ -1,7 +1,8 @@
 {#- Grain: one figure about all customers: hours and weekdays of sessions, values of orders with their tail, how much
     the largest customers have. n_users: the customers that the figure is made of; of a tail, those in it. A weekday is
     what an average day of it has, so that one that came once more than another is not the busier for it.
-    Late data: built whole from tables that are kept. 2000-01-03 was a Monday; earliest_event_date may lie before it. -#}
+    Late data: built whole from tables that are kept. -#}
+{#- 2000-01-03 was a Monday; earliest_event_date may lie before it -#}
 {% set weekday = 'mod(mod(n_days, 7) + 7, 7) + 1' %}
 {% set started_at = clientele.local_time('user_sessions.started_at') %}
 
@@ -48,9 +49,7 @@ rates as (
         cast(
             {{ clientele.double('moments.n_sessions') }} / coalesce(weekdays.n_days, 1) as decimal(28, 10)
         ) as n_sessions,
-        cast(
-            {{ clientele.double('moments.largest') }} / coalesce(weekdays.n_days, 1) as decimal(28, 10)
-        ) as largest
+        {{ clientele.double('moments.largest') }} / coalesce(weekdays.n_days, 1) as largest
     from moments
     left join weekdays on moments.topic = 'weekday' and moments.moment = weekdays.moment
 ),
@@ -107,7 +106,7 @@ figures as (
         n_users,
         {{ clientele.double('n_sessions') }} / {{ clientele.double('sum(n_sessions) over (partition by topic)') }}
             as figure,
-        {{ clientele.double('largest') }} / {{ clientele.double('sum(n_sessions) over (partition by topic)') }}
+        largest / {{ clientele.double('sum(n_sessions) over (partition by topic)') }}
             as largest
     from rates
     union all
