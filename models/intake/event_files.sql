@@ -1,7 +1,7 @@
 {#- Grain: one content of one file, for ever: the ledger. A content already held (same sha256) is skipped under any
     name. A file is known by its path within what CLIENTELE_EVENTS names, and new content replaces its rows. Rebuilt
     each run from its own earlier rows and a look at the lake, so it never shrinks; file and load numbers are never
-    used twice. Late data is another file; one with lines that were in the future, or wait for a word, is read again. -#}
+    used twice. Late data is another file; one with lines of the future, or that wait for a word, is read again. -#}
 -- depends_on: {{ ref('column_map') }}, {{ ref('event_type_map') }}
 {{ config(
     pre_hook=["{{ clientele.check_maps() }}", "{{ clientele.take_up_lines() }}"],
