@@ -357,7 +357,7 @@
         ~ ' delete from ' ~ counts ~ '; commit'
     ) -%}
     {%- do run_query('update ' ~ clientele.register('requests') ~ ' set n_rows = ' ~ n_rows ~ ' where request_number = ' ~ number) -%}
-    {{ print('erased ' ~ (n_subjects - n_unknown) ~ ' customer(s) from ' ~ names | length ~ ' tables: ' ~ n_rows ~ ' line(s) of files') }}
+    {%- if n_subjects > n_unknown -%}{{ print('erased ' ~ (n_subjects - n_unknown) ~ ' customer(s) from ' ~ names | length ~ ' tables: ' ~ n_rows ~ ' line(s) of files') }}{%- endif -%}
 {% endmacro %}
 
 
