@@ -112,7 +112,7 @@
 
 {% macro check_lake() %}
     {#- A folder without an event file, which a volume that failed to mount leaves, and one that is not there. -#}
-    {%- if 'model.clientele.event_files' in selected_resources and not clientele.events_relation()
+    {%- if 'model.clientele.event_files' in selected_resources and clientele.setting('events_relation') == 'none'
         and clientele.setting('on_refused_file') == 'fail' -%}
         {%- set problem = clientele.lake_problem() -%}
         {%- if problem -%}{{ clientele.refuse('Nothing was changed. ' ~ problem) }}{%- endif -%}
