@@ -111,9 +111,10 @@
 
 
 {% macro check_lake() %}
-    {#- A folder without an event file, which a volume that failed to mount leaves, and one that is not there. -#}
+    {#- A folder without an event file, which a volume that failed to mount leaves, and one that is not there. Without a key, which
+        is refused next, nobody looks. -#}
     {%- if 'model.clientele.event_files' in selected_resources and clientele.setting('events_relation') == 'none'
-        and clientele.setting('on_refused_file') == 'fail' -%}
+        and clientele.setting('on_refused_file') == 'fail' and not clientele.pseudonym_key_problem() -%}
         {%- set problem = clientele.lake_problem() -%}
         {%- if problem -%}{{ clientele.refuse('Nothing was changed. ' ~ problem) }}{%- endif -%}
     {%- endif -%}

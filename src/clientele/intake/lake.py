@@ -337,7 +337,7 @@ def find(patterns: str, say: Callable[[str], None]) -> dict[str, str]:
                 raise LakeError(
                     f"No event file matches {told!r} (looked in {os.getcwd()}). Correct CLIENTELE_EVENTS: "
                     "it takes paths, directories and patterns such as 'data/*.csv.gz', separated by commas. "
-                    "In a container: is the volume of the event files mounted there?"
+                    "In a container, see that the volume of the event files is mounted there."
                 )
             found.extend(matched)
     if not named:
