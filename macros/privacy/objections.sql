@@ -39,15 +39,14 @@
 {% endmacro %}
 
 
-{% macro _note_who_is_named(kind, noted) %}
+{% macro _note_who_is_named(operation, noted) %}
     {#- Takes in the customers who are named, and all who are noted where a command of this kind was stopped; returns the
         number of the request, which is the newest one when nobody is named. -#}
+    {%- set kind = operation.split('_')[0] -%}
+    {%- set was_stopped = kind in clientele.stopped_requests() -%}
+    {%- if not was_stopped -%}{%- do clientele._require_named(operation) -%}{%- endif -%}
     {%- set named = '(select user_id from ' ~ clientele.named_subjects() ~ ' as named)' -%}
-    {%- if kind in clientele.stopped_requests() -%}
-        {%- do clientele._begin_with_subjects('(select user_id from ' ~ noted ~ ' union ' ~ named ~ ')') -%}
-    {%- else -%}
-        {%- do clientele._begin_with_subjects(named) -%}
-    {%- endif -%}
+    {%- do clientele._begin_with_subjects('(select user_id from ' ~ noted ~ ' union ' ~ named ~ ')' if was_stopped else named) -%}
     {%- set n_named = run_query('select count(*) from clientele_subjects where user_id in ' ~ named).columns[0].values()[0] | int -%}
     {%- if n_named == 0 -%}
         {{ return(run_query('select max(request_number) from ' ~ clientele.register('requests')).columns[0].values()[0] | int) }}
@@ -69,11 +68,9 @@
 
 {% macro _stop_profiling(operation, register, done) %}
     {%- if execute -%}
-        {%- set kind = operation.split('_')[0] -%}
         {%- do clientele.take_build_lock(operation) -%}
         {%- do clientele.create_registers() -%}
-        {%- if kind not in clientele.stopped_requests() -%}{%- do clientele._require_named(operation) -%}{%- endif -%}
-        {%- set number = clientele._note_who_is_named(kind, clientele.register(register)) -%}
+        {%- set number = clientele._note_who_is_named(operation, clientele.register(register)) -%}
         {%- set held = clientele._held_subject_models() -%}
         {%- if 'profiling_objections' in held | map(attribute='name') -%}
             {%- set objections = clientele.built('core', 'profiling_objections') -%}
@@ -86,7 +83,7 @@
             {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ clientele._is_of_subjects(subject['keys'])) -%}
         {%- endfor -%}
         {{ clientele.withdraw_publications() }}
-        {{ clientele._end_request(number, kind) }}
+        {{ clientele._end_request(number, operation.split('_')[0]) }}
         {{ print(done ~ ': no features, no persona, no row in any mart from now on; the next build fits nothing on them') }}
     {%- endif -%}
 {% endmacro %}

@@ -1,5 +1,5 @@
 {#- A unit test says what comes of given rows under given settings: it would fail in a shop with other ones, and hold the
-    publication back. So it reads its own, which are those that the project comes with (tests/runtime compares them). -#}
+    publication back. So it reads its own, which are those that the project comes with (tests/end_to_end/test_settings.py compares them). -#}
 
 {% macro value_of_setting(name) %}
     {#- The value of a var as it is given. -#}

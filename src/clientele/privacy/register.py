@@ -9,11 +9,11 @@ import duckdb
 
 from clientele.errors import ClienteleError
 
-__all__ = ["STOPPED", "RegisterError", "lines", "refuse_stopped"]
+__all__ = ["RegisterError", "lines", "refuse_stopped"]
 
 # Kinds of requests that were stopped and have to be finished before an earlier publication is shown, as
 # macros/privacy/requests.sql has it before a build.
-STOPPED = """
+_STOPPED = """
     select kind from vault.vault.requests where kind in ('object', 'restrict') and finished_at is null
     union
     select 'erase' from vault.vault.erasure_requests
@@ -61,7 +61,7 @@ def refuse_stopped(home: Path) -> None:
     if not vault.exists():
         return
     with suppress(duckdb.CatalogException), duckdb.connect(str(vault), read_only=True) as connection:
-        for (kind,) in connection.execute(STOPPED).fetchall():
+        for (kind,) in connection.execute(_STOPPED).fetchall():
             raise RegisterError(
                 f"A request of customers was interrupted. Finish it first: clientele {kind} (without a "
                 "subject). Nothing was changed."
