@@ -98,7 +98,7 @@ def readable_number(text: str | None) -> int | None:
 def _normal(text: str) -> str:
     """Return the text in our digits and signs, without what only surrounds or shows nothing."""
     if "%" in text:
-        text = unquote_to_bytes(text).decode(errors="replace")
+        text = unquote_to_bytes(text.encode(errors="replace")).decode(errors="replace")
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_MEANT)).translate(_MEANT)
         text = "".join(_digit(one) for one in text if unicodedata.category(one) not in ("Cf", "Mn", "Me"))
