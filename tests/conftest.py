@@ -11,9 +11,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import hypothesis
 import pytest
 import shop_simulator
-from support import PARSED, House
+from support import IS_LONG, PARSED, House
+
+# The same examples in each run of `make test`, so that it fails for a change and for nothing else; others in
+# each long run, which prints how to see a failing one again.
+hypothesis.settings.register_profile(
+    "clientele", deadline=None, derandomize=not IS_LONG, database=None, print_blob=True
+)
+hypothesis.settings.load_profile("clientele")
 
 
 @atexit.register

@@ -163,8 +163,6 @@ STEPS = st.lists(
 
 @settings(
     max_examples=2000 if IS_LONG else 40,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(STEPS)

@@ -30,10 +30,6 @@ PAPERS = False  # no test here reads what dbt writes about its runs
 SHOPS = [little_shop(*shape) for shape in ((7, 60, 50), (2, 25, 33), (3, 90, 80))]
 
 drawn = settings(
-    deadline=None,
-    derandomize=not IS_LONG,
-    database=None,
-    print_blob=True,
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.function_scoped_fixture,

@@ -142,10 +142,6 @@ def fresh(new_house):
 
 @settings(
     max_examples=N_WALKS,
-    deadline=None,
-    derandomize=not IS_LONG,
-    database=None,
-    print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
 @given(walk=st.lists(steps, min_size=(MOST_STEPS + 1) // 2, max_size=MOST_STEPS))

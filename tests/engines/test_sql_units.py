@@ -283,7 +283,7 @@ def test_a_full_refresh_loads_what_is_there_under_new_numbers(ledger):
 lakes = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["one", "two", "three", None]))
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(runs=st.lists(st.tuples(lakes, st.booleans()), min_size=1, max_size=5))
 def test_rules_hold_over_any_runs(statements, runs):
     with closing(Ledger(statements)) as ledger:

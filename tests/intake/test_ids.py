@@ -85,7 +85,7 @@ def test_an_id_has_one_spelling(written, sql):
 )
 @example("0" * 63 + "7")
 @example("0" * 64 + "7")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_sql_and_python_agree(sql, written):
     for kind in KINDS:
         assert sql(written, kind) == normal_id(written, kind)

@@ -131,7 +131,7 @@ def is_safe(cells: list[Cell], found: dict[tuple[int, int], dict[str, object]]) 
     return True
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cells=tables())
 def test_no_small_cell_is_published_or_can_be_worked_out(rendered, cells):
     for statement, months in (("together", [{0, 1}]), ("by month", [{0}, {1}])):
@@ -183,7 +183,7 @@ def test_months_do_not_hide_each_other(rendered):
     assert published(rendered["by month"], cells).keys() == {(1, 1), (1, 2)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cells=tables())
 def test_figures_are_close_and_never_finer_than_their_step(rendered, cells):
     by_key = {(cell.month, cell.segment): cell for cell in cells}

@@ -46,9 +46,6 @@ def test_no_request_makes_an_error_of_the_service(described, key, operation):
 
     @hypothesis.settings(
         max_examples=N_REQUESTS,
-        deadline=None,
-        derandomize=True,
-        database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     @hypothesis.given(case=made.as_strategy())

@@ -121,7 +121,7 @@ def test_a_shop_that_nobody_leaves_ends_at_a_bound_and_still_has_numbers():
 # --- the series
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(
     shape=st.tuples(*(st.floats(np.log(low), np.log(high)) for low, high in BOUNDS.values())),
     frequency=st.integers(0, 400),
@@ -144,7 +144,7 @@ def test_forty_terms_do_wherever_no_row_says_otherwise(shape, frequency, idle, h
     assert ours == pytest.approx(plain, rel=1e-9, abs=lost)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(
     a=st.floats(-1, 5), b=st.floats(-1, 3), c=st.floats(0.1, 300), z=st.floats(0, 0.45)
 )  # fmt: skip
