@@ -68,6 +68,7 @@
 
 {% macro _stop_profiling(operation, register, done) %}
     {%- if execute -%}
+        {%- do clientele._require_warehouse() -%}
         {%- do clientele.take_build_lock(operation) -%}
         {%- do clientele.create_registers() -%}
         {%- set number = clientele._note_who_is_named(operation, clientele.register(register)) -%}
@@ -91,6 +92,7 @@
 
 {% macro _profile_again(operation, register, done) %}
     {%- if execute -%}
+        {%- do clientele._require_warehouse() -%}
         {%- do clientele.take_build_lock(operation) -%}
         {%- do clientele.create_registers() -%}
         {%- do clientele._require_named(operation) -%}

@@ -13,6 +13,7 @@
         },
         'key_ring': {'key_epoch': 'integer', 'sealed': 'varchar(2048)'},
         'tombstones': {'erased_hash': 'varchar(32)'},
+        'erased_sessions': {'session_sk': 'bigint'},
         'objections': {'user_id': id_type},
         'restrictions': {'user_id': id_type},
         'named_subjects': {'user_id': id_type, 'named_as': 'varchar(64)'},
@@ -98,26 +99,16 @@
 
 
 {% macro sessions_of_erased(lines) %}
-    {#- session_sk of faulty lines without a user, where lines that came with them name erased customers in the session and
-        nobody else: what an erasure would have found. `lines`: a CTE or relation with line_kind, user_id and session_sk. -#}
-    select hashed.session_sk
+    {#- session_sk of faulty lines without a user, of those sessions that erased customers had and nobody else. `lines`: a CTE
+        or relation with line_kind, user_id and session_sk. -#}
+    select unnamed.session_sk
     from (
-        select named.session_sk, {{ clientele.tombstone('named.user_id') }} as erased_hash
-        from (
-            select distinct owners.session_sk, owners.user_id
-            from {{ lines }} as owners
-            inner join (
-                select distinct session_sk from {{ lines }}
-                where
-                    line_kind = 'faulty' and user_id is null and session_sk != 0
-                    and (select count(*) from {{ clientele.register('tombstones') }}) > 0
-            ) as unnamed on owners.session_sk = unnamed.session_sk
-            where owners.user_id is not null
-        ) as named
-    ) as hashed
-    left join {{ clientele.register('tombstones') }} as tombstones on hashed.erased_hash = tombstones.erased_hash
-    group by hashed.session_sk
-    having count(*) = count(tombstones.erased_hash)
+        select distinct session_sk from {{ lines }}
+        where
+            line_kind = 'faulty' and user_id is null and session_sk != 0
+            and (select count(*) from {{ clientele.register('erased_sessions') }}) > 0
+    ) as unnamed
+    inner join {{ clientele.register('erased_sessions') }} as erased_sessions on unnamed.session_sk = erased_sessions.session_sk
 {% endmacro %}
 
 
@@ -284,6 +275,11 @@
         ~ ' where ' ~ hashed ~ ' not in (select erased_hash from ' ~ tombstones ~ ')'
         ~ ('' if env_var('CLIENTELE_ERASE_UNKNOWN', '') else ' and ' ~ is_known)
     ) -%}
+    {%- set sessions = clientele.register('erased_sessions') -%}
+    {%- do run_query(
+        'insert into ' ~ sessions ~ ' select session_sk from clientele_subject_sessions where is_alone = 1 '
+        ~ 'and session_sk not in (select session_sk from ' ~ sessions ~ ')'
+    ) -%}
     {%- if n_unknown > 0 -%}
         {{ print(
             'nothing is held on ' ~ n_unknown ~ ' of the customers who are named'
@@ -421,6 +417,7 @@
     {#- dbt run-operation: lifts the tombstones of the customers named by the environment. Files that are read from now
         on bring them back, their old events with them when an old file is delivered again or all is built anew. -#}
     {%- if execute -%}
+        {%- do clientele._require_warehouse() -%}
         {%- do clientele.create_registers() -%}
         {%- do clientele.take_build_lock('readmit') -%}
         {%- do clientele._require_named('readmit_subjects') -%}

@@ -786,8 +786,10 @@ def look_up_store(folder: Path) -> None:
 
     A build on DuckDB publishes it by itself. On Redshift: of a copy of the folder that was unloaded.
     """
-    from clientele.runtime import lookup
+    from clientele.runtime import lookup, publishing
 
+    if publishing.is_publication(folder):
+        raise click.ClickException(f"{folder} is published by a build, which has made its store")
     click.echo(f"written to {lookup.write(folder)}")
 
 
@@ -810,11 +812,10 @@ def publications(home: Path) -> None:
 @click.pass_context
 def rollback(context: click.Context, home: Path, to: int | None) -> None:
     """Publish an earlier publication again."""
-    from clientele.privacy import register
-    from clientele.runtime import publishing, rewriting
+    from clientele.runtime import publishing, rewriting, warehouses
 
     with rewriting.settled(home):
-        register.refuse_stopped(home)
+        warehouses.check(home)
         chosen = publishing.rollback(home, to)
     click.echo(f"published again: {chosen.described()}")
     click.echo("The databases stay as they are, and the next green build publishes anew.")
@@ -843,15 +844,15 @@ def report(home: Path) -> None:
 def describe(home: Path) -> None:
     """Describe the data, in tables and as a page."""
     from clientele.report import PAGES, description, render
-    from clientele.runtime import locking, publishing
+    from clientele.runtime import publishing, rewriting
 
-    with locking.held(home):
+    with rewriting.settled(home):
         description.show(home)
-    folder = publishing.current(home)
-    pages = {
-        f"report/{file}": render(folder, language, "data") for language, file in PAGES["data"][1].items()
-    }
-    link = publishing.put_pages(home, pages)
+        folder = publishing.current(home)
+        pages = {
+            f"report/{file}": render(folder, language, "data") for language, file in PAGES["data"][1].items()
+        }
+        link = publishing.put_pages(home, pages)
     for page in pages:
         click.echo(f"written to {link / page}")
 
@@ -864,16 +865,17 @@ def dossier(home: Path) -> None:
     HTML, and PDF where a Chromium is installed.
     """
     from clientele.report import PAGES, printing, render
-    from clientele.runtime import publishing
+    from clientele.runtime import publishing, rewriting
 
-    folder = publishing.current(home)
     pages: dict[str, str | bytes] = {}
-    for language, file in PAGES["dossier"][1].items():
-        page = render(folder, language, "dossier")
-        pages[f"report/{file}"] = page
-        if (printed := printing.to_pdf(page)) is not None:
-            pages[f"report/{Path(file).with_suffix('.pdf')}"] = printed
-    link = publishing.put_pages(home, pages)
+    with rewriting.settled(home):
+        folder = publishing.current(home)
+        for language, file in PAGES["dossier"][1].items():
+            page = render(folder, language, "dossier")
+            pages[f"report/{file}"] = page
+            if (printed := printing.to_pdf(page)) is not None:
+                pages[f"report/{Path(file).with_suffix('.pdf')}"] = printed
+        link = publishing.put_pages(home, pages)
     for name in pages:
         click.echo(f"written to {link / name}")
     if not any(name.endswith(".pdf") for name in pages):

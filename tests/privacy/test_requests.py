@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from click.testing import CliRunner
 from support import FIRST_USER, UP_TO_EVENTS, little_shop
 
+from clientele import cli
 from clientele.privacy import register
+from clientele.runtime import fits, locking, warehouses
 
 PAPERS = False
 SHOP = little_shop(seed=11, n_users=6, n_days=10)
@@ -54,6 +57,17 @@ def test_requests_are_registered_and_halves_of_a_backup_refused(house, tmp_path)
         shutil.rmtree(house.home)
         shutil.copytree(new, house.home, symlinks=True)
         shutil.copyfile(old / f"{half}.duckdb", house.home / f"{half}.duckdb")
+        for give_out in (warehouses.opened, fits.opened):
+            with (
+                house.surroundings(),
+                locking.held(house.home),
+                pytest.raises(warehouses.WarehouseError) as told,
+                give_out(house.home),
+            ):
+                raise AssertionError("data of two moments is given out")
+            assert sentence in str(told.value)
+        rolled = CliRunner().invoke(cli.main, ["rollback", "--home", str(house.home)])
+        assert rolled.exit_code == 1 and sentence in rolled.stderr
         stopped = house.run(*UP_TO_EVENTS)
         assert not stopped.succeeded and sentence in stopped.said, stopped.said[-2000:]
     stopped = house.operation("object_to_profiling", CLIENTELE_SUBJECT=SECOND)
@@ -66,6 +80,37 @@ def test_requests_are_registered_and_halves_of_a_backup_refused(house, tmp_path)
     (house.home / "vault.duckdb").unlink()
     stopped = house.run(*UP_TO_EVENTS)
     assert not stopped.succeeded and "The vault is lost" in stopped.said
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "erase_subjects",
+        "object_to_profiling",
+        "restrict_subjects",
+        "withdraw_objection",
+        "unrestrict_subjects",
+        "readmit_subjects",
+        "rotate_key",
+    ],
+)
+def test_a_request_in_a_home_where_nothing_is_built_is_refused(house, operation):
+    """Its name may be mistyped: the request would be reported done, and nothing be changed."""
+    ran = house.operation(operation, CLIENTELE_SUBJECT=FIRST)
+    assert not ran.succeeded and "There is nothing yet in this warehouse" in ran.said
+
+
+def test_an_erasure_that_was_stopped_keeps_data_from_being_given_out(keyed, tmp_path):
+    house = keyed.copy(tmp_path)
+    with house.connection(read_only=False) as connection:
+        connection.execute(f"insert into vault.vault.erasure_requests values ({FIRST})")
+    with (
+        house.surroundings(),
+        locking.held(house.home),
+        pytest.raises(warehouses.WarehouseError, match="clientele erase "),
+        warehouses.opened(house.home),
+    ):
+        raise AssertionError("data of who is half erased is given out")
 
 
 def test_no_register_is_a_sentence(tmp_path):

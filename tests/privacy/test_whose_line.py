@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support import MATERIAL, UP_TO_EVENTS, Event, csv_text
+from support import HEADER, MATERIAL, UP_TO_EVENTS, Event, csv_text
 
 from clientele.ids import normal_text
 from clientele.intake import spellings, times
@@ -24,6 +24,7 @@ from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
 
 PAPERS = False
+NEXT_KEY = "another key for tests, and no secret: 1d5b88"
 N_SHOPS = 200 if os.environ.get("CLIENTELE_LONG") else 15
 N_LINES = 300
 ASKED = {
@@ -400,6 +401,30 @@ def test_who_is_erased_leaves_no_line_of_theirs_to_whom_they_shared_a_session_wi
         connection.execute(sql["shared"])
         found = connection.execute("select line, session_sk from vault.vault.quarantined_lines").fetchall()
     assert dict(found) == {"shared": 0, "own": 8, "other": 9, "named": 7}
+
+
+def test_lines_without_a_user_are_of_who_had_the_session_before_an_erasure(house):
+    """Whose a session was may stand in another file than the one that comes again, or nowhere any more."""
+    house.variables["quarantine_refuse_share"] = 1
+
+    def lines(*sessions: str) -> list[str]:
+        return [Event(user_id="", user_session=session, price="-1").line() for session in sessions]
+
+    own = [Event(user_id="1", user_session="of-1"), Event(user_id="2", user_session="of-2")]
+    house.deliver("own.csv", own)
+    mixed = [Event(user_id="1", user_session="of-2", price="-1").line(), *lines("of-1", "of-2")]
+    good = [Event(user_id="2", event_time=f"2019-10-0{day} 12:00:00 UTC").line() for day in (2, 3, 4, 5)]
+    house.deliver("mixed.csv", "\n".join([HEADER, *mixed, good[0], ""]).encode())
+    house.build(*UP_TO_EVENTS)
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="1").succeeded
+    assert house.operation("rotate_key", CLIENTELE_PSEUDONYM_KEY_NEW=NEXT_KEY).succeeded
+    again = {"CLIENTELE_PSEUDONYM_KEY": NEXT_KEY}
+    for n_good, delivered in ((2, mixed), (3, lines("of-1", "of-2")), (4, lines("of-2", "of-1", "of-1"))):
+        house.deliver("mixed.csv", "\n".join([HEADER, *delivered, *good[:n_good], ""]).encode())
+        house.build(*UP_TO_EVENTS, **again)
+        kept = [text for (text,) in house.rows("select line_text from vault.vault.quarantined_lines")]
+        assert kept == lines("of-2"), n_good
+        assert {account.unaccounted for account in house.accounts().values()} == {0}
 
 
 def test_lines_of_nobody_are_let_go_and_counted(house):

@@ -88,9 +88,10 @@ def test_a_lock_is_of_the_folder_however_it_is_called(home):
     assert take(home) == "taken\n"
 
 
-def test_a_rollback_waits_for_nobody(home):
+@pytest.mark.parametrize("command", ["rollback", "report", "describe", "dossier", "requests"])
+def test_no_command_waits_for_another(home, command):
     with locking.held(home):
-        call = ["rollback", "--home", home]
+        call = [command, "--home", home]
         said = subprocess.run(
             [sys.executable, "-c", "from clientele.cli import main; main()", *call],
             capture_output=True, text=True, check=False,

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
 from clientele.errors import ClienteleError
 
-__all__ = ["RegisterError", "lines", "refuse_stopped"]
+__all__ = ["RegisterError", "lines", "stopped"]
 
-# Kinds of requests that were stopped and have to be finished before an earlier publication is shown, as
+# Kinds of requests that were stopped and have to be finished before data is given out or shown, as
 # macros/privacy/requests.sql has it before a build.
 _STOPPED = """
-    select kind from vault.vault.requests where kind in ('object', 'restrict') and finished_at is null
+    select kind from {vault}.requests where kind in ('object', 'restrict') and finished_at is null
     union
-    select 'erase' from vault.vault.erasure_requests
+    select 'erase' as kind from {vault}.erasure_requests
     order by kind
 """
 
 
 class RegisterError(ClienteleError, ValueError):
-    """There is no register to read, or a request in it is to be finished first; the message says which."""
+    """There is no register to read; the message says why."""
 
 
 def lines(home: Path) -> list[str]:
@@ -55,14 +55,21 @@ def lines(home: Path) -> list[str]:
     ]
 
 
-def refuse_stopped(home: Path) -> None:
-    """Raise :class:`RegisterError` while a request that takes customers out of publications is half done."""
-    vault = home / "vault.duckdb"
-    if not vault.exists():
-        return
-    with suppress(duckdb.CatalogException), duckdb.connect(str(vault), read_only=True) as connection:
-        for (kind,) in connection.execute(_STOPPED).fetchall():
-            raise RegisterError(
-                f"A request of customers was interrupted. Finish it first: clientele {kind} (without a "
-                "subject). Nothing was changed."
-            )
+def stopped(ask: Callable[[str], list[tuple]], vault: str) -> str | None:
+    """Return in a sentence what is to be finished first; None if no request was stopped on its way.
+
+    Until then tables, exports and publications hold customers who are not to be in them any more.
+
+    Parameters
+    ----------
+    ask : callable
+        Returns the rows of a query.
+    vault : str
+        What stands before a table of the vault.
+    """
+    for (kind,) in ask(_STOPPED.format(vault=vault)):
+        return (
+            f"A request of customers was interrupted. Finish it first: clientele {kind} (without a subject). "
+            "Nothing was changed."
+        )
+    return None

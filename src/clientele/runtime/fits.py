@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from clientele.errors import ClienteleError
-from clientele.runtime import modes
+from clientele.runtime import modes, warehouses
 
 TAG = "fit"
 
@@ -180,6 +180,8 @@ def _duckdb(home: Path) -> Iterator[Any]:
             if (home / f"{name}.duckdb").exists():
                 attached = str(home / f"{name}.duckdb").replace("'", "''")
                 connection.execute(f"attach '{attached}' as {name} (read_only)")
+        if (home / "vault.duckdb").exists():
+            warehouses.refuse_unsound(connection, home)
         yield _DuckDB(connection)
 
 

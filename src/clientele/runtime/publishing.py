@@ -217,6 +217,12 @@ def publications(home: Path) -> list[Publication]:
     ]
 
 
+def is_publication(folder: Path) -> bool:
+    """Whether a folder is a publication of a home, or leads to one: who holds its lock may change it."""
+    place = folder.resolve()
+    return place.parent.name == _ROOT and (place / MANIFEST).exists()
+
+
 def current(home: Path) -> Path:
     """Return the folder that is published now: files opened in it belong together.
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from clientele.errors import ClienteleError
-from clientele.runtime import modes, rewriting
+from clientele.privacy import register
+from clientele.runtime import generations, modes, rewriting
 
-__all__ = ["Connection", "WarehouseError", "opened"]
+__all__ = ["Connection", "WarehouseError", "check", "opened", "refuse_unsound"]
 
 
 class WarehouseError(ClienteleError, RuntimeError):
@@ -57,6 +58,10 @@ class Connection:
             with modes.private():
                 rows = cursor.fetchmany(size)
 
+    def rows(self, sql: str) -> list[tuple]:
+        """Return all rows of a query whose answer is small."""
+        return [row for batch in self.batches(sql, 10_000) for row in batch]
+
     def commit(self) -> None:
         """End the transaction; what it has done stays."""
         if self._is_open or not self._is_duckdb:
@@ -78,14 +83,55 @@ def opened(home: Path) -> Iterator[Connection]:
     Raises
     ------
     WarehouseError
-        There is none, or a table that the block asks for is missing.
+        There is none, a table that the block asks for is missing, its parts are not of one moment, or a
+        request of customers was stopped on its way.
     """
     if os.environ.get("DBT_TARGET") == "redshift":
         from clientele.privacy import redshift_key
 
         with redshift_key.connect() as connection:
-            yield Connection(connection, "vault")
+            warehouse = Connection(connection, "vault")
+            _refuse(register.stopped(warehouse.rows, warehouse.vault))
+            yield warehouse
         return
+    with _files(home) as warehouse:
+        yield warehouse
+
+
+def check(home: Path) -> None:
+    """Raise :class:`WarehouseError` where `opened` would: for a command that shows files of `home` alone.
+
+    The lock of `home` is held. A folder without databases is let pass.
+    """
+    if any((home / f"{name}.duckdb").exists() for name in ("warehouse", "vault")):
+        with _files(home):
+            pass
+
+
+def refuse_unsound(connection: Any, home: Path) -> None:
+    """Raise :class:`WarehouseError` unless what a home holds may be given out, shown and learned from.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        To the warehouse of `home`, with the vault attached as ``vault``.
+    home : Path
+        The folder of the databases.
+    """
+    import duckdb
+
+    _refuse(generations.problem(connection, home))
+    with suppress(duckdb.CatalogException):  # of a version before, which the next build brings up to date
+        _refuse(register.stopped(lambda sql: connection.execute(sql).fetchall(), "vault.vault"))
+
+
+def _refuse(problem: str | None) -> None:
+    if problem:
+        raise WarehouseError(problem)
+
+
+@contextmanager
+def _files(home: Path) -> Iterator[Connection]:
     import duckdb
 
     rewriting.finish(home)
@@ -100,6 +146,7 @@ def opened(home: Path) -> Iterator[Connection]:
                 connection.execute("set TimeZone = 'UTC'")
                 path = str(home / "vault.duckdb").replace("'", "''")
                 connection.execute(f"attach '{path}' as vault")
+                refuse_unsound(connection, home)
             yield Connection(connection, "vault.vault")
     except duckdb.CatalogException:
         raise WarehouseError(
