@@ -43,6 +43,12 @@ create table marts.audiences (audience varchar, label varchar, purpose varchar, 
     consent_purpose varchar);
 create table core.consent_states (user_sk bigint, purpose varchar, consent_state varchar);
 create table monitor.run_log (run_id varchar, entry varchar, status varchar, logged_at timestamp);
+create table vault.vault.generation as
+    select 1::bigint as generation, 'a' as token, cast(null as varchar) as next_token;
+create table vault.vault.key_ring as select 'sealed' as sealed;
+create table vault.vault.requests (request_number bigint, kind varchar, finished_at timestamp);
+create table monitor.generation as select 1::bigint as generation, 'a' as token, '0.0.1' as built_by;
+create table monitor.requests_done as select 0::bigint as n_requests;
 insert into monitor.run_log values ('1', 'started', '', '2020-01-01');
 insert into monitor.run_log values ('1', 'ended', 'succeeded', '2020-01-01');
 """

@@ -57,6 +57,9 @@ class Warehouse(Protocol):
     def rollback(self) -> None:
         """End the transaction as if nothing had been done."""
 
+    def advance(self) -> None:
+        """Note another moment, beside the transaction, so that a vault put back from before is refused."""
+
 
 @dataclass(frozen=True)
 class Audience:
@@ -339,7 +342,11 @@ class Ledger:
         return Export(number, destination, audience, counts, has_additions, self)
 
     def begin(self, export: Export, at: str, note: str = "") -> None:
-        """Write down that an export begins at a moment (UTC), and commit it with its plan."""
+        """Write down that an export begins at a moment (UTC), and commit it with its plan.
+
+        A vault from before has no word of what is sent now: the destination would never hear who is to leave.
+        """
+        self.warehouse.advance()
         audience, counts = export.audience, export.counts
         texts = ", ".join(_literal(text) for text in (export.destination, audience.name, audience.purpose))
         as_of = f"cast({_literal(audience.as_of)} as date)" if audience.as_of else "cast(null as date)"

@@ -5,6 +5,9 @@ backup without the others. So each run that changes them writes the same token i
 generation, macros/engine/duckdb/generations.sql), and each publication notes how many requests of customers
 it knows of. Before the first change `problem` compares them.
 
+So does each export of an audience (`advance`): of a vault from before, a destination would never hear who is
+to leave.
+
 A kill may fall between the two databases: the vault is told of the next token first, so a warehouse that has
 either is of the same moment.
 """
@@ -12,15 +15,17 @@ either is of the same moment.
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from clientele import __version__
+from clientele.errors import ClienteleError
 from clientele.runtime import publishing
 
-__all__ = ["WITHDRAWING", "Generations", "problem", "read"]
+__all__ = ["WITHDRAWING", "GenerationError", "Generations", "advance", "problem", "read"]
 
 # Kinds of requests after which customers are in no publication any more.
 WITHDRAWING = ("erase", "object", "restrict", "rotate")
@@ -28,6 +33,10 @@ _WAY_OUT = (
     "Put both back from one moment (clientele restore takes a backup's parts together), or remove "
     "warehouse.duckdb and the folder publications, and build anew"
 )
+
+
+class GenerationError(ClienteleError, RuntimeError):
+    """Databases that do not belong together, or are of a later version; the message has the way out."""
 
 
 @dataclass(frozen=True)
@@ -119,15 +128,49 @@ def problem(connection: duckdb.DuckDBPyConnection, home: Path) -> str | None:
         The folder of the databases.
     """
     found = read(connection)
+    told = _databases(found) or _publications(found, home)
+    return f"{told} Nothing was changed." if told else None
+
+
+def advance(connection: duckdb.DuckDBPyConnection) -> None:
+    """Begin another generation in both databases, as macros/engine/duckdb/generations.sql does.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        To a warehouse that a build has made, with its vault attached as ``vault``, and in no transaction:
+        each step is committed, and a kill between two of them leaves databases that belong together.
+
+    Raises
+    ------
+    GenerationError
+        They do not, which another generation would hide.
+    """
+    found = read(connection)
+    told = _databases(found)
+    if told:
+        raise GenerationError(f"{told} Nothing was changed.")
+    warehouse = connection.execute("select current_database()").fetchall()[0][0]
+    generation, token = found.vault + 1, str(uuid.uuid4())
+    connection.execute("update vault.vault.generation set next_token = ?", [token])
+    connection.execute("begin")
+    connection.execute(f'delete from "{warehouse}".monitor.generation')
+    connection.execute(
+        f'insert into "{warehouse}".monitor.generation values (?, ?, ?)', [generation, token, __version__]
+    )
+    connection.execute("commit")
+    connection.execute(
+        "update vault.vault.generation set generation = ?, token = ?, next_token = null", [generation, token]
+    )
+
+
+def _databases(found: Generations) -> str | None:
     if found.built_by and _parts(found.built_by) > _parts(__version__):
         return (
-            f"The warehouse in {home} was last built by clientele {found.built_by}; this is {__version__}. "
-            "Use that version or a later one, or restore a backup from before. Nothing was changed."
+            f"The warehouse was last built by clientele {found.built_by}; this is {__version__}. "
+            "Use that version or a later one, or restore a backup from before."
         )
-    if not found.are_together:
-        return f"{_halves(found)} Nothing was changed."
-    told = _publications(found, home)
-    return f"{told} Nothing was changed." if told else None
+    return None if found.are_together else _halves(found)
 
 
 def _halves(found: Generations) -> str:
@@ -138,7 +181,7 @@ def _halves(found: Generations) -> str:
             "erased or has objected since would come back"
             if found.newest < found.known
             else f" (generation {found.vault}, the warehouse is of {found.warehouse}): files that came since "
-            "would be counted twice or not at all"
+            "would be counted twice or not at all, and destinations not hear of customers who were sent since"
         )
         return (
             f"The vault is older than the warehouse{requests}. {_WAY_OUT}"

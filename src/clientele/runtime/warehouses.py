@@ -75,6 +75,15 @@ class Connection:
             self._connection.rollback()
         self._is_open = False
 
+    def advance(self) -> None:
+        """Have both databases note another moment, beside the transaction: one put back from before shows.
+
+        Redshift has one database. Raises :class:`clientele.runtime.generations.GenerationError`.
+        """
+        if self._is_duckdb:
+            with modes.private():
+                generations.advance(self._connection.cursor())
+
 
 @contextmanager
 def opened(home: Path) -> Iterator[Connection]:
