@@ -470,7 +470,17 @@
             'select destination, audience, standing from ' ~ clientele.register('destination_ledger')
             ~ ' where member_key in (select user_key from clientele_subjects)'
         ).to_json(folder ~ '/register.destination_ledger.json') -%}
+        {%- set n_of_nobody = run_query(
+            'select count(*) from ' ~ clientele.register('destination_ledger') ~ ' where member_key not in (select user_key from '
+            ~ clientele.register('user_keys') ~ ')'
+        ).columns[0].values()[0] -%}
         {{ clientele._end_request(number) }}
+        {%- if n_of_nobody > 0 -%}
+            {{ print(
+                'this copy does not say where the customer was sent before the key was rotated, or before somebody was erased: destinations '
+                ~ 'have pseudonyms that nobody has any more. Run clientele activate, then ask for the copy again.'
+            ) }}
+        {%- endif -%}
     {%- endif -%}
 {% endmacro %}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from test_audiences import GOOD, having
 from clientele import cli
 from clientele.runtime import publishing
 
+NEXT_KEY = "another key for tests, and no secret: 1d5b88"
 FROM_FACTS = ("--select", "audience_facts+", *WITHOUT_TESTS)
 
 
@@ -44,6 +46,17 @@ def manifests(house: House) -> dict[str, dict]:
     """Return what the folder says of its files, by audience."""
     folder = house.home / "audiences"
     return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("[!.]*/manifest.json")}
+
+
+def tables(house: House, part: str) -> list[Path]:
+    """Return the files of one part of each export that the home's folder leads to."""
+    return sorted((house.home / "audiences").glob(f"[!.]*/{part}.csv"))
+
+
+def told(house: House) -> set[str]:
+    """Return who stands in any file but those that say who left."""
+    paths = (house.home / "audiences" / ".exports").glob("*/*.csv")
+    return {key for path in paths if path.name != "removed.csv" for key in path.read_text().split()[1:]}
 
 
 def members(house: House) -> dict[str, set[str]]:
@@ -92,6 +105,60 @@ def test_customers_who_object_or_are_erased_leave_at_the_next_export(shop):
     assert erased_key.encode() not in b"".join(
         path.read_bytes() for path in (shop.home / "audiences").rglob("*") if path.is_file()
     )
+
+
+def test_after_a_rotation_nobody_is_a_member_under_the_pseudonym_of_before(shop, tmp_path):
+    house = shop.copy(tmp_path / "rotated")
+    house.target = shop.target
+    assert call(house, "activate").exit_code == 0
+    before = {path.parent.name: set(path.read_text().split()[1:]) for path in tables(house, "members")}
+    assert all(before.values()) and len(before) >= 5
+    old = set().union(*before.values())
+    assert house.operation("rotate_key", CLIENTELE_PSEUDONYM_KEY_NEW=NEXT_KEY).succeeded
+    assert not old & told(house), "no export says of an old pseudonym that it is a member or came"
+    ((objector, its_key),) = house.rows(
+        "select user_id, user_key from vault.vault.user_keys where user_key in (select user_key from "
+        "marts.audience_members where audience = 'win_back_buyers') order by user_key limit 1"
+    )
+    asked = {"CLIENTELE_PSEUDONYM_KEY": NEXT_KEY, "CLIENTELE_SUBJECT": str(objector)}
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    sentence = "Run clientele activate, then ask for the copy again"
+    said = house.operation("export_subject", CLIENTELE_EXPORT_FOLDER=str(copy), **asked).said
+    assert sentence in said, "where the customer was sent is known under the old pseudonym alone"
+    assert house.operation("object_to_profiling", **asked).succeeded
+    sent = call(house, "activate")
+    assert sent.exit_code == 0, sent.output
+    found = {path.parent.name: set(path.read_text().split()[1:]) for path in tables(house, "members")}
+    assert found == members(house) and its_key not in told(house)
+    for path in tables(house, "removed"):
+        assert before[path.parent.name] <= set(path.read_text().split()), "whoever has a copy hears of it"
+    assert sentence not in house.operation("export_subject", CLIENTELE_EXPORT_FOLDER=str(copy), **asked).said
+
+
+def test_a_vault_from_before_an_export_is_refused(shop, tmp_path):
+    """It has lost who was sent where: no destination would hear who is to leave."""
+    house = shop.copy(tmp_path / "put_back")
+    house.target = shop.target
+    vault, kept = house.home / "vault.duckdb", tmp_path / "vault.duckdb"
+    output = tmp_path / "ids.csv"
+    shutil.rmtree(house.home / "audiences", ignore_errors=True)  # so that there is something to export
+    for arguments in (
+        ("activate",),
+        ("export-audience", "new_buyers", "--purpose", "a letter", "--output", str(output)),
+    ):
+        shutil.copyfile(vault, kept)
+        done = call(house, *arguments)
+        assert done.exit_code == 0, done.output
+        newer = vault.read_bytes()
+        shutil.copyfile(kept, vault)
+        stopped = house.operation("object_to_profiling", CLIENTELE_SUBJECT="1")
+        assert not stopped.succeeded and "The vault is older than the warehouse" in stopped.said
+        output.unlink(missing_ok=True)
+        again = call(house, *arguments)
+        assert again.exit_code == 1 and "older than the warehouse" in again.output, again.output
+        vault.write_bytes(newer)
+    assert call(house, "activate").exit_code == 0
 
 
 def test_ids_leave_the_vault_by_a_file_of_its_own(shop, tmp_path):

@@ -6,15 +6,17 @@ from a database later stays in its free blocks. Tables of a build stand in files
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 from click.testing import CliRunner
-from test_exports import CUSTOMERS, TABLES
+from test_exports import CUSTOMERS, TABLES, Killed
 
 from clientele import cli
-from clientele.runtime import locking, rewriting
+from clientele.activation.destinations import Folder
+from clientele.runtime import generations, locking, rewriting
 
 # Unlike CUSTOMERS, a text that stands in no file by chance.
 ERASED = "e5a5ed00c0ffee11e5a5ed00c0ffee11"
@@ -113,3 +115,80 @@ def test_who_was_killed_after_the_acknowledgement_leaves_it_to_the_next(home, mo
     with locking.held(home):
         rewriting.finish(home)
     assert (home / "vault.duckdb").stat().st_ino == inode, "once is enough"
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["killed while it follows", "thrown away"])
+def test_exports_follow_a_rotation_when_it_counts(home, monkeypatch, is_whole):
+    """A process that is killed before the exports follow leaves it to the next."""
+    activate(home)
+    with locking.held(home):
+        folder = rewriting.start(home)
+        shutil.copyfile(home / "vault.duckdb", folder / "vault.duckdb")
+        with duckdb.connect(str(folder / "vault.duckdb")) as connection:
+            connection.execute(
+                "use vault.vault; alter table user_keys add column user_id bigint; "
+                "update user_keys set user_id = user_sk; "
+                "update user_keys set user_key = 'new' || user_sk where user_sk >= 3; "
+                "create table objections as select 1 as user_id; "
+                "create table restrictions as select 2 as user_id"
+            )
+        if is_whole:
+            rewriting.mark_whole(home)
+            with monkeypatch.context() as patched, pytest.raises(Killed):
+                patched.setattr(Folder, "withdraw", killed)
+                rewriting.finish(home)
+        rewriting.finish(home)
+    table = home / "audiences" / "loyal" / "members.csv"
+    assert table.read_text().split()[1:] == (CUSTOMERS[:1] if is_whole else CUSTOMERS)
+    assert not (home / ".rewritten").exists()
+
+
+@pytest.mark.parametrize("n_steps", range(4))
+def test_an_export_that_is_killed_leaves_databases_that_belong_together(home, monkeypatch, n_steps):
+    """Each step of a generation is committed, and the next export goes on from any of them."""
+
+    class Breaking:
+        def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+            self.connection, self.n_left = connection, n_steps
+
+        def execute(self, sql: str, values: object = None) -> duckdb.DuckDBPyConnection:
+            if sql.startswith(("update", "commit")):
+                if not self.n_left:
+                    self.connection.close()  # what was begun is gone, as with the process
+                    raise Killed
+                self.n_left -= 1
+            return self.connection.execute(sql, values)
+
+    advance = generations.advance
+    with monkeypatch.context() as patched:
+        patched.setattr(generations, "advance", lambda connection: advance(Breaking(connection)))
+        if n_steps < 3:
+            with pytest.raises(Killed):
+                activate(home)
+        else:
+            activate(home)
+    before = moment(home)
+    assert before.are_together
+    assert (before.vault, before.warehouse) == {0: (2, 2), 1: (2, 2), 2: (2, 3), 3: (3, 3)}[n_steps]
+    activate(home)
+    assert moment(home).are_together and moment(home).vault == 4 - (n_steps < 3)
+
+
+def test_an_export_refuses_the_vault_of_another_moment(home, tmp_path):
+    """Another generation in both would hide that they are of two."""
+    old = (home / "vault.duckdb").read_bytes()
+    activate(home)
+    (home / "vault.duckdb").write_bytes(old)
+    for _ in range(2):
+        ran = CliRunner().invoke(cli.main, ["activate", "--home", str(home)])
+        assert ran.exit_code == 1 and "The vault is older than the warehouse" in ran.output, ran.output
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+def moment(home: Path) -> generations.Generations:
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute(f"attach '{home / 'vault.duckdb'}' as vault")
+        return generations.read(connection)

@@ -9,11 +9,9 @@
 
 
 {% macro _publish_without_subjects() %}
-    {#- The kept publications, and the audiences that were exported beside them. -#}
+    {#- The kept publications. Audiences that were exported beside them follow when the new files take their place
+        (clientele.runtime.rewriting). -#}
     {%- do clientele._republish("select published.* from published where user_key not in (select user_key from clientele_subjects)") -%}
-    {%- do run_query(
-        'select clientele_withdraw_exports((select cast(to_json(coalesce(list(user_key), [])) as varchar) from clientele_subjects))'
-    ) -%}
 {% endmacro %}
 
 

@@ -41,6 +41,7 @@ __all__ = [
 
 
 _MOST_TOLD = 65_536  # bytes of an answer
+_MEMBERS = ("members", "added")  # files that say who is there
 _LONGEST_WAIT = 60.0  # seconds of Retry-After: builds and requests of customers wait for an export
 
 
@@ -200,11 +201,17 @@ class Folder:
         except OSError as problem:
             raise DeliveryError(f"{problem.filename or self.path}: {problem.strerror or problem}") from None
 
+    def told(self) -> set[str]:
+        """Return the pseudonyms that stand in who is in an audience or came to it."""
+        tables = (path for part in _MEMBERS for path in self.path.glob(f".exports/*/{part}.csv"))
+        return {key for table in tables for key in table.read_text().split()[1:]}
+
     def withdraw(self, user_keys: Collection[str]) -> None:
         """Take customers out of who is in an audience or came to it, without an export.
 
-        Who objects or is erased must not be read as a member until the next one. That tells the removal, as
-        the ledger has it. Can be repeated: each file changes in one step, and the manifest comes last.
+        Who objects, is erased or has another pseudonym must not be read as a member until the next one. That
+        tells the removal, as the ledger has it. Can be repeated: each file changes in one step, and the
+        manifest comes last.
 
         Parameters
         ----------
@@ -218,7 +225,7 @@ class Folder:
                 shutil.rmtree(folder)  # an export that was killed left half of it; the next one sends it anew
                 continue
             changed: dict[str, dict[str, object]] = {}
-            for part in ("members", "added"):
+            for part in _MEMBERS:
                 table = folder / f"{part}.csv"
                 kept = table.read_text().split()[1:] if table.exists() else []
                 if gone.isdisjoint(kept):

@@ -179,7 +179,6 @@ class Plugin(BasePlugin):
             ("clientele_mended", _mended, [text, text, text]),
             ("clientele_republication_start", self._start_republication, []),
             ("clientele_republication_finish", self._finish_republication, ["BIGINT"]),
-            ("clientele_withdraw_exports", self._withdraw_exports, [text]),
             ("clientele_rewrite_start", self._start_rewriting, []),
             ("clientele_rewrite_finish", self._finish_rewriting, []),
         ):
@@ -257,11 +256,6 @@ class Plugin(BasePlugin):
 
     def _finish_republication(self, n_requests: int) -> None:
         rewriting.finish_publications(self._home, n_requests)
-
-    def _withdraw_exports(self, user_keys: str) -> None:
-        from clientele.activation import destinations  # here: no build needs it
-
-        destinations.of_the_home(self._home).withdraw(json.loads(user_keys))
 
     def _start_rewriting(self) -> str:
         return str(rewriting.start(self._home))

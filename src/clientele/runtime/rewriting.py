@@ -202,6 +202,7 @@ def finish(home: Path) -> bool:
         Path(f"{old}.wal").unlink(missing_ok=True)  # of the old file: it must not be replayed on the new one
         os.replace(fresh, old)
     _move_publications(home, folder / publishing._ROOT, plan)
+    _withdraw_exports(home)
     shutil.rmtree(home / ".spill", ignore_errors=True)
     for batch in home.glob("batch.duckdb*"):  # the files of one run: the next one makes its own
         batch.unlink()
@@ -288,6 +289,30 @@ def give_back(path: Path) -> None:
         connection.execute("checkpoint")
         connection.execute("drop table main.change")
         connection.execute("checkpoint")
+
+
+def _withdraw_exports(home: Path) -> None:
+    """Leave in the home's own exports as members only customers of the vault who may be profiled.
+
+    Others were erased, object, are restricted, or had this pseudonym before a rotation of the key. The marker
+    stands until this is done: it is done for files that count, and never for files that are thrown away.
+    """
+    from clientele.activation import destinations  # here: no build needs it
+
+    exports = destinations.of_the_home(home)
+    told = sorted(exports.told())
+    if not told or not (home / _VAULT).exists():
+        return
+    import pyarrow as pa
+
+    with modes.private(), duckdb.connect(str(home / _VAULT), read_only=True) as connection:
+        connection.register("told", pa.table({"user_key": told}))
+        gone = connection.execute(
+            "select user_key from told where user_key not in (select user_key from vault.vault.user_keys "
+            "where user_id not in (select user_id from vault.vault.objections "
+            "union all select user_id from vault.vault.restrictions))"
+        ).fetchall()
+    exports.withdraw([key for (key,) in gone])
 
 
 def _move_publications(home: Path, fresh: Path, plan: dict) -> None:
