@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pyarrow.parquet as pq
@@ -18,6 +19,8 @@ from click.testing import CliRunner
 from support import FIRST_USER, KEY, MATERIAL, UP_TO_FEATURES, WITHOUT_TESTS, House, assert_same, little_shop
 
 from clientele import cli
+from clientele.activation import destinations
+from clientele.activation.ledger import Audience, Export
 from clientele.privacy import keys
 from clientele.runtime import backups, generations, locking, publishing, rewriting
 from clientele.runtime.backups import BackupError
@@ -25,6 +28,8 @@ from clientele.runtime.backups import BackupError
 PAPERS = False
 SHOP = little_shop(seed=11, n_users=12, n_days=20)
 ERASED, OBJECTOR, RESTRICTED, WITHDRAWN = (str(FIRST_USER + 37 * number) for number in range(1, 5))
+MEMBER = str(FIRST_USER + 37 * 5)  # of an exported audience, who asks for nothing
+NEWCOMER = "912345678902"  # in no backup
 
 
 # Known from a side input alone: there is no event of them.
@@ -405,13 +410,18 @@ def test_without_a_register_it_says_what_is_not_known(lived, tmp_path):
         done = backups.restore(backups.opened(folder), house.home)
     assert "Carry out again each request after number 1" in " ".join(done.sentences)
     assert stat.S_IMODE((house.home / "vault.duckdb").stat().st_mode) == 0o600
+    home = tmp_path / "older"
+    with house.surroundings():
+        older = backups.take(lived[0].home, tmp_path / "later")
+        done = backups.restore(older, home, register=folder / "vault.duckdb")
+    assert "Carry out again each request after number 5" in " ".join(done.sentences), "it tells nothing"
     # From there another history goes on: the register of the lost one does not follow it.
     assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=OBJECTOR).succeeded
     _, moments, _ = lived
     with house.surroundings():
         other = backups.take(house.home, tmp_path / "backups")
         with pytest.raises(BackupError, match="two different histories"):
-            backups.restore(other, house.home, register=moments[2] / "vault.duckdb")
+            backups.restore(other, tmp_path / "new", register=moments[2] / "vault.duckdb")
 
 
 def test_the_commands_speak_in_sentences(lived, tmp_path, monkeypatch):
@@ -481,3 +491,145 @@ def test_a_full_disk_leaves_no_half_of_a_backup(lived, tmp_path):
     ran = subprocess.run(call, capture_output=True, text=True, check=False)
     assert ran.returncode == 1 and "Traceback" not in ran.stderr and "Error:" in ran.stderr
     assert list((tmp_path / "saved").iterdir()) == []
+
+
+# --- exports stay in the home, which the requests of the copy do not reach
+
+
+def at_the_backup(lived, folder: Path, *members: str) -> House:
+    """Return a home as it was at the backup; later these customers were exported, and one who stays."""
+    house, moments, _ = lived
+    other = House(folder / "later", papers=False)
+    other.lake = house.lake
+    shutil.copytree(moments[0], other.home, symlinks=True)
+    rows = sorted(key_of(user) for user in (*members, MEMBER))
+    ledger = SimpleNamespace(_keys=lambda _, standings, __: iter([rows] if "adding" in standings else []))
+    destinations.of_the_home(other.home).send(Export(1, "folder", Audience("loyal"), None, True, ledger))
+    return other
+
+
+def exported(home: Path) -> set[str]:
+    """Return whom the files of members name; each form of them names the same."""
+    folder = home / "audiences" / ".exports" / "loyal-000001"
+    told = [set((folder / f"{part}.csv").read_text().split()[1:]) for part in ("members", "added")]
+    told += [
+        set(pq.read_table(folder / f"{part}.parquet")["user_key"].to_pylist())
+        for part in ("members", "added")
+    ]
+    assert all(keys == told[0] for keys in told)
+    return told[0]
+
+
+def stop(house: House, operation: str, *users: str) -> None:
+    """Have an operation end before it has taken anybody out of the exports, as a kill does."""
+
+    def killed(*_: object) -> None:
+        raise OSError("killed")
+
+    (house.folder / "named").write_text("\n".join(users))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(destinations.Folder, "withdraw", killed)
+        ran = house.operation(operation, CLIENTELE_SUBJECTS_FILE=str(house.folder / "named"))
+    assert not ran.succeeded and "killed" in ran.said, ran.said[-2000:]
+
+
+@pytest.mark.parametrize("operation", ["object_to_profiling", "restrict_subjects", "erase_subjects"])
+def test_whose_request_a_restore_carries_out_is_no_member_in_the_exports(lived, tmp_path, operation):
+    """The request was stopped; one customer came after the backup, and is known by the request alone."""
+    _, _, folder = lived
+    home = at_the_backup(lived, tmp_path, OBJECTOR, NEWCOMER, WITHDRAWN)
+    stop(home, operation, OBJECTOR, NEWCOMER)
+    assert key_of(OBJECTOR) in exported(home.home)
+    mark = rewriting.mark_restored
+
+    def killed(*_: object) -> None:
+        assert exported(home.home) == {key_of(MEMBER)}, "what counts comes after"
+        raise KeyboardInterrupt
+
+    with home.surroundings(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rewriting, "mark_restored", killed)
+        with pytest.raises(KeyboardInterrupt):
+            backups.restore(backups.opened(folder), home.home, operate(home))
+        patch.setattr(rewriting, "mark_restored", mark)
+        backups.restore(backups.opened(folder), home.home, operate(home))
+    assert exported(home.home) == {key_of(MEMBER)}, "WITHDRAWN objects in the backup, too"
+    assert not home.rows("select * from vault.vault.requests where finished_at is null")
+
+
+def test_an_erasure_that_was_stopped_before_it_had_a_number_is_carried_out(lived, tmp_path):
+    _, _, folder = lived
+    home = at_the_backup(lived, tmp_path, ERASED)
+    with home.connection(read_only=False) as connection:
+        connection.execute("insert into vault.vault.erasure_requests values (?)", [int(ERASED)])
+    for register in (None, folder / "vault.duckdb"):
+        again = home.copy(tmp_path / str(register is None))
+        with again.surroundings():
+            done = backups.restore(backups.opened(folder), again.home, operate(again), register)
+        assert "1 customer(s) erased again" in done.sentences[0]
+        assert key_of(ERASED) not in published(again.home) and exported(again.home) == {key_of(MEMBER)}
+
+
+def test_a_request_that_was_done_before_a_restore_has_left_nobody_in_the_exports(lived, tmp_path):
+    _, _, folder = lived
+    home = at_the_backup(lived, tmp_path, ERASED, OBJECTOR)
+    assert home.operation("erase_subjects", CLIENTELE_SUBJECT=ERASED).succeeded
+    assert home.operation("object_to_profiling", CLIENTELE_SUBJECT=OBJECTOR).succeeded
+    with home.surroundings():
+        backups.restore(backups.opened(folder), home.home, operate(home))
+    assert exported(home.home) == {key_of(MEMBER)}
+
+
+# --- what the register tells, and what it cannot
+
+
+def test_a_register_that_knows_less_than_the_home_is_refused(lived, tmp_path):
+    """The vault of the backup, as the register, would bring back who was erased since."""
+    house, moments, folder = lived
+    home = house.copy(tmp_path / "home").home
+    before = {path: path.read_bytes() for path in home.glob("*.duckdb")}
+    with house.surroundings():
+        for older in (folder, moments[1]):
+            with pytest.raises(BackupError, match=r"Leave --register out.*--ignore-register.*Nothing was"):
+                backups.restore(backups.opened(folder), home, register=older / "vault.duckdb")
+            assert {path: path.read_bytes() for path in home.glob("*.duckdb")} == before
+        # one that knows more is what it is for, and so is any beside a vault that cannot be read
+        earlier = shutil.copytree(moments[1], tmp_path / "earlier", symlinks=True)
+        vault = moments[2] / "vault.duckdb"
+        done = backups.restore(backups.opened(folder), earlier, lambda *_: None, register=vault)
+        assert "later request(s)" in done.sentences[0]
+        (home / "vault.duckdb").write_bytes(b"damaged")
+        done = backups.restore(backups.opened(folder), home, lambda *_: None, register=vault)
+        assert "later request(s)" in done.sentences[0]
+
+
+@pytest.mark.parametrize("withdraws", [False, True])
+def test_who_was_erased_and_readmitted_since_does_not_come_back_profiled(lived, tmp_path, withdraws):
+    """No tombstone tells of the erasure any more: that the objection is gone must not mean a withdrawal."""
+    _, _, folder = lived
+    home = at_the_backup(lived, tmp_path)
+    for operation, user in (
+        ("erase_subjects", WITHDRAWN),
+        ("readmit_subjects", WITHDRAWN),
+        *([("withdraw_objection", OBJECTOR)] if withdraws else []),
+    ):
+        assert home.operation(operation, CLIENTELE_SUBJECT=user).succeeded
+    with home.surroundings():
+        done = backups.restore(backups.opened(folder), home.home, operate(home))
+    assert home.rows("select user_id from vault.vault.objections") == [(int(WITHDRAWN),)]
+    assert home.rows("select count(*) from core.profiling_objections") == [(1,)]
+    assert key_of(WITHDRAWN) not in published(home.home)
+    said = " ".join(done.sentences)
+    assert "somebody readmitted" in said and "erase them again, then readmit them" in said
+    assert "1 customer(s) stay in the objections" in said and "clientele withdraw-objection" in said
+
+
+def test_an_erasure_that_the_backup_fell_into_is_carried_out_also_after_a_readmission(lived, tmp_path):
+    home = at_the_backup(lived, tmp_path)
+    stop(home, "erase_subjects", ERASED)
+    saved = backups.take(home.home, tmp_path / "saved")
+    assert home.operation("erase_subjects").succeeded
+    assert home.operation("readmit_subjects", CLIENTELE_SUBJECT=ERASED).succeeded
+    with home.surroundings():
+        done = backups.restore(saved, home.home, operate(home))
+    assert key_of(ERASED) not in published(home.home) and published(home.home)
+    assert "1 customer(s) erased again" in done.sentences[0]

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -40,10 +40,8 @@ DATABASES = ("warehouse.duckdb", "vault.duckdb")
 _REGISTERS = {"objections": ("object_to_profiling", "withdraw_objection"),
               "restrictions": ("restrict_subjects", "unrestrict_subjects")}  # fmt: skip
 
-_OF_THE_WORLD = (
-    "destination_ledger",
-    "exports",
-)  # what was done outside of the home, which no restore undoes
+# What no restore undoes: what was done outside of the home, and whose sessions are to be left out.
+_STAYING = ("destination_ledger", "exports", "erased_sessions")
 
 
 class BackupError(ClienteleError, ValueError):
@@ -218,8 +216,8 @@ def restore(
     Raises
     ------
     BackupError
-        When the backup is damaged, is of another key, or what was asked for since cannot be told. Nothing
-        was changed then.
+        When the backup is damaged, is of another key, or what was asked for since cannot be told, or not from
+        `register` alone. Nothing was changed then.
     """
     damage = backup.problem()
     if damage:
@@ -240,7 +238,8 @@ def restore(
             if ignore_register:
                 done.sentences.append(_by_hand(backup, "as asked, the register was not read"))
             elif later.exists():
-                done.sentences += _replay(staged, later, backup, operate or _operate)
+                present = _with_the_home(_later_register(later, staged.parent), later, home, staged.parent)
+                done.sentences += _replay(staged, later, present, backup, operate or _operate)
             else:
                 done.sentences.append(_by_hand(backup, f"{later} does not exist"))
             _begin_a_generation(staged, home, backup)
@@ -374,6 +373,10 @@ class _Register:
         """Who asked for what when; what a row says of its end may change."""
         return [row[:4] for row in self.requests]
 
+    def begins_with(self, other: _Register) -> bool:
+        """Whether it knows of every request of another one, and so follows it."""
+        return self.ids[: len(other.ids)] == other.ids
+
 
 def _read_register(connection: duckdb.DuckDBPyConnection) -> _Register:
     def column(query: str) -> set:
@@ -403,10 +406,10 @@ def _has(connection: duckdb.DuckDBPyConnection, table: str, database: str = "vau
 
 
 def _carry_over(connection: duckdb.DuckDBPyConnection, later: Path, beside: Path) -> None:
-    """Keep what the vault knows of others: whom a destination was given, and which exports there were."""
+    """Keep what the vault knows for good: whom a destination was given, and sessions of the erased."""
     with _copied(later, beside) as copy:
         connection.execute(f"attach '{_quoted(copy)}' as later")
-        for table in _OF_THE_WORLD:
+        for table in _STAYING:
             if _has(connection, table, "later"):
                 connection.execute(f"create or replace table vault.vault.{table} as from later.vault.{table}")
         connection.execute("detach later")
@@ -447,27 +450,52 @@ def _later_register(later: Path, beside: Path) -> _Register:
             ) from None
 
 
-def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., None]) -> list[str]:
-    """Give the staged home the later registers, and carry out in it what they say; return sentences."""
-    present = _later_register(later, staged.parent)
+def _with_the_home(present: _Register, later: Path, home: Path, beside: Path) -> _Register:
+    """Return a register with what the vault of the home has under way; refuse it if it lacks more of that.
+
+    What was asked for there would be undone. Beside a vault that is lost or cannot be read another register
+    is the way out.
+    """
+    own = home / "vault.duckdb"
+    if not own.exists() or own.samefile(later):
+        return present
+    try:
+        known = _later_register(own, beside)
+    except BackupError:
+        return present
+    if not present.begins_with(known):
+        raise BackupError(
+            f"The register in {later} lacks {len(set(known.ids) - set(present.ids))} request(s) of customers "
+            f"that {own} knows: what was asked for there would be undone. Leave --register out, and that "
+            "vault tells; or carry the later requests out by hand after --ignore-register. Nothing was "
+            "changed."
+        )
+    # an erasure that was stopped at its very start is no row of the requests yet
+    return replace(present, unfinished=present.unfinished | known.unfinished)
+
+
+def _replay(
+    staged: Path, later: Path, present: _Register, backup: Backup, operate: Callable[..., None]
+) -> list[str]:
+    """Give the staged home the later registers, carry out what they say, and return sentences on it."""
     with _pair(staged) as connection:
         before = _read_register(connection)
-        if (
-            present.ids[: len(before.ids)] == before.ids
-            and present.generation >= backup.manifest["generation"]
-        ):
+        if present.begins_with(before) and present.generation >= backup.manifest["generation"]:
             _carry_over(connection, later, staged.parent)
         ring = _opened_ring(before.sealed, f"The backup {backup.folder.name}")
         n = len(before.ids)
         # what was under way when the backup was made may have ended since, under its own number
         under_way = [name for name, (begin, _) in _REGISTERS.items() if before.is_stopped(begin)]
-        has_ended = present.ids == before.ids and (
-            bool(before.unfinished - present.unfinished)
+        # and an erasure that was stopped at its very start has no number yet
+        is_else = present.ids == before.ids and (
+            before.unfinished != present.unfinished
             or any(not present.is_stopped(_REGISTERS[name][0]) for name in under_way)
         )
-        if len(present.ids) <= n and before.ids[: len(present.ids)] == present.ids and not has_ended:
+        if before.begins_with(present) and present.generation < backup.manifest["generation"]:
+            return [_by_hand(backup, f"{later} is from before the backup")]
+        if before.begins_with(present) and not is_else:
             return [f"No request of a customer is later than the backup ({n} in the register)."]
-        if present.ids[:n] != before.ids:
+        if not present.begins_with(before):
             raise BackupError(
                 f"The register in {later} and that of the backup are of two different histories, so "
                 "nothing tells who "
@@ -483,26 +511,44 @@ def _replay(staged: Path, later: Path, backup: Backup, operate: Callable[..., No
                 "old pseudonyms would come back. Restore a backup from after the rotation, or remove "
                 "warehouse.duckdb and the folder publications and build anew. Nothing was changed."
             )
-        # of all tombstones: a backup that was made during an erasure has the mark, and the customer, too
-        gone = _erased(connection, ring, present.tombstones) | present.unfinished
+        # of all tombstones: a backup that was made during an erasure has the mark, and the customer, too, who
+        # may have been readmitted since
+        gone = _erased(connection, ring, present.tombstones) | present.unfinished | before.unfinished
         _put_registers(connection, present, gone)
     _note_requests(
-        staged, max(row[0] for row in present.requests)
+        staged, max((row[0] for row in present.requests), default=0)
     )  # what follows takes out who must not be there
     if gone:
         operate("erase_subjects", staged, None)
     said = [
         f"{len(present.ids) - n} later request(s) are in the register; {len(gone)} customer(s) erased again."
     ]
+    kinds = [row[1] for row in present.requests[n:]]
+    # no tombstone tells of an erasure that was lifted since
+    is_readmitted = "erase" in kinds and "readmit" in kinds[kinds.index("erase") :]
+    if is_readmitted:
+        said.append(
+            "Since the backup somebody was erased and then somebody readmitted; the register does not tell "
+            "whom. If it was the same customer, the events from before the erasure are back: erase them "
+            "again, then readmit them (clientele erase, clientele readmit), before anything is published or "
+            "exported."
+        )
     for name, (begin, end) in _REGISTERS.items():
-        for operation, who in (
-            # of a request under way the backup has the note, and may have the customer, too
-            (begin, getattr(present, name) - (set() if name in under_way else getattr(before, name)) - gone),
-            (end, getattr(before, name) - getattr(present, name) - gone),
-        ):
-            if who:
-                _for_all(operation, staged, who, operate)
-                said.append(f"{operation}: {len(who)} customer(s).")
+        # of a request under way the backup has the note, and may have the customer, too
+        asked = getattr(present, name) - (set() if name in under_way else getattr(before, name)) - gone
+        if asked:
+            _for_all(begin, staged, asked, operate)
+            said.append(f"{begin}: {len(asked)} customer(s).")
+        ended = getattr(before, name) - getattr(present, name) - gone
+        if ended and not is_readmitted:
+            _for_all(end, staged, ended, operate)
+            said.append(f"{end}: {len(ended)} customer(s).")
+        elif ended:  # or erased and readmitted: who was erased must not come back profiled
+            command = end.removesuffix("_subjects").replace("_", "-")
+            said.append(
+                f"{len(ended)} customer(s) stay in the {name}, as in the backup: they were erased since or "
+                f"ended it, which is not known. Carry out again each clientele {command} since the backup."
+            )
     return said
 
 
