@@ -68,7 +68,6 @@
 
 {% macro _stop_profiling(operation, register, done) %}
     {%- if execute -%}
-        {%- do clientele._require_warehouse() -%}
         {%- do clientele.take_build_lock(operation) -%}
         {%- do clientele.create_registers() -%}
         {%- set number = clientele._note_who_is_named(operation, clientele.register(register)) -%}
@@ -85,14 +84,15 @@
         {%- endfor -%}
         {{ clientele.withdraw_publications() }}
         {{ clientele._end_request(number, operation.split('_')[0]) }}
-        {{ print(done ~ ': no features, no persona, no row in any mart from now on; the next build fits nothing on them') }}
+        {{ clientele._tell_of_profiling(
+            held, done ~ ': no features, no persona, no row in any mart from now on; the next build fits nothing on them'
+        ) }}
     {%- endif -%}
 {% endmacro %}
 
 
 {% macro _profile_again(operation, register, done) %}
     {%- if execute -%}
-        {%- do clientele._require_warehouse() -%}
         {%- do clientele.take_build_lock(operation) -%}
         {%- do clientele.create_registers() -%}
         {%- do clientele._require_named(operation) -%}
@@ -118,8 +118,20 @@
             {%- do clientele._touch_days_of_subjects() -%}
         {%- endif -%}
         {{ clientele._end_request(number) }}
-        {{ print(done ~ '; the next build works out features and a persona again, unless something else forbids it') }}
+        {{ clientele._tell_of_profiling(
+            names, done ~ '; the next build works out features and a persona again, unless something else forbids it'
+        ) }}
     {%- endif -%}
+{% endmacro %}
+
+
+{% macro _tell_of_profiling(held, done) %}
+    {#- Says what was done. Who objects before the first build must not be in it, so that is no error; but the name of the home
+        may be mistyped. -#}
+    {{ print(
+        done if held else
+        'noted for the first build: there is nothing yet in this warehouse (CLIENTELE_HOME says where it is), and nothing was changed in any other'
+    ) }}
 {% endmacro %}
 
 
