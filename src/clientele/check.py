@@ -6,6 +6,7 @@ is what the models of the intake find.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import secrets
@@ -111,8 +112,9 @@ def _sample(path: str, folder: Path, number: int) -> _Sample:
         packed = formats.packing(first)
         if is_small or first.startswith(b"PAR1"):
             return _Sample(path, path, is_part=False)
-        (folder / str(number)).mkdir(parents=True)
-        target = folder / str(number) / Path(path).name
+        # what its folders say of its columns holds of its first lines, too
+        target = folder.joinpath(str(number), *lake.hive_folders(path), Path(path).name)
+        target.parent.mkdir(parents=True)
         with open(target, "wb") as out:
             out.writelines(islice(formats.lines(path, packed), _SAMPLE_LINES))
     except (OSError, formats.Refusal):
@@ -127,11 +129,16 @@ def _apart(
 
     What has one identity stands in several folders, so that the intake finds it there, too.
     """
-    apart, roots = {}, set()
+    apart, patterns = {}, set()
     for sample in samples.values():
-        *folders, name = Path(identities[sample.of]).parts
-        place = Path(*(f"{part}_" for part in folders), name)
-        root = next(root for number in count() if not os.path.lexists((root := folder / str(number)) / place))
+        identity = identities[sample.of]
+        n_above = len(lake.hive_folders(sample.of)) - len(lake.hive_folders(identity))
+        # a pattern is one line, and a name of two lines is refused like one with any control character
+        above = Path(*("\x1f".join(part.splitlines()) for part in lake.hive_folders(sample.of)[:n_above]))
+        *folders, name = Path(identity).parts
+        # Hive folders say what columns are. Others get another name, so that none is taken for a file.
+        place = Path(*(part if lake.hive_folders(f"{part}/") else f"{part}_" for part in folders), name)
+        root = next(root for number in count() if _is_free((root := folder / str(number) / above), place))
         target = root / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if os.path.isdir(sample.path):
@@ -139,8 +146,14 @@ def _apart(
         else:
             target.symlink_to(os.path.abspath(sample.path))
         apart[str(target)] = _Sample(str(target), sample.of, sample.is_part)
-        roots.add(f"{root}/**/*")
-    return apart, sorted(roots)
+        patterns.add(f"{glob.escape(str(root))}/**/*")
+    return apart, sorted(patterns)
+
+
+def _is_free(root: Path, place: Path) -> bool:
+    """Whether nothing stands at a place below a root, nor a file where it has a folder."""
+    folders = (root / part for part in place.parents)
+    return not os.path.lexists(root / place) and all(map(os.path.isdir, filter(os.path.lexists, folders)))
 
 
 def _build(folder: Path, patterns: list[str], given: dict) -> list[str]:

@@ -79,6 +79,36 @@ def test_check_knows_files_of_one_name_apart(tmp_path, capsys):
     assert f"{tmp_path}/de/a.csv: refused. It and {tmp_path}/fr/a.csv are both a.csv" in said
 
 
+@pytest.mark.parametrize("whole_bytes", [check._WHOLE_BYTES, 10])
+@pytest.mark.parametrize(
+    "named", ["{0}", "{0}/user_id=8", "{0}\n{0}/user_id=8/*.csv", "{0}/brand=a*/**/*\n{0}/odd.csv/*.csv"]
+)
+def test_check_tries_files_in_the_folders_that_say_what_a_column_is(
+    tmp_path, monkeypatch, named, whole_bytes
+):
+    """Beside each other, above what is named, and of the first lines of a large file."""
+    for folder in (
+        "brand=acme/user_id=7",
+        "user_id=500000375",
+        "user_id=8",
+        "brand=a,[b]/user_id=9",
+        "odd.csv",
+    ):
+        place = tmp_path / folder
+        place.mkdir(parents=True)
+        (place / "p.csv").write_text(f"event_time,event_type,product_id,price\n{folder}\n")
+    tried = []
+    monkeypatch.setattr(check, "_WHOLE_BYTES", whole_bytes)
+    monkeypatch.setattr(
+        check, "_build", lambda folder, patterns, given: tried.extend(inventory("\n".join(patterns)))
+    )
+    monkeypatch.setattr(check, "_report", lambda *_: 0)
+    check.run(named.format(tmp_path), "")
+    facts = [(one.column_constants, one.status, one.file_bytes) for one in inventory(named.format(tmp_path))]
+    assert sorted((one.column_constants, one.status, one.file_bytes) for one in tried) == sorted(facts)
+    assert any("user_id=" in constants for constants, _, _ in facts)
+
+
 def test_a_folder_that_moves_changes_nothing_and_a_corrected_month_replaces_its_predecessor(house: House):
     kept, wrong, right = fresh(), fresh(price="1.00"), fresh(price="2.00")
     house.deliver("a.csv", [kept])

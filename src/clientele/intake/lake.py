@@ -521,8 +521,19 @@ def _read(facts: FileFacts, source: _Hashed, header: Header) -> FileFacts:
 
 def _hive_values(path: str) -> dict[str, str]:
     """Return what the folders above a file say of it: key=value."""
-    found = (_HIVE_FOLDER.fullmatch(part) for part in os.path.dirname(path).split(os.sep))
+    found = map(_HIVE_FOLDER.fullmatch, hive_folders(path))
     return {part[1].lower(): unquote(part[2]) for part in found if part}
+
+
+def hive_folders(path: str) -> list[str]:
+    """Return the folders of a path whose names say the value of a column, from the top.
+
+    Examples
+    --------
+    >>> hive_folders("/lake/brand=acme/2019/p.csv")
+    ['brand=acme']
+    """
+    return [part for part in os.path.dirname(path).split(os.sep) if _HIVE_FOLDER.fullmatch(part)]
 
 
 def _with_its_folders(facts: FileFacts) -> FileFacts:
