@@ -190,7 +190,7 @@ def test_delimiter_is_in_no_line(tmp_path, small_blocks):
 
 
 def test_a_wide_header_is_not_quoted_back(tmp_path, capfd):
-    wide = HEADER + b"".join(b",column %s" % name for name in (str(n).encode() for n in range(100, 999)))
+    wide = HEADER + b"".join(b",column_%s" % name for name in (str(n).encode() for n in range(100, 999)))
     path = write(tmp_path / "x.csv", wide + b"\n" + EVENT + b"," * 899 + b"\n")
     (facts,) = lake.inventory(str(path), [])
     assert len(facts.passed_over) == 21 and facts.passed_over[-1] == "and 879 more"
@@ -222,7 +222,11 @@ def test_header_in_any_order_case_and_dress(tmp_path):
         (HEADER + b",PRICE", "has more than one column price:"),
         (
             HEADER.replace(b"user_id,user_session", b"4f7,550e8400 e29b;"),
-            "has unknown column (not a name), (not a name):",
+            "has unknown column (2 not quoted):",
+        ),
+        (
+            HEADER.replace(b"user_id", b"Jane Doe,Order Time,Dr. Hans Mueller,Jane"),
+            "lacks column user_id; has unknown column order time, jane, and 2 more:",
         ),
         (HEADER.replace(b",", b";"), "has ';' between its columns:"),
         (HEADER.replace(b",", b"\t"), "has a tab between its columns:"),
@@ -712,6 +716,22 @@ def test_columns_that_are_passed_over_are_not_all_quoted_back(tmp_path):
     inventory(str(wide), progress=said.append)
     (told,) = [line for line in said if "passed over" in line]
     assert len(told) < 300 and told.endswith("and 8,981 more passed over in wide.csv")
+
+
+def test_a_column_that_is_passed_over_is_quoted_where_it_looks_like_a_name_of_a_column(tmp_path):
+    """A header may be a line of somebody: what else is told is how many columns there are."""
+    strangers = ["jane.doe at shop.example", "Müller Hans", "0612345678", "+33 6", "x500001248", "", "a/b"]
+    names = ["colour", "Order Time", "first-click", "größe", "utm_source", "price 2"]
+    said = []
+    for name, others in {"a.csv": names + strangers, "b.csv": strangers, "c.csv": ["colour"]}.items():
+        (tmp_path / name).write_text(",".join([*COLUMNS, *others]) + "\n")
+        inventory(str(tmp_path / name), progress=said.append)
+    assert [line for line in said if "passed over" in line] == [
+        "clientele: columns colour, order time, first-click, größe, utm_source, price 2, and 7 more "
+        "passed over in a.csv",
+        "clientele: column (7 not quoted) passed over in b.csv",
+        "clientele: column colour passed over in c.csv",
+    ]
 
 
 OTHER_HEADER = ",".join([*COLUMNS[:2], COLUMNS[3], COLUMNS[2], *COLUMNS[4:]]).encode()

@@ -341,6 +341,14 @@ def test_what_cannot_be_read_is_refused_with_a_sentence(tmp_path, content, sente
     assert found.reason.startswith("Side input consents: ") and found.reason.endswith(".")
 
 
+def test_a_column_that_is_passed_over_is_quoted_where_it_looks_like_a_name_of_a_column(tmp_path):
+    path = tmp_path / "consents.csv"
+    path.write_text("user_id,purpose,state,changed_at,channel,0612345678,500001248,Jane Doe\n")
+    said = []
+    inventory([CONSENT], {"CLIENTELE_SIDE_CONSENTS": str(path)}, [], ",", said.append)
+    assert said == ["clientele: columns channel, and 3 more passed over in consents.csv (consents)"]
+
+
 def test_a_variable_of_no_input_is_told():
     with pytest.raises(
         SideError, match="CLIENTELE_SIDE_CONSENT names files of an input that is not declared"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clientele.ids import normal_text
 from clientele.intake.formats import Refusal
 
-__all__ = ["COLUMNS", "QUANTITY", "Columns", "Header", "Reading"]
+__all__ = ["COLUMNS", "QUANTITY", "Columns", "Header", "Reading", "shown_names"]
 
 COLUMNS = (
     "event_time",
@@ -29,8 +29,10 @@ _NEEDED = ("event_time", "event_type", "product_id", "price", "user_id")
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _SHOWN = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
 _DATE = re.compile(r"\s*\"?(\d{4}-\d\d-\d\d|\d{9,19}\b)")
-# What may be shown of a header that is not one: words, but nothing with so many digits that it may be an id.
-_COLUMN_NAME = re.compile(r"(?!(?:\D*\d){4})[^\W\d][\w .:/-]{0,39}")
+# What is shown of a header: a file without one has a line of somebody in its place. So a name is one word
+# with few digits, or two words of which a name that is known has one: `order time`, and not `jane doe`.
+_WORD = r"[^\W\d][\w-]{0,39}"
+_COLUMN_NAME = re.compile(rf"(?!(?:\D*\d){{4}})({_WORD})(?: ([\w-]{{1,40}}))?")
 _MOST_SHOWN = 20
 _SEPARATOR_LINE = re.compile(r"\"?sep=(.)\"?\s*")
 # The value of a hive folder, without what the ledger joins several by; an unreadable character is none.
@@ -161,13 +163,13 @@ class Header:
                 column for column in _NEEDED if column not in by_column and column not in constants
             ],
             "has more than one column": [
-                _shown(name) for name in dict.fromkeys(by_column.values()) if names.count(name) > 1
+                name for name in dict.fromkeys(by_column.values()) if names.count(name) > 1
             ],
         }
         if faults["lacks column"]:
             # perhaps one of these is the one that is not found
             others = [name for name in dict.fromkeys(names) if name and name not in self._known]
-            faults["has unknown column"] = [_shown(name) for name in others][:5]
+            faults["has unknown column"] = list(shown_names(others, self._known, most=5))
         if any(faults.values()):
             listed = "; ".join(f"{fault} {', '.join(found)}" for fault, found in faults.items() if found)
             hint = ". There, a row of seeds/column_map.csv says which column another name is"
@@ -180,23 +182,42 @@ class Header:
             ),
             constants=";".join(f"{column}={value}" for column, value in constants.items()),
             n_columns=len(names),
-            passed_over=_passed_over([name for name in names if name not in read]),
+            passed_over=shown_names([name for name in names if name not in read], self._known),
             n_header_lines=n_header_lines,
         )
+
+
+def shown_names(names: Sequence[str], known: Iterable[str], most: int = _MOST_SHOWN) -> tuple[str, ...]:
+    """Return the names of columns that messages may quote, and how many others there are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As a header has them, in lower case.
+    known : iterable of str
+        Names that columns have, whose words say that two words are a column's name.
+    most : int
+        How many are quoted: a header of 10,000 is not quoted back.
+
+    Examples
+    --------
+    >>> shown_names(["colour", "user age", "jane doe", "0612345678"], ["user_id"])
+    ('colour', 'user age', 'and 2 more')
+    >>> shown_names(["jane doe"], ["user_id"])
+    ('(1 not quoted)',)
+    """
+    words = {word for name in known for word in re.split("[ _-]", name)}
+    shown = []
+    for name in names:
+        found = _COLUMN_NAME.fullmatch(name)
+        if len(shown) < most and found and (found[2] is None or words.intersection(found.groups())):
+            shown.append(name)
+    n_more = len(names) - len(shown)
+    if not n_more:
+        return tuple(shown)
+    return (*shown, f"and {n_more:,} more" if shown else f"({n_more:,} not quoted)")
 
 
 def _names(text: str, delimiter: str) -> list[str]:
     fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
     return [normal_text(part.strip().strip('"')).strip('"').strip().lower() for part in fields]
-
-
-def _passed_over(names: list[str]) -> tuple[str, ...]:
-    """Return what may be kept of the columns that are not read: a header of 10,000 is not quoted back."""
-    shown = tuple(_shown(name) for name in names[:_MOST_SHOWN])
-    return (*shown, f"and {len(names) - _MOST_SHOWN:,} more") if len(names) > _MOST_SHOWN else shown
-
-
-def _shown(name: str) -> str:
-    if not name:
-        return "(without a name)"
-    return name if _COLUMN_NAME.fullmatch(name) else "(not a name)"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import csv
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from clientele.contents import sha256_of
 from clientele.errors import ClienteleError
 from clientele.intake import formats, lake, persons
+from clientele.intake.header import shown_names
 
 __all__ = ["MAX_FIELDS", "SideError", "SideFile", "SideInput", "inventory", "variable", "write_lines"]
 
@@ -196,7 +196,9 @@ def _look(
             raise formats.Refusal(f"holds no line: expected the columns {_wanted(one)}")
         _, passed_over = _places(header, one, delimiter)
         if passed_over:
-            say(f"clientele: {', '.join(passed_over)} passed over in {os.path.basename(path)} ({one.name})")
+            what = "column" if len(passed_over) == 1 else "columns"
+            told = f"{what} {', '.join(passed_over)} passed over in {os.path.basename(path)}"
+            say(f"clientele: {told} ({one.name})")
         seen = asdict(file) | {
             "file_bytes": status.st_size,
             "modified_ns": status.st_mtime_ns,
@@ -246,7 +248,7 @@ def _wanted(one: SideInput) -> str:
     return must + (f", and where there are any {', '.join(optional)}" if optional else "")
 
 
-def _places(header: bytes, one: SideInput, delimiter: str) -> tuple[dict[str, int], list[str]]:
+def _places(header: bytes, one: SideInput, delimiter: str) -> tuple[dict[str, int], tuple[str, ...]]:
     """Return where a file has each declared column, and what else it has."""
     try:
         text = header.decode()
@@ -266,8 +268,8 @@ def _places(header: bytes, one: SideInput, delimiter: str) -> tuple[dict[str, in
     twice = [column for column in declared if names.count(column) > 1]
     if twice:
         raise formats.Refusal(f"has the column {twice[0]} twice: leave one out")
-    passed_over = [name for name in names if name not in declared and re.fullmatch(r"[\w .-]{1,64}", name)]
-    return {column: names.index(column) for column in declared if column in names}, passed_over[:20]
+    passed_over = shown_names([name for name in names if name not in declared], declared)
+    return {column: names.index(column) for column in declared if column in names}, passed_over
 
 
 def write_lines(
