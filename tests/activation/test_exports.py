@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from support import IS_LONG
 
 from clientele.activation.destinations import DeliveryError
-from clientele.activation.exports import activate, as_csv
+from clientele.activation.exports import activate, as_csv, user_ids
 from clientele.activation.ledger import Export, Ledger, LedgerError
 from clientele.runtime.warehouses import Connection
 
@@ -346,6 +346,35 @@ def test_ids_that_are_texts_are_read_again_from_their_file():
     read = list(csv.reader(io.StringIO(as_csv(ids))))
     assert read == [["user_id"], *([one] for one in ids)]
     assert as_csv([7, 8]) == "user_id\n7\n8\n"
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1+cmd|x", "-2+3", "@SUM(1+9)", "\t=1", "\r=1", "-", "＝1+1", " =1"]  # noqa: RUF001
+
+
+@pytest.mark.parametrize("left", [["-5", "+7", "7", "a=b", "a;=cmd|x", "-1.5"], []])
+def test_an_id_that_a_spreadsheet_would_run_is_not_given_out(left, capsys):
+    """A quote in front would be another id, so it is left out, told and not in the books."""
+    shop = Shop()
+    shop.connection.execute("delete from vault.vault.user_keys")
+    shop.connection.execute("alter table vault.vault.user_keys add column user_id varchar")
+    for number, user_id in enumerate([*FORMULAS, *left], 1):
+        shop.connection.execute("insert into marts.audience_members values ('loyal', ?)", [f"k{number}"])
+        shop.connection.execute(
+            "insert into vault.vault.user_keys values (?, ?, ?)", [number, f"k{number}", user_id]
+        )
+    if not left:
+        with pytest.raises(LedgerError, match="9 ids are left out"):
+            user_ids(shop.ledger, "loyal", "a letter")
+        return
+    given = user_ids(shop.ledger, "loyal", "a letter")
+    assert sorted(given) == sorted(left)
+    assert "9 ids are left out: a spreadsheet runs" in capsys.readouterr().err
+    assert shop.connection.execute("select n_added, n_members from vault.vault.exports").fetchall() == [
+        (6, 6)
+    ]
+    for delimiter in ",;|\t":
+        read = csv.reader(io.StringIO(as_csv(given)), delimiter=delimiter)
+        assert list(read) == [["user_id"], *([one] for one in given)]
 
 
 def test_files_are_utf_8_whatever_the_machine_speaks(tmp_path):

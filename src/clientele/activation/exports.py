@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,6 +12,11 @@ from clientele.activation.destinations import DeliveryError, Destination, Unusab
 from clientele.activation.ledger import Audience, Counts, Export, Ledger, LedgerError
 
 __all__ = ["Outcome", "activate", "as_csv", "user_ids"]
+
+# What spreadsheets take for the beginning of a formula; full width is read like ours.
+_FORMULAS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001
+_NUMBER = re.compile(r"[+-][0-9]+([.,][0-9]+)?")
+_DIVIDES = re.compile(r"[,;|\t\r\n\"]")
 
 
 @dataclass(frozen=True)
@@ -190,25 +195,41 @@ def user_ids(ledger: Ledger, audience: str, purpose: str) -> list[object]:
     )
     if not found:
         raise LedgerError(f"nobody is in {audience}. {known[audience].reason}".strip())
-    counts = Counts(len(found), 0, 0, len(found), 0, 0)
+    given = [user_id for (user_id,) in found if not _is_formula(user_id)]
+    if n_left_out := len(found) - len(given):
+        why = (
+            f"{n_left_out:,} ids are left out: a spreadsheet runs what begins with = + - or @ and is no "
+            "number. Mend such ids where they come from"
+        )
+        if not given:
+            raise LedgerError(f"{why}; nobody else is in {audience}")
+        print(f"{why}.", file=sys.stderr)
+    counts = Counts(len(given), 0, 0, len(given), 0, 0)
     number = ledger.next_number()
     export = Export(number, "ids", replace(known[audience], purpose=purpose.strip()), counts, True, ledger)
     ledger.begin(export, _now())
     ledger.acknowledge(export, _now())
-    return [user_id for (user_id,) in found]
+    return given
+
+
+def _is_formula(user_id: object) -> bool:
+    """Whether a spreadsheet would run an id. A quote in front would stop it, and be another id."""
+    text = str(user_id).lstrip(" ")
+    return text.startswith(_FORMULAS) and not _NUMBER.fullmatch(text)
 
 
 def as_csv(ids: Iterable[object]) -> str:
     """Return ids as a file with a header: one that is a text may hold a comma or a quote.
 
+    What divides columns in any program stands in quotes, so that no part of an id is a cell of its own.
+
     Examples
     --------
-    >>> as_csv(["7", "a,b"]).splitlines()
-    ['user_id', '7', '"a,b"']
+    >>> as_csv(["7", "a,b", "a;=b"]).splitlines()
+    ['user_id', '7', '"a,b"', '"a;=b"']
     """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([["user_id"], *([one] for one in ids)])
-    return text.getvalue()
+    quoted = ('"' + one.replace('"', '""') + '"' if _DIVIDES.search(one) else one for one in map(str, ids))
+    return "\n".join(["user_id", *quoted, ""])
 
 
 def _now() -> str:
