@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
+from looks import LOOKS, NAMES
 from support import UP_TO_EVENTS, Event
 
 from clientele.ids import normal_text
@@ -11,39 +12,6 @@ from clientele.intake import side
 from clientele.intake.persons import without_person
 
 PAPERS = False
-LOOKS = {
-    "jane.doe@shop.example": "masked: e-mail",
-    "acme (call jane@shop.example)": "masked: e-mail",
-    "JANE.DOE@SHOP.EXAMPLE": "masked: e-mail",
-    "mailto:jane%40shop.example": "masked: e-mail",
-    "jane.doe @ shop.example": "masked: e-mail",
-    "jane.doe  @shop.example": "masked: e-mail",
-    "Tel +33-6-12-34-56-78": "masked: phone",
-    "+33 6 12 34 56 78": "masked: phone",
-    "0612345678": "masked: phone",
-    "tel. 06.12.34.56.78": "masked: phone",
-    "0041 (44) 668 18 00": "masked: phone",
-    "4111 1111 1111 1111": "masked: card",
-    "5500-0000-0000-0004": "masked: card",
-    "378282246310005": "masked: card",
-    "3056 930902 5904": "masked: card",
-    "4111 1111 1111 1112": None,
-    "acme": None,
-    "black & decker": None,
-    "@home": None,
-    "tea @ 1.50 eur": None,
-    "f@st": None,
-    "Size%40cm 1.50": None,
-    "SKU0A12B34C56D78E90": None,
-    "7 for all mankind": None,
-    "3.1 phillip lim": None,
-    "2019-10-01": None,
-    "4006381333931": None,
-    "casio fx-991ex 2053013552326770905": None,
-    "electronics.smartphone": None,
-    "no.7": None,
-    "": None,
-}
 
 
 @pytest.fixture(scope="module")
@@ -88,25 +56,6 @@ def test_no_text_of_a_product_carries_a_person_out_of_the_vault(house):
     )
     expected = [mask for mask in LOOKS.values() if mask]
     assert kinds == [(mask, expected.count(mask)) for mask in sorted(set(expected))]
-
-
-NAMES = {
-    "jane@shop.example.csv": "masked: e-mail.csv",
-    "export-jane.doe%40shop.example.csv.gz": "masked: e-mail.csv.gz",
-    "2019/Jane@Shop.example/part-0.parquet": "2019/masked: e-mail/part-0.parquet",
-    "+33 6 12 34 56 78.csv": "masked: phone.csv",
-    "orders_+33612345678.tsv": "masked: phone.tsv",
-    "2019-Oct.csv": None,
-    "events_20191001.csv.gz": None,
-    "events_20191001120000.csv": None,
-    "part-00000-12345678-1234-4234-8234-123456789012-c000.snappy.parquet": None,
-    "part-0000000012.csv": None,
-    "1569931200123456.csv": None,
-    "2019-10-01T12:00:00+0200-20191002.csv": None,
-    "events@2019.csv": None,
-    "shop@home.csv.gz": None,
-    "delivered=2019-10-01/541312140.csv": None,
-}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -156,17 +156,6 @@
 {%- endmacro %}
 
 
-{% macro redshift__name_without_person(name) -%}
-    {#- As clientele.intake.persons has it. -#}
-    {%- set stem = "regexp_replace(lower(" ~ name ~ "), '([.](csv|tsv|txt|parquet|gz|zst|bz2|xz|zip))+$', '')" -%}
-    case
-        when {{ clientele.matches(stem, '[^@ ] *(@|%40) *[^@ ]+[.][a-z][a-z]') }} then 'masked: e-mail'
-        when {{ clientele.matches(stem, '(^|[^0-9a-z])[+][ (]*[1-9]([^0-9a-z]{0,3}[0-9]){7,13}([^0-9]|$)') }} then 'masked: phone'
-        else {{ name }}
-    end
-{%- endmacro %}
-
-
 {% macro redshift__n_slashes(text) -%}
     (length({{ text }}) - length(replace({{ text }}, '/', '')))
 {%- endmacro %}

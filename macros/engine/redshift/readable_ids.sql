@@ -40,7 +40,7 @@
 {% macro redshift__plain_number(text) -%}
     {#- A text in our digits and signs, without blanks, what shows nothing, and quotes around it. A decimal mark
         of Arabic becomes ~, as it never stands between thousands. TRANSLATE removes what nothing stands for. What is not in these lists stays, so that a word of another script is no number. -#}
-    {%- set digits = "０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९০১২৩৪৫৬৭৮৯๐๑๒๓๔๕๖๗๘๙" -%}
+    {%- set digits = clientele.digits_of_other_scripts() -%}
     {%- set signs = "＋－−‐‑–．，٬،٫＿ｅＥ‘’‛′ʹʻʼ´`＇＂“”„«»~" -%}
     {%- set nothing = " \t\r\n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000" -%}
     {%- set unseen = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u034f\ufe0e\ufe0f\u115f\u1160\u3164\uffa0\u2800\u180e\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" -%}

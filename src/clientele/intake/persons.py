@@ -1,14 +1,15 @@
 """Names of files that look like a person's data: they would go to messages, logs and tables of operators.
 
 Only what is safe on names is looked for. A long number in a name is a time, a part or a size as a rule, so
-cards and numbers without a country are not; texts have the whole rule (macros/intake/persons.sql). Redshift
-has the same rule in SQL (macros/engine/redshift/lake.sql).
+cards and numbers without a country are not; texts have the whole rule (macros/intake/persons.sql), and the
+patterns here are those there. Redshift has the rule for names in SQL (macros/engine/redshift/persons.sql).
 """
 
 from __future__ import annotations
 
 import os
 import re
+import unicodedata
 
 __all__ = ["WHY", "masked_path", "without_person"]
 
@@ -17,9 +18,17 @@ WHY = (
     "and tables outside the vault: rename it"
 )
 _ENDINGS = re.compile(r"([.](csv|tsv|txt|parquet|gz|zst|bz2|xz|zip))+$", re.IGNORECASE)
+_LETTER = r"[^ -@\[-`{-~]"  # of any script
+_AT = r"(@|%(25)*40|&(amp;)*(#0*64|#[xX]0*40|commat);?)"
+_DOT = r"([.]|%(25)*2[eE]|&(amp;)*(#0*46|#[xX]0*2[eE]|period);?)"
+_PLUS = r"([+]|%(25)*2[bB]|&(amp;)*(#0*43|#[xX]0*2[bB]|plus);?)"
 _LIKE = {
-    "masked: e-mail": re.compile(r"[^@ ] *(@|%40) *[^@ ]+[.][a-zA-Z][a-zA-Z]"),
-    "masked: phone": re.compile(r"(^|[^0-9a-zA-Z])[+][ (]*[1-9]([^0-9a-zA-Z]{0,3}[0-9]){7,13}([^0-9]|$)"),
+    "masked: e-mail": re.compile(
+        rf"[^@ ] *{_AT} *([^@ ]+{_DOT}{_LETTER}{_LETTER}|[xX][nN]--|\[[0-9a-zA-Z]*[.:][0-9a-fA-F.:]+\])"
+    ),
+    "masked: phone": re.compile(
+        rf"(^|[^0-9a-zA-Z]){_PLUS}[ ()]*[1-9]([^0-9a-zA-Z]{{0,3}}[0-9]){{7,13}}([^0-9]|$)"
+    ),
 }
 
 
@@ -61,5 +70,11 @@ def masked_path(path: str, identity: str, number: int) -> tuple[str, str] | None
 def _masked(name: str) -> str:
     found = _ENDINGS.search(name)
     ending = found.group() if found else ""
-    stem = name.removesuffix(ending)
+    stem = "".join(map(_plain, name.removesuffix(ending)))
     return next((mask + ending for mask, like in _LIKE.items() if like.search(stem)), name)
+
+
+def _plain(sign: str) -> str:
+    """Return our digit or sign for one of another script or width."""
+    digit = unicodedata.decimal(sign, None)
+    return str(digit) if digit is not None else unicodedata.normalize("NFKC", sign).replace("\u3002", ".")
