@@ -249,17 +249,10 @@
 {% endmacro %}
 
 
-{% macro _erase_requested() %}
-    {%- set n_subjects = clientele._begin_with_subjects(clientele.register('erasure_requests')) -%}
-    {%- set number = clientele.begin_request('erase', n_subjects) -%}
+{% macro _mark_as_erased(names) %}
+    {#- From here on no build lets them in, nor lines without a user of sessions that they alone had. Who is unknown leaves no
+        mark unless that is asked for: it would say that a request came, and block a customer whose id was typed wrongly. -#}
     {%- set tombstones = clientele.register('tombstones') -%}
-    {%- set counts = clientele.register('erasure_counts') -%}
-    {%- set held = clientele._held_subject_models() -%}
-    {%- set names = held | map(attribute='name') | list -%}
-    {%- set is_in_core = clientele._is_of_subjects({'user_sk': 'user_sk'}) -%}
-
-    {#- From here on no build lets them in. Who is unknown leaves no mark unless that is asked for: it would say that a
-        request came, and block a customer whose id was typed wrongly. -#}
     {%- set hashed = clientele.erased_hash('cast(user_id as varchar(256))') -%}
     {%- set known = [] -%}
     {%- for name in ['user_keys', 'quarantined_lines', 'side_lines', 'objections', 'restrictions']
@@ -287,6 +280,18 @@
             else ', and no mark was left: clientele erase --unknown leaves one, so that no later file brings them')
         ) }}
     {%- endif -%}
+{% endmacro %}
+
+
+{% macro _erase_requested() %}
+    {%- set n_subjects = clientele._begin_with_subjects(clientele.register('erasure_requests')) -%}
+    {%- set number = clientele.begin_request('erase', n_subjects) -%}
+    {%- set counts = clientele.register('erasure_counts') -%}
+    {%- set held = clientele._held_subject_models() -%}
+    {%- set names = held | map(attribute='name') | list -%}
+    {%- set is_in_core = clientele._is_of_subjects({'user_sk': 'user_sk'}) -%}
+
+    {%- do clientele._mark_as_erased(names) -%}
 
     {#- The books, before anything goes; when an erasure is taken up again, as they were then. -#}
     {%- if run_query('select count(*) from ' ~ counts).columns[0].values()[0] == 0 -%}
