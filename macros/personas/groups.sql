@@ -26,19 +26,14 @@ all_customers as (
     group by user_sessions.user_sk
 ),
 
-limits as (
-    select {{ clientele.most_revenue('order_value') }} as most_revenue from {{ ref('shop_priors') }}
-),
+{{ clientele.limit_ctes() }},
 
 members as (
     select
         all_customers.segment_id,
         all_customers.n_events,
-        least(all_customers.n_orders, {{ clientele.most_orders() }}) as n_orders,
-        case
-            when all_customers.revenue > limits.most_revenue then limits.most_revenue
-            else all_customers.revenue
-        end as revenue,
+        {{ clientele.counted('all_customers.n_orders', 'orders') }} as n_orders,
+        {{ clientele.counted_money('all_customers.revenue') }} as revenue,
         {{ clientele.double('coalesce(limits.most_revenue, max(all_customers.revenue) over ())') }} as unit_revenue,
         limits.most_revenue
     from all_customers
@@ -55,9 +50,9 @@ member_sums as (
         * max(power(unit_revenue, 2)) as squared_revenue,
         cast(sum(case when n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
         cast(sum(case when n_orders > 1 then 1 else 0 end) as bigint) as n_repeat_buyers,
-        cast({{ clientele.most_orders() }} as bigint) as largest_orders,
-        cast(coalesce(max(most_revenue), max(revenue)) as decimal(28, 4)) as largest_revenue
-    from members
+        cast({{ clientele.most_counted('orders') }} as bigint) as largest_orders,
+        {{ clientele.money_limit('revenue') }} as largest_revenue
+    from members as limits
     group by segment_id
 ),
 

@@ -140,10 +140,10 @@
         {%- if not column.data_type -%}
             {%- do problems.append(clientele._column_problem(node, name, 'is published and has no data_type')) -%}
         {%- endif -%}
-        {%- if clientele._is_money(name, column) and not tags.get('like') and not (tags.get('of') and tags.get('largest')) -%}
+        {%- if clientele._is_money(name, column) and not tags.get('like') and not (tags.get('of') and (tags.get('largest') or tags.get('limit'))) -%}
             {%- do problems.append(clientele._column_problem(
-                node, name, 'is a sum or a mean of money: it needs `of`, the column that counts who paid, and `largest`, the column '
-                ~ 'with the largest payer\'s part, or `like`, the column that has both'
+                node, name, 'is a sum or a mean of money: it needs `of`, the column that counts who paid, and `limit`, the column with as '
+                ~ 'much of one payer as counts, or `largest`, with the largest payer\'s part; or `like`, the column that has both'
             )) -%}
         {%- endif -%}
     {%- endfor -%}

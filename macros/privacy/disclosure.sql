@@ -28,8 +28,9 @@
     {#- The rows of `cells`, a CTE, that may be published, with the columns of this model's yml.
         Small cells are left out, and one more where what is left would give them away: among the cells that share
         `within`, those hidden are at least two and hold at least the smallest cell's customers together. Figures `of`
-        another count are empty where that count would be hidden. What is left is rounded to the step that cell_step()
-        customers make in it, or the customer who counts most (`largest`); `like` takes another column's step. -#}
+        another count are empty where that count would be hidden. What is left is rounded to a step: of `limit`, the
+        column with as much of one customer as counts (macros/privacy/limits.sql); without it, what cell_step() customers
+        make in it, or the customer who counts most (`largest`); `like` takes another column's step. -#}
     {%- set columns = columns or model.columns -%}
     {%- set tags = {} -%}
     {%- for name, column in columns.items() -%}{%- do tags.update({name: clientele._tags(column)}) -%}{%- endfor -%}
@@ -69,11 +70,12 @@
             select
                 judged.*
                 {%- for name, tag in tags.items() if tag.get('disclosure') == 'figure' and not tag.get('like') %},
+                {% if tag.get('limit') %}coalesce({{ clientele.double('judged.' ~ tag['limit']) }}, {% endif -%}
                 greatest(
                     {{ clientele.cell_step() }} * abs({{ clientele.double('judged.' ~ name) }})
                     / nullif({{ clientele.double('judged.' ~ (tag.get('of') or size.name)) }}, 0),
                     {{ clientele.double('judged.' ~ tag['largest']) if tag.get('largest') else 0 }}
-                ) as extent_{{ name }}
+                ){{ ')' if tag.get('limit') }} as extent_{{ name }}
                 {%- endfor %}
             from {{ clientele._judged_cells(cells, bases, keys, within) }} as judged
         ) as measured

@@ -3,6 +3,8 @@
 {% macro state_ctes(keys, labels=[]) %}
     {#- CTEs that end in `final`: a row per `keys` and group of customers, all, one value tier or one lifecycle state. The
         shop's groups are counted from customers, never added up from cells that may be shown. -#}
+{{ clientele.limit_ctes() }},
+
 members as (
     select
         coalesce(segments.segment_id, 0) as segment_id,
@@ -34,14 +36,15 @@ final as (
         cast({{ column }} as varchar(16)) as group_code,
         cast(count(*) as bigint) as n_users,
         cast(sum(case when n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
-        cast(sum(n_orders) as bigint) as n_orders,
-        cast(max(n_orders) as bigint) as largest_orders,
-        cast(sum(revenue) as decimal(28, 4)) as revenue,
-        cast(max(revenue) as decimal(28, 4)) as largest_revenue,
+        cast(sum({{ clientele.counted('n_orders', 'orders') }}) as bigint) as n_orders,
+        cast({{ clientele.most_counted('orders') }} as bigint) as largest_orders,
+        cast(sum({{ clientele.counted_money('revenue') }}) as decimal(28, 4)) as revenue,
+        {{ clientele.money_limit('revenue') }} as largest_revenue,
         {{ clientele.double('sum(' ~ clientele.exact('value_score') ~ ')') }} / count(value_score) as order_chance,
         cast(count(confidence) as bigint) as n_told,
         1 - {{ clientele.double('sum(' ~ clientele.exact('confidence') ~ ')') }} / nullif(count(confidence), 0) as doubt
     from members
+    cross join limits
     group by {{ (keys + [column]) | join(', ') }}
     {{ 'union all' if not loop.last }}
     {% endfor %}

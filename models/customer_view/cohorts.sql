@@ -3,6 +3,8 @@
 
 with
 
+{{ clientele.limit_ctes() }},
+
 months as (
     select
         customer_months.user_sk,
@@ -40,6 +42,7 @@ activity as (
         {{ clientele.month_sums() }}
     from members
     inner join months on members.user_sk = months.user_sk
+    cross join limits
     group by members.first_month_date, members.segment_id, months.month_date
 ),
 

@@ -5,6 +5,8 @@
 
 with
 
+{{ clientele.limit_ctes() }},
+
 months as (
     select
         customer_months.user_sk,
@@ -83,6 +85,7 @@ activity as (
             months.user_sk = stays.user_sk
             and months.month_date >= stays.entered_date
             and (months.month_date < stays.left_date or stays.left_date is null)
+    cross join limits
     group by months.month_date, coalesce(stays.segment_id, 0)
 ),
 
@@ -120,6 +123,7 @@ final as (
             end as bigint
         ) as {{ column }},
         {% endfor %}
+        cast({{ clientele.cell_step() }} as bigint) as largest_moved,
         {{ clientele.month_sums_of('activity') }},
         coalesce(
             cast(as_of.as_of_at as date) < {{ dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'sized.month_date')) }},

@@ -15,8 +15,13 @@ sales as (
         sales_date,
         category_family,
         '{{ measure }}' as measure,
-        {{ clientele.double(measure) }} as actual,
+        {% if measure == 'n_orders' %}
+        {{ clientele.double('n_orders') }} as actual,
+        {{ clientele.double(clientele.cell_step()) }} as largest,
+        {% else %}
+        {{ clientele.double('told_' ~ measure) }} as actual,
         {{ clientele.double('largest_' ~ measure) }} as largest,
+        {% endif %}
         n_orders
     from {{ ref('daily_sales') }}
     {% if not loop.last %}union all{% endif %}

@@ -1,10 +1,12 @@
 {#- Grain: the whole shop, or one persona (0: who has none yet), and a family of products that its customers have
-    bought: how many bought of it, how often and for how much, in the events that are kept. Late data: built whole in
-    each run. -#}
+    bought: how many bought of it, how often and for how much, in the events that are kept; of each customer as much
+    as counts (macros/privacy/limits.sql). Late data: built whole in each run. -#}
 {#- A family that one persona hides is not the shop's less that of the others. -#}
 {% set apart = ['scope', "case when scope = 'persona' then category_family end"] %}
 
 with
+
+{{ clientele.limit_ctes() }},
 
 {{ clientele.purchase_ctes() }},
 
@@ -39,16 +41,17 @@ scoped as (
 
 final as (
     select
-        cast(scope as varchar(8)) as scope,
-        segment_id,
-        cast(category_family as varchar(256)) as category_family,
+        cast(scoped.scope as varchar(8)) as scope,
+        scoped.segment_id,
+        cast(scoped.category_family as varchar(256)) as category_family,
         cast(count(*) as bigint) as n_buyers,
-        cast(sum(n_purchases) as bigint) as n_purchases,
-        cast(max(n_purchases) as bigint) as largest_purchases,
-        cast(sum(revenue) as decimal(28, 4)) as revenue,
-        cast(max(revenue) as decimal(28, 4)) as largest_revenue
+        cast(sum({{ clientele.counted('scoped.n_purchases', 'purchases') }}) as bigint) as n_purchases,
+        cast({{ clientele.most_counted('purchases') }} as bigint) as largest_purchases,
+        cast(sum({{ clientele.counted_money('scoped.revenue') }}) as decimal(28, 4)) as revenue,
+        {{ clientele.money_limit('scoped.revenue') }} as largest_revenue
     from scoped
-    group by scope, segment_id, category_family
+    cross join limits
+    group by scoped.scope, scoped.segment_id, scoped.category_family
 ),
 
 publishable as (

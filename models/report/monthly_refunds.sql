@@ -1,8 +1,11 @@
 {#- Grain: one month with a refund: what customers who may be profiled were given back, and what that leaves of the
-    revenue of marts.shop_months. Late data: built whole in each run. -#}
+    revenue of marts.shop_months; of each customer as much as counts (macros/privacy/limits.sql). Late data: built whole
+    in each run. -#}
 {% set columns = dict(model.columns.items() | rejectattr(0, 'equalto', 'net_revenue')) %}
 
 with
+
+{{ clientele.limit_ctes() }},
 
 moment as (
     select cast(as_of_at as date) as as_of_date from {{ ref('as_of') }}
@@ -22,14 +25,15 @@ per_customer as (
 
 cells as (
     select
-        month_date,
+        per_customer.month_date,
         cast(count(*) as bigint) as n_users,
-        cast(sum(n_refunds) as bigint) as n_refunds,
-        cast(max(n_refunds) as bigint) as largest_refunds,
-        cast(sum(refunded) as decimal(28, 4)) as refunded,
-        cast(max(refunded) as decimal(28, 4)) as largest_refunded
+        cast(sum({{ clientele.counted('per_customer.n_refunds', 'refunds') }}) as bigint) as n_refunds,
+        cast({{ clientele.most_counted('refunds') }} as bigint) as largest_refunds,
+        cast(sum({{ clientele.counted_money('per_customer.refunded') }}) as decimal(28, 4)) as refunded,
+        {{ clientele.money_limit('per_customer.refunded') }} as largest_refunded
     from per_customer
-    group by month_date
+    cross join limits
+    group by per_customer.month_date
 ),
 
 publishable as (

@@ -4,6 +4,8 @@
 
 with
 
+{{ clientele.limit_ctes() }},
+
 own_brands as (
     select brand from {{ ref('shop_brands') }}
 ),
@@ -30,7 +32,7 @@ by_buyer as (
         {{ column }} as group_code,
         user_sk,
         count(*) as n_purchases,
-        sum(is_below) as n_below,
+        {{ clientele.double('avg(' ~ clientele.double('is_below') ~ ')') }} as below_share,
         max(is_own) as is_own_buyer,
         sum(revenue) as revenue,
         sum(case when is_own = 1 then revenue else 0 end) as own_revenue
@@ -40,21 +42,28 @@ by_buyer as (
     {% endfor %}
 ),
 
+counted as (
+    select by_buyer.*, {{ clientele.counted('n_purchases', 'purchases') }} as n_counted from by_buyer
+),
+
 final as (
     select
-        cast(dimension as varchar(16)) as dimension,
-        cast(group_code as varchar(256)) as group_code,
+        cast(counted.dimension as varchar(16)) as dimension,
+        cast(counted.group_code as varchar(256)) as group_code,
         cast(count(*) as bigint) as n_users,
-        cast(sum(is_own_buyer) as bigint) as n_own_buyers,
-        cast(sum(n_purchases) as bigint) as n_purchases,
-        cast(max(n_purchases) as bigint) as largest_purchases,
-        {{ clientele.double('sum(n_below)') }} / sum(n_purchases) as below_usual_share,
-        cast(sum(revenue) as decimal(28, 4)) as revenue,
-        cast(max(revenue) as decimal(28, 4)) as largest_revenue,
-        cast(sum(own_revenue) as decimal(28, 4)) as own_revenue,
-        cast(max(own_revenue) as decimal(28, 4)) as largest_own_revenue
-    from by_buyer
-    group by dimension, group_code
+        cast(sum(counted.is_own_buyer) as bigint) as n_own_buyers,
+        cast(sum(counted.n_counted) as bigint) as n_purchases,
+        cast({{ clientele.most_counted('purchases') }} as bigint) as largest_purchases,
+        {{ clientele.double('sum(' ~ clientele.exact('counted.below_share * counted.n_counted') ~ ')') }} / sum(counted.n_counted)
+            as below_usual_share,
+        {{ clientele.double(clientele.most_counted('purchases')) }} / sum(counted.n_counted) as largest_below_share,
+        cast(sum({{ clientele.counted_money('counted.revenue') }}) as decimal(28, 4)) as revenue,
+        {{ clientele.money_limit('counted.revenue') }} as largest_revenue,
+        cast(sum({{ clientele.counted_money('counted.own_revenue') }}) as decimal(28, 4)) as own_revenue,
+        {{ clientele.money_limit('counted.own_revenue') }} as largest_own_revenue
+    from counted
+    cross join limits
+    group by counted.dimension, counted.group_code
 ),
 
 publishable as (

@@ -30,14 +30,14 @@ final as (
         cast(max(members.segment_name) as varchar(256)) as segment_name,
         cast(max(members.segment_name_fr) as varchar(256)) as segment_name_fr,
         cast(count(*) as bigint) as n_users,
-        cast(sum(visits.n_sessions) as bigint) as n_sessions,
-        max(visits.n_sessions) as largest_sessions,
+        cast(sum({{ clientele.counted('visits.n_sessions', 'sessions') }}) as bigint) as n_sessions,
+        cast({{ clientele.most_counted('sessions') }} as bigint) as largest_sessions,
         cast(sum(case when visits.n_cart_sessions > 0 then 1 else 0 end) as bigint) as n_carters,
-        cast(sum(visits.n_cart_sessions) as bigint) as n_cart_sessions,
-        max(visits.n_cart_sessions) as largest_cart_sessions,
+        cast(sum({{ clientele.counted('visits.n_cart_sessions', 'sessions') }}) as bigint) as n_cart_sessions,
+        cast({{ clientele.most_counted('sessions') }} as bigint) as largest_cart_sessions,
         cast(sum(case when visits.n_order_sessions > 0 then 1 else 0 end) as bigint) as n_buyers,
-        cast(sum(visits.n_order_sessions) as bigint) as n_order_sessions,
-        max(visits.n_order_sessions) as largest_order_sessions
+        cast(sum({{ clientele.counted('visits.n_order_sessions', 'sessions') }}) as bigint) as n_order_sessions,
+        cast({{ clientele.most_counted('sessions') }} as bigint) as largest_order_sessions
     from members
     inner join visits on members.user_sk = visits.user_sk
     group by members.segment_id

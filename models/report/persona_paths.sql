@@ -56,8 +56,7 @@ cells as (
         max(segment_name) as segment_name,
         max(segment_name_fr) as segment_name_fr,
         count(*) as n_users,
-        sum(n_sessions) as n_sessions,
-        max(n_sessions) as largest_sessions
+        sum({{ clientele.counted('n_sessions', 'sessions') }}) as n_sessions
     from by_customer
     group by segment_id, visit_path
 ),
@@ -70,8 +69,10 @@ final as (
         cast(visit_path as varchar(16)) as visit_path,
         cast(n_users as bigint) as n_users,
         cast(n_sessions as bigint) as n_sessions,
-        cast(largest_sessions as bigint) as largest_sessions,
-        {{ clientele.double('n_sessions') }} / sum(n_sessions) over (partition by segment_id) as session_share
+        cast({{ clientele.most_counted('sessions') }} as bigint) as largest_sessions,
+        {{ clientele.double('n_sessions') }} / sum(n_sessions) over (partition by segment_id) as session_share,
+        {{ clientele.double(clientele.most_counted('sessions')) }} / sum(n_sessions) over (partition by segment_id)
+            as largest_share
     from cells
 ),
 

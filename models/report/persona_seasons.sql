@@ -20,9 +20,13 @@ by_buyer as (
         category_family,
         user_sk,
         count(*) as n_purchases,
-        sum(is_below) as n_below
+        {{ clientele.double('sum(is_below)') }} as n_below
     from buyers
     group by segment_id, extract(month from month_date), category_family, user_sk
+),
+
+counted as (
+    select by_buyer.*, {{ clientele.counted('n_purchases', 'purchases') }} as n_counted from by_buyer
 ),
 
 cells as (
@@ -31,10 +35,9 @@ cells as (
         calendar_month,
         category_family,
         count(*) as n_users,
-        sum(n_purchases) as n_purchases,
-        max(n_purchases) as largest_purchases,
-        sum(n_below) as n_below
-    from by_buyer
+        sum(n_counted) as n_purchases,
+        {{ clientele.double('sum(' ~ clientele.exact('n_below * n_counted / n_purchases') ~ ')') }} as n_below
+    from counted
     group by segment_id, calendar_month, category_family
 ),
 
@@ -59,8 +62,9 @@ final as (
         cast(case when year_seen.is_year_seen then 'seen' else 'season not seen' end as varchar(16)) as season_status,
         cast(wholes.n_users as bigint) as n_users,
         cast(wholes.n_purchases as bigint) as n_purchases,
-        cast(wholes.largest_purchases as bigint) as largest_purchases,
+        cast({{ clientele.most_counted('purchases') }} as bigint) as largest_purchases,
         wholes.n_purchases / wholes.n_of_month as family_share,
+        {{ clientele.double(clientele.most_counted('purchases')) }} / wholes.n_of_month as largest_share,
         case
             when year_seen.is_year_seen
                 then (wholes.n_purchases / wholes.n_of_month) / (wholes.n_of_family / wholes.n_of_persona)

@@ -1,7 +1,9 @@
 {#- Grain: one month: visitors, buyers, sessions, orders and revenue of the shop's customers who may be profiled, bots
-    left out. Late data: built whole in each run. -#}
+    left out. Of each as much as counts (macros/privacy/limits.sql). Late data: built whole in each run. -#}
 
 with
+
+{{ clientele.limit_ctes() }},
 
 months as (
     select
@@ -20,10 +22,10 @@ moment as (
 sums as (
     select
         months.month_date,
-        sum(months.n_sessions) as n_sessions,
-        max(months.n_sessions) as largest_sessions,
+        sum({{ clientele.counted('months.n_sessions', 'sessions') }}) as n_sessions,
         {{ clientele.month_sums() }}
     from months
+    cross join limits
     group by months.month_date
 ),
 
@@ -32,10 +34,10 @@ final as (
         sums.month_date,
         cast(sums.n_visitors as bigint) as n_users,
         cast(sums.n_sessions as bigint) as n_sessions,
-        sums.largest_sessions,
+        cast({{ clientele.most_counted('sessions') }} as bigint) as largest_sessions,
         cast(sums.n_buyers as bigint) as n_buyers,
         cast(sums.n_orders as bigint) as n_orders,
-        cast(sums.largest_orders as bigint) as largest_orders,
+        cast({{ clientele.most_counted('orders') }} as bigint) as largest_orders,
         cast(sums.revenue as decimal(28, 4)) as revenue,
         cast(sums.largest_revenue as decimal(28, 4)) as largest_revenue,
         coalesce(

@@ -21,6 +21,7 @@ from clientele.runtime import backups, locking, warehouses
 # Tables of what happened: they stay, and are counted.
 FACTS = {
     "customer_visits",
+    "described_customers",
     "duplicate_events",
     "events",
     "released_duplicates",

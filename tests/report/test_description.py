@@ -77,9 +77,9 @@ def events(shop) -> pd.DataFrame:
     return read
 
 
-def table(house: House, name: str, key: str) -> pd.DataFrame:
+def table(house: House, name: str, key: str, schema: str = "monitor") -> pd.DataFrame:
     with house.connection() as connection:
-        found = connection.table(f"monitor.{name}").df()
+        found = connection.table(f"{schema}.{name}").df()
     found[key] = found[key].dt.date if key.endswith("_date") else found[key]
     return found.set_index(key).sort_index()
 
@@ -143,11 +143,21 @@ def test_the_known_traps_are_named_and_nothing_else_is_called_known(shop):
 
 
 def test_what_may_be_published_of_traps_holds_no_session(shop):
-    assert shop.rows("select figure from marts.data_traps where trap = 'bot_session'") == [(None,)]
-    # the wholesaler's day: few others bought on it
-    assert shop.rows("select * from marts.data_traps where trap = 'spike_day'") == []
+    # one customer's session, and the wholesaler's day: few others bought on it
+    assert shop.rows("select * from marts.data_traps where trap in ('bot_session', 'spike_day')") == []
+    assert shop.rows("select trap from marts.data_traps where trap = 'codes_missing'")
     columns = {name for name, *_ in shop.rows("describe marts.data_months")}
     assert "longest_bot_session" not in columns and "n_new_users" in columns
+
+
+def test_a_month_says_no_price_brand_or_session_that_few_customers_met(shop, events):
+    found = table(shop, "data_months", "month_date", "marts")
+    events = events.assign(priced=events.price.where(events.price > 0))
+    met = events.groupby(["month", "product_id", "priced"]).user_id.nunique()
+    highest = met[met >= 20].reset_index().groupby("month").priced.max()
+    told = found.highest_price.dropna().astype(float)
+    assert told.to_dict() == pytest.approx(highest.to_dict())
+    assert found.n_bot_sessions.isna().all()
 
 
 def test_what_is_kept_by_day_and_month_is_what_a_fresh_build_gives(shop, tmp_path):

@@ -10,6 +10,8 @@
 
 with
 
+{{ clientele.limit_ctes() }},
+
 moment as (
     select cast({{ clientele.local_time('as_of_at') }} as date) as as_of_date from {{ ref('as_of') }}
 ),
@@ -30,11 +32,12 @@ final as (
         moment.as_of_date,
         cast(count(*) as bigint) as n_members,
         cast(sum(case when spent.n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
-        cast(sum(spent.revenue) as decimal(28, 4)) as revenue,
-        cast(max(spent.revenue) as decimal(28, 4)) as largest_revenue
+        cast(sum({{ clientele.counted_money('spent.revenue') }}) as decimal(28, 4)) as revenue,
+        {{ clientele.money_limit('spent.revenue') }} as largest_revenue
     from {{ ref('audience_members') }} as members
     inner join spent on members.user_key = spent.user_key
     cross join moment
+    cross join limits
     group by members.audience, moment.as_of_date
 ),
 

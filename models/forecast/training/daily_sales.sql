@@ -1,7 +1,11 @@
 {#- Grain: one day (the shop's local time) with a purchase and series: the whole shop (category_family empty), or
-    one of its first twelve category families. Built whole from the orders of customers. -#}
+    one of its first twelve category families. What of it may be told has of each customer as much as counts
+    (macros/privacy/limits.sql). Built whole from the orders of customers. -#}
 
 with
+
+{# a day's customer counts with ten usual orders: a day has few customers -#}
+{{ clientele.limit_ctes(orders=10) }},
 
 orders as (
     select * from {{ ref('customer_orders') }}
@@ -9,16 +13,19 @@ orders as (
 
 final as (
     select
-        sales_date,
-        cast(category_family as varchar(256)) as category_family,
+        orders.sales_date,
+        cast(orders.category_family as varchar(256)) as category_family,
         cast(count(*) as bigint) as n_orders,
-        cast(sum(n_units) as decimal(28, 3)) as n_units,
-        cast(sum(revenue) as decimal(28, 4)) as revenue,
+        cast(sum(orders.n_units) as decimal(28, 3)) as n_units,
+        cast(sum(orders.revenue) as decimal(28, 4)) as revenue,
         cast(1 as bigint) as largest_n_orders,
-        cast(max(n_units) as decimal(28, 3)) as largest_n_units,
-        cast(max(revenue) as decimal(28, 4)) as largest_revenue
+        cast({{ clientele.most_counted('purchases') }} as decimal(28, 3)) as largest_n_units,
+        {{ clientele.money_limit('orders.revenue') }} as largest_revenue,
+        cast(sum({{ clientele.counted('orders.n_units', 'purchases') }}) as decimal(28, 3)) as told_n_units,
+        cast(sum({{ clientele.counted_money('orders.revenue') }}) as decimal(28, 4)) as told_revenue
     from orders
-    group by sales_date, category_family
+    cross join limits
+    group by orders.sales_date, orders.category_family
 )
 
 select * from final

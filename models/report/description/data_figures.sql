@@ -14,7 +14,7 @@ figures as (
         '' as other_item,
         item_position,
         n_users,
-        figure,
+        told as figure,
         largest
     from {{ ref('data_profile_figures') }}
     union all
@@ -25,7 +25,7 @@ figures as (
         1 as item_position,
         n_users,
         correlation as figure,
-        0 as largest
+        cast(null as double precision) as largest
     from {{ ref('data_profile_correlations') }}
     union all
     select
@@ -35,7 +35,7 @@ figures as (
         component as item_position,
         n_users,
         loading as figure,
-        0 as largest
+        cast(null as double precision) as largest
     from {{ ref('data_profile_components') }}
     where component <= 3
     union all
@@ -46,7 +46,7 @@ figures as (
         component as item_position,
         max(n_users) as n_users,
         max(explained_share) as figure,
-        0 as largest
+        cast(null as double precision) as largest
     from {{ ref('data_profile_components') }}
     group by component
 ),

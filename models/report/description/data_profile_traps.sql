@@ -48,21 +48,7 @@ found as (
 ),
 
 final as (
-    select
-        cast(found.trap as varchar(16)) as trap,
-        cast(found.on_date as date) as on_date,
-        cast(found.detail as varchar(600)) as detail,
-        cast(found.figure as double precision) as figure,
-        coalesce(known_traps.trap is not null, false) as is_known,
-        cast(known_traps.note_en as varchar(512)) as note_en,
-        cast(known_traps.note_fr as varchar(512)) as note_fr
-    from found
-    left join {{ ref('known_traps') }} as known_traps
-        on
-            found.trap = known_traps.trap
-            and (known_traps.on_date is null or found.on_date = known_traps.on_date)
-            and (known_traps.figure is null or abs(found.figure - known_traps.figure) < 0.01)
-            and (known_traps.detail is null or found.detail = known_traps.detail)
+    {{ clientele.known_traps_of('found') }}
 )
 
 select * from final

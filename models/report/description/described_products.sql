@@ -1,35 +1,13 @@
 {#- Grain: one month (UTC) and product with events in it: the category and the brand that most of its events of the
-    month have, and its highest price. Not the product's canonical family (core.product_taxonomy), which never moves:
-    this says what the files say. Late data: a month with a touched day is counted again from its events. -#}
+    month have, its highest price, and how many customers met it (viewed or bought). Not the product's canonical family
+    (core.product_taxonomy), which never moves: this says what the files say. Late data: a month with a touched day is counted again from its events. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
 {{ config(materialized='incremental', incremental_strategy='touched_months', post_hook='{{ clientele.mark_load() }}') }}
-{% set month_date = 'cast(' ~ dbt.date_trunc('month', 'event_at') ~ ' as date)' %}
 
 with
 
-{% if is_incremental() %}
-touched as (
-    {{ clientele.touched_months() }}
-),
-
-{% endif %}
-events as (
-    select
-        {{ month_date }} as month_date,
-        product_id,
-        category_code,
-        brand,
-        event_type,
-        price
-    from {{ ref('events') }}
-    {% if is_incremental() %}
-    where
-        event_at >= (select min(month_date) from touched)
-        and event_at < (select {{ dbt.dateadd('month', 1, 'max(month_date)') }} from touched)
-        and {{ month_date }} in (select month_date from touched)
-    {% endif %}
-),
+{{ clientele.events_of_touched_months(['user_sk', 'product_id', 'category_code', 'brand', 'event_type', 'price']) }},
 
 shown as (
     select
@@ -44,6 +22,24 @@ shown as (
     group by month_date, product_id, category_code, brand
 ),
 
+users as (
+    select month_date, product_id, count(distinct user_sk) as n_users from events group by month_date, product_id
+),
+
+prices as (
+    select month_date, product_id, price, count(distinct user_sk) as n_users
+    from events
+    where price > 0
+    group by month_date, product_id, price
+),
+
+shared_prices as (
+    select month_date, product_id, max(price) as shared_price
+    from prices
+    where {{ clientele.is_publishable('n_users') }}
+    group by month_date, product_id
+),
+
 placed as (
     select
         shown.*,
@@ -55,7 +51,7 @@ placed as (
     from shown
 ),
 
-final as (
+described as (
     select
         month_date,
         product_id,
@@ -67,6 +63,17 @@ final as (
         cast(max(highest_price) as decimal(18, 4)) as highest_price
     from placed
     group by month_date, product_id
+),
+
+final as (
+    select
+        described.*,
+        cast(users.n_users as bigint) as n_users,
+        cast(shared_prices.shared_price as decimal(18, 4)) as shared_price
+    from described
+    inner join users on described.month_date = users.month_date and described.product_id = users.product_id
+    left join shared_prices
+        on described.month_date = shared_prices.month_date and described.product_id = shared_prices.product_id
 )
 
 select * from final

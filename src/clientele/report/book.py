@@ -29,12 +29,10 @@ class ReportError(ClienteleError):
 # Whose zeros are nothing: days, figures of models and settings, no cells of customers that are rounded.
 EXACT = {"persona_evidence", "report_terms", "data_traps", "shop_health", "drift_findings"}
 EXACT_COLUMNS = {
-    ("data_months", column)
-    for column in (
-        *("n_days_missing", "n_days_short", "n_products_moved", "n_category_codes_new"),
-        *("n_category_codes_vanished", "n_brands_new", "n_brands_vanished"),
-    )
-} | {("data_figures", "item_position")}
+    ("data_months", "n_days_missing"),
+    ("data_months", "n_days_short"),
+    ("data_figures", "item_position"),
+}
 
 
 def about_groups(folder: Path) -> list[Path]:

@@ -1,0 +1,46 @@
+{#- How much of one customer counts in a published sum. A part beyond the limit is left out (winsorised), and the sum is
+    rounded to steps of the limit, which hangs on no customer. docs/decisions/0059-the-greatest-spender.md -#}
+
+{% macro most_counted(what) %}
+    {#- The limit of one customer in one cell of a table: a number, the same in every shop. -#}
+    {%- set most = {
+        'orders': clientele.most_orders(), 'refunds': 20, 'purchases': 20, 'sessions': 50, 'acts': 100, 'events': 500,
+    } -%}
+    {{ return([most[what], clientele.cell_step()] | max) }}
+{% endmacro %}
+
+
+{% macro counted(number, what) -%}
+    {#- The part of a customer's number that counts. -#}
+    case when {{ number }} > {{ clientele.most_counted(what) }} then {{ clientele.most_counted(what) }} else {{ number }} end
+{%- endmacro %}
+
+
+{% macro limit_ctes(orders=none) %}
+    {#- A CTE `limits`, one row: most_revenue, as much money of a customer as counts; null without a usual order. `orders`: how
+        many usual orders it is worth, where it is not most_orders(). -#}
+    {%- set part = ' * ' ~ orders ~ ' / ' ~ clientele.most_orders() if orders else '' -%}
+limits as (
+    select cast({{ clientele.most_revenue('order_value') }}{{ part }} as decimal(28, 4)) as most_revenue
+    from {{ ref('shop_priors') }}
+)
+{%- endmacro %}
+
+
+{% macro counted_money(amount) -%}
+    {#- The part of a customer's amount that counts, in a query that has `limits` beside it. -#}
+    case when {{ amount }} > limits.most_revenue then limits.most_revenue else {{ amount }} end
+{%- endmacro %}
+
+
+{% macro money_limit(amount) -%}
+    {#- The column that `limit` names, of a query that sums the amounts of customers beside `limits`. A shop without a usual
+        order has no limit yet: the step is what whoever spent most makes, or as many customers as a step of counts has. -#}
+    cast(coalesce(
+        max(limits.most_revenue),
+        greatest(
+            max({{ amount }}),
+            {{ clientele.cell_step() }} * sum({{ amount }}) / nullif(sum(case when {{ amount }} > 0 then 1 else 0 end), 0)
+        )
+    ) as decimal(28, 4))
+{%- endmacro %}
