@@ -41,8 +41,10 @@ final as (
         cast(sum({{ clientele.counted_money('revenue') }}) as decimal(28, 4)) as revenue,
         {{ clientele.money_limit('revenue') }} as largest_revenue,
         {{ clientele.double('sum(' ~ clientele.exact('value_score') ~ ')') }} / count(value_score) as order_chance,
+        {{ clientele.double('max(value_score)') }} / count(*) as largest_chance,
         cast(count(confidence) as bigint) as n_told,
-        1 - {{ clientele.double('sum(' ~ clientele.exact('confidence') ~ ')') }} / nullif(count(confidence), 0) as doubt
+        1 - {{ clientele.double('sum(' ~ clientele.exact('confidence') ~ ')') }} / nullif(count(confidence), 0) as doubt,
+        {{ clientele.double('max(1 - confidence)') }} / nullif(count(confidence), 0) as largest_doubt
     from members
     cross join limits
     group by {{ (keys + [column]) | join(', ') }}

@@ -6,7 +6,8 @@
 
 with
 
-{{ clientele.limit_ctes() }},
+{# a family is a part of what a customer buys -#}
+{{ clientele.limit_ctes(orders=10) }},
 
 {{ clientele.purchase_ctes() }},
 

@@ -168,11 +168,21 @@ def test_own_brands_are_what_pandas_counts(asked, shop):
 
 
 def test_the_report_says_the_same_rounded(asked, shop):
-    """Figures of the page are metrics, in steps of what ten customers make in them."""
+    """Figures of the page are metrics, in steps; in its revenue a customer counts with 25 usual orders."""
     found = asked.ask("visitors", "buyers", "orders", "revenue", by=[MONTH]).set_index(MONTH)
-    columns = {"visitors": "n_users", "buyers": "n_buyers", "orders": "n_orders", "revenue": "revenue"}
+    columns = {"visitors": "n_users", "buyers": "n_buyers", "orders": "n_orders"}
     with shop.connection() as connection:
         report = connection.table("marts.shop_months").df().set_index("month_date")
+        counted = connection.sql(
+            "select month_date, sum(least(revenue, 25 * order_value)) as revenue, "
+            "max(25 * order_value) as most "
+            "from core.customer_months cross join core.shop_priors group by month_date"
+        ).df()
+    counted = counted.set_index("month_date").astype(float)
+    for month, value in report.pop("revenue").dropna().items():
+        # the step is the next of 1, 2 and 5 times a power of ten
+        assert abs(float(value) - counted.revenue[month]) <= 1.25 * counted.most[month], month
+        assert counted.revenue[month] <= float(found.revenue[month]) + 0.01
     assert len(report) == len(found) >= 4
     for metric, column in columns.items():
         for month, value in report[column].dropna().items():

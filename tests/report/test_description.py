@@ -12,7 +12,7 @@ import shop_simulator
 from support import WITHOUT_TESTS, Event, House, assert_same, csv_text
 
 PAPERS = False
-SELECTED = ("--select", "+data_traps", "+data_months", *WITHOUT_TESTS)
+SELECTED = ("--select", "+data_traps", "+data_profile_traps", *WITHOUT_TESTS)
 KNOWN = {
     ("short_day", dt.date(2020, 2, 27)),
     ("unpaid_day", dt.date(2019, 11, 15)),

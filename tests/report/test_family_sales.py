@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 from support import House
 
 SMALLEST, STEP = 20, 10
+
+
+def most_revenue(house: House) -> float:
+    """Return as much of a customer's revenue as counts in a family: ten usual orders."""
+    return 10 * float(house.value("select order_value from core.shop_priors"))
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +31,11 @@ def exact(built_shop: House) -> pd.DataFrame:
     )
     bought = pd.DataFrame(rows, columns=["segment_id", "family", "user_sk", "revenue"])
     both = pd.concat([bought, bought.assign(segment_id=-9)])
-    return both.groupby(["segment_id", "family"]).agg(
-        n_buyers=("user_sk", "nunique"), n_purchases=("user_sk", "size"), revenue=("revenue", "sum")
+    by_buyer = both.groupby(["segment_id", "family", "user_sk"]).revenue.agg(["size", "sum"])
+    most = most_revenue(built_shop)
+    counted = by_buyer.assign(size=by_buyer["size"].clip(upper=20), sum=by_buyer["sum"].clip(upper=most))
+    return counted.groupby(["segment_id", "family"]).agg(
+        n_buyers=("size", "size"), n_purchases=("size", "sum"), revenue=("sum", "sum")
     )
 
 
@@ -39,17 +49,19 @@ def published(built_shop: House) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index(["segment_id", "family"]).astype(float)
 
 
-def test_published_figures_are_those_of_the_events_to_a_step(exact, published):
+def test_published_figures_are_those_of_the_events_to_a_step(exact, published, built_shop):
+    """Of each customer as much as counts, in steps of just that."""
+    most = most_revenue(built_shop)
+    power = 10 ** math.floor(math.log10(most))
+    steps = {"n_purchases": 20, "revenue": next(n * power for n in (1, 2, 5, 10) if n * power >= most)}
     assert len(published) > 5 and (published.index.get_level_values(0) == -9).sum() > 2
     of_them = exact.loc[published.index]
     assert ((published["n_buyers"] - of_them["n_buyers"]).abs() <= STEP / 2).all()
-    for column in ("n_purchases", "revenue"):
+    for column, step in steps.items():
         shown = published[column].dropna()
         assert len(shown) > 5
-        # a step covers what ten of the customers make, and what the greatest makes alone
-        assert (
-            (shown - of_them[column].loc[shown.index]).abs() <= 0.5 * of_them[column].loc[shown.index]
-        ).all()
+        assert not (shown % step).any()
+        assert ((shown - of_them[column].loc[shown.index]).abs() <= step / 2 + 1e-6).all()
 
 
 def test_no_small_family_is_there_and_none_follows_from_the_others(exact, published):

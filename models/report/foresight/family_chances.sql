@@ -40,7 +40,8 @@ cells as (
         max(segment_name) as segment_name,
         max(segment_name_fr) as segment_name_fr,
         count(*) as n_users,
-        {{ mean_chance }} as chance
+        {{ mean_chance }} as chance,
+        {{ clientele.double('max(p_buy_30d)') }} / count(*) as largest_chance
     from scored
     group by segment_id, category_family
 ),
@@ -54,7 +55,9 @@ final as (
         cast(cells.n_users as bigint) as n_users,
         {{ clientele.double('cells.n_users') }} / sizes.n_all as user_share,
         cast(cells.chance as double precision) as chance,
-        cast(cells.chance / nullif(usual.chance, 0) as double precision) as chance_lift
+        cast(cells.chance / nullif(usual.chance, 0) as double precision) as chance_lift,
+        cells.largest_chance,
+        cells.largest_chance / nullif(usual.chance, 0) as largest_lift
     from cells
     inner join sizes on cells.segment_id = sizes.segment_id
     inner join usual on cells.category_family = usual.category_family
