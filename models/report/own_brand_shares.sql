@@ -54,8 +54,8 @@ final as (
         cast(sum(counted.is_own_buyer) as bigint) as n_own_buyers,
         cast(sum(counted.n_counted) as bigint) as n_purchases,
         cast({{ clientele.most_counted('purchases') }} as bigint) as largest_purchases,
-        {{ clientele.double('sum(' ~ clientele.exact('counted.below_share * counted.n_counted') ~ ')') }} / sum(counted.n_counted)
-            as below_usual_share,
+        {{ clientele.double('sum(' ~ clientele.exact('counted.below_share * counted.n_counted') ~ ')') }}
+        / sum(counted.n_counted) as below_usual_share,
         {{ clientele.double(clientele.most_counted('purchases')) }} / sum(counted.n_counted) as largest_below_share,
         cast(sum({{ clientele.counted_money('counted.revenue') }}) as decimal(28, 4)) as revenue,
         {{ clientele.money_limit('counted.revenue') }} as largest_revenue,

@@ -1,6 +1,6 @@
 {#- Grain: one month (UTC) with events: what came in and who came, as it may be published. A count of events is judged
-    by those who made them and has of each customer as much as counts (macros/privacy/limits.sql), bots too. Days, prices
-    and names count where enough customers met them (macros/report/description/told.sql). Late data: built whole in each
+    by those who made them and has of each customer as much as counts (macros/privacy/limits.sql), bots too. Days,
+    prices and names count where enough customers met them (macros/report/description/told.sql). Late data: built whole in each
     run. -#}
 {% set kinds = {
     'view': ('events', 'n_viewers'), 'cart': ('acts', 'n_carters'), 'remove_from_cart': ('acts', 'n_removers'),
@@ -29,7 +29,8 @@ events as (
         sum(case when n_{{ kind }} > 0 then 1 else 0 end) as {{ base }},
         {% endfor %}
         {% for lack in lacks %}
-        sum({{ clientele.exact('1.0 * n_without_' ~ lack ~ as_counted) }}) as n_without_{{ lack }}{% if not loop.last %},{% endif %}
+        sum({{ clientele.exact('1.0 * n_without_' ~ lack ~ as_counted) }}) as n_without_{{ lack }}
+        {%- if not loop.last %},{% endif %}
         {% endfor %}
     from made
     group by month_date

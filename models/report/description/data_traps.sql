@@ -1,6 +1,6 @@
 {#- Grain: one oddity of the files that misleads who does not know of it, as it may be published: it stands on what
-    enough customers did (macros/report/description/told.sql), or on what marts.data_months says. monitor.data_profile_traps
-    has those of the files themselves. Late data: built whole in each run. -#}
+    enough customers did (macros/report/description/told.sql), or on what marts.data_months says. The table
+    monitor.data_profile_traps has those of the files themselves. Late data: built whole in each run. -#}
 
 with
 

@@ -1,5 +1,5 @@
-{#- Grain: one month (UTC) and customer with events in it, bots too: how many events, and what they lack. Published counts
-    have of each customer as much as counts, and so need them by customer. Late data: a month with a touched day is
+{#- Grain: one month (UTC) and customer with events in it, bots too: how many events, and what they lack. Published
+    counts have of each customer as much as counts, and so need them by customer. Late data: a month with a touched day is
     counted again from its events. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
@@ -7,7 +7,9 @@
 
 with
 
-{{ clientele.events_of_touched_months(['user_sk', 'event_type', 'category_code', 'brand', 'session_sk', 'price', 'quantity']) }},
+{{ clientele.events_of_touched_months(
+    ['user_sk', 'event_type', 'category_code', 'brand', 'session_sk', 'price', 'quantity']
+) }},
 
 final as (
     select

@@ -1,6 +1,7 @@
 {#- Grain: one month (UTC) and product with events in it: the category and the brand that most of its events of the
     month have, its highest price, and how many customers met it (viewed or bought). Not the product's canonical family
-    (core.product_taxonomy), which never moves: this says what the files say. Late data: a month with a touched day is counted again from its events. -#}
+    (core.product_taxonomy), which never moves: this says what the files say. Late data: a month with a touched day is
+    counted again from its events. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
 {{ config(materialized='incremental', incremental_strategy='touched_months', post_hook='{{ clientele.mark_load() }}') }}

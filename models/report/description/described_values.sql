@@ -1,5 +1,5 @@
-{#- Grain: one month (UTC), and category code or brand of its events: how many customers met it. Late data: a month with a
-    touched day is counted again from its events. -#}
+{#- Grain: one month (UTC), and category code or brand of its events: how many customers met it. Late data: a month
+    with a touched day is counted again from its events. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
 {{ config(materialized='incremental', incremental_strategy='touched_months', post_hook='{{ clientele.mark_load() }}') }}
