@@ -1,7 +1,7 @@
 {#- Grain: one month (UTC) with events: what came in and who came, as it may be published. A count of events is judged
     by those who made them and has of each customer as much as counts (macros/privacy/limits.sql), bots too. Days,
-    prices and names count where enough customers met them (macros/report/description/told.sql). Late data: built whole in each
-    run. -#}
+    prices and names count where enough customers met them (macros/report/description/told.sql). Late data: built
+    whole in each run. -#}
 {% set kinds = {
     'view': ('events', 'n_viewers'), 'cart': ('acts', 'n_carters'), 'remove_from_cart': ('acts', 'n_removers'),
     'purchase': ('acts', 'n_buyers'),

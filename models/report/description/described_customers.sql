@@ -1,6 +1,6 @@
 {#- Grain: one month (UTC) and customer with events in it, bots too: how many events, and what they lack. Published
-    counts have of each customer as much as counts, and so need them by customer. Late data: a month with a touched day is
-    counted again from its events. -#}
+    counts have of each customer as much as counts, and so need them by customer. Late data: a month with a touched
+    day is counted again from its events. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
 {{ config(materialized='incremental', incremental_strategy='touched_months', post_hook='{{ clientele.mark_load() }}') }}
