@@ -251,7 +251,8 @@
 
 {% macro _mark_as_erased(names) %}
     {#- From here on no build lets them in, nor lines without a user of sessions that they alone had. Who is unknown leaves no
-        mark unless that is asked for: it would say that a request came, and block a customer whose id was typed wrongly. -#}
+        mark unless that is asked for: it would say that a request came, and block a customer whose id was typed wrongly.
+        Returns of how many nothing is held. -#}
     {%- set tombstones = clientele.register('tombstones') -%}
     {%- set hashed = clientele.erased_hash('cast(user_id as varchar(256))') -%}
     {%- set known = [] -%}
@@ -280,6 +281,7 @@
             else ', and no mark was left: clientele erase --unknown leaves one, so that no later file brings them')
         ) }}
     {%- endif -%}
+    {{ return(n_unknown) }}
 {% endmacro %}
 
 
@@ -291,7 +293,7 @@
     {%- set names = held | map(attribute='name') | list -%}
     {%- set is_in_core = clientele._is_of_subjects({'user_sk': 'user_sk'}) -%}
 
-    {%- do clientele._mark_as_erased(names) -%}
+    {%- set n_unknown = clientele._mark_as_erased(names) -%}
 
     {#- The books, before anything goes; when an erasure is taken up again, as they were then. -#}
     {%- if run_query('select count(*) from ' ~ counts).columns[0].values()[0] == 0 -%}

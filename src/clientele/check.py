@@ -130,6 +130,7 @@ def _apart(
     What has one identity stands in several folders, so that the intake finds it there, too.
     """
     apart, patterns = {}, set()
+    roots: dict[Path, Path] = {}
     for sample in samples.values():
         identity = identities[sample.of]
         n_above = len(lake.hive_folders(sample.of)) - len(lake.hive_folders(identity))
@@ -138,7 +139,9 @@ def _apart(
         *folders, name = Path(identity).parts
         # Hive folders say what columns are. Others get another name, so that none is taken for a file.
         place = Path(*(part if lake.hive_folders(f"{part}/") else f"{part}_" for part in folders), name)
-        root = next(root for number in count() if _is_free((root := folder / str(number) / above), place))
+        # no root stands in another one, whose pattern would find its files under another identity
+        own = roots.setdefault(above, folder / str(len(roots)))
+        root = next(root for number in count() if _is_free((root := own / str(number) / above), place))
         target = root / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if os.path.isdir(sample.path):

@@ -302,6 +302,29 @@ def test_what_a_kill_left_of_an_export_or_a_request_holds_nobody_and_stops_nothi
     assert not any(CUSTOMERS[1].encode() in path.read_bytes() for path in left)
 
 
+@pytest.mark.parametrize("step", range(5))
+def test_a_request_that_was_killed_is_done_by_what_the_files_still_tell(tmp_path, step):
+    shop, folder = Shop(places="folder"), Folder("folder", tmp_path)
+    shop.build(set(CUSTOMERS[:4]))
+    list(activate(shop.ledger, {"folder": folder}))
+    with pytest.MonkeyPatch.context() as patched:
+        moves = iter(range(step))
+
+        def replace(*names: Path, moved=os.replace) -> None:
+            if next(moves, None) is None:
+                raise KeyboardInterrupt
+            moved(*names)
+
+        patched.setattr(os, "replace", replace)
+        with pytest.raises(KeyboardInterrupt):
+            folder.withdraw(CUSTOMERS[1:2])
+    folder.withdraw(sorted(folder.told() - {*CUSTOMERS[:1], *CUSTOMERS[2:4]}))
+    place = tmp_path / "loyal"
+    assert column(place, "members") == column(place, "added") == [CUSTOMERS[0], *CUSTOMERS[2:4]]
+    for name, facts in json.loads((place / "manifest.json").read_text())["files"].items():
+        assert sha256_of(place / name) == facts["sha256"], name
+
+
 def test_who_could_read_an_export_can_read_it_after_somebody_was_taken_out(tmp_path):
     """An erasure makes files for their owner alone; a reader who may not open them keeps the old copy."""
     shop, folder = Shop(places="folder"), Folder("folder", tmp_path)

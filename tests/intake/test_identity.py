@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,11 @@ def test_check_knows_files_of_one_name_apart(tmp_path, capsys):
     assert check.run(f"{tmp_path}/de,{tmp_path}/fr", "") == 1
     said = capsys.readouterr().out
     assert f"{tmp_path}/de/a.csv: refused. It and {tmp_path}/fr/a.csv are both a.csv" in said
+    # one in a folder that says what a column is, named beside another one above that folder
+    (tmp_path / "de" / "brand=acme").mkdir()
+    shutil.copyfile(tmp_path / "fr" / "a.csv", tmp_path / "de" / "brand=acme" / "a.csv")
+    assert check.run(f"{tmp_path}/de/*.csv\n{tmp_path}/de/brand=acme/*.csv", "") == 1
+    assert "/de/brand=acme/a.csv are both a.csv" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("whole_bytes", [check._WHOLE_BYTES, 10])

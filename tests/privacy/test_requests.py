@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -107,6 +109,20 @@ def test_an_erasure_that_was_stopped_keeps_data_from_being_given_out(keyed, tmp_
         warehouses.opened(house.home),
     ):
         raise AssertionError("data of who is half erased is given out")
+
+
+def test_who_reads_the_warehouse_keeps_nobody_from_showing_an_earlier_publication(keyed):
+    """It is what an operator does first when a publication is wrong, and analysts may have it open."""
+    reading = "import duckdb, sys; held = duckdb.connect(sys.argv[1], read_only=True)\n"
+    reading += "print(1, flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", reading, keyed.home / "warehouse.duckdb"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as reader:  # fmt: skip
+        assert reader.stdout.readline() == "1\n"
+        with keyed.surroundings(), locking.held(keyed.home):
+            warehouses.check(keyed.home)
+        reader.communicate("\n")
 
 
 def test_no_register_is_a_sentence(tmp_path):

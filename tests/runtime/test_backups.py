@@ -632,3 +632,22 @@ def test_an_erasure_that_the_backup_fell_into_is_carried_out_also_after_a_readmi
         done = backups.restore(saved, home.home, operate(home))
     assert key_of(ERASED) not in published(home.home) and published(home.home)
     assert "1 customer(s) erased again" in done.sentences[0]
+    assert any("readmit them again (clientele readmit)" in sentence for sentence in done.sentences)
+
+
+def test_an_export_that_the_home_knows_of_is_not_forgotten_for_another_register(lived, tmp_path):
+    """Else a destination would never hear who is to leave."""
+    _, _, folder = lived
+    home = at_the_backup(lived, tmp_path)
+    register = shutil.copyfile(home.home / "vault.duckdb", tmp_path / "vault.duckdb")
+    with home.connection(read_only=False) as connection:
+        generations.advance(connection)
+        connection.execute(
+            "insert into vault.vault.destination_ledger values ('crm', 'loyal', ?, 'member', 7)",
+            [key_of(MEMBER)],
+        )
+    with home.surroundings():
+        backups.restore(backups.opened(folder), home.home, operate(home), register=register)
+    assert ("crm", key_of(MEMBER), 7) in home.rows(
+        "select destination, member_key, export_number from vault.vault.destination_ledger"
+    )

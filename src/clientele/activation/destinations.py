@@ -210,8 +210,8 @@ class Folder:
         """Take customers out of who is in an audience or came to it, without an export.
 
         Who objects, is erased or has another pseudonym must not be read as a member until the next one. That
-        tells the removal, as the ledger has it. Can be repeated: each file changes in one step, and the
-        manifest comes last.
+        tells the removal, as the ledger has it. Can be repeated, also after a kill: each file changes in one
+        step, and what says that there is something to do comes last.
 
         Parameters
         ----------
@@ -224,31 +224,27 @@ class Folder:
             if folder.resolve() not in read:
                 shutil.rmtree(folder)  # an export that was killed left half of it; the next one sends it anew
                 continue
+            draft = folder / ".draft"
+            shutil.rmtree(draft, ignore_errors=True)  # a request that was killed may have left it
+            draft.mkdir()
             changed: dict[str, dict[str, object]] = {}
             for part in _MEMBERS:
                 table = folder / f"{part}.csv"
                 kept = table.read_text().split()[1:] if table.exists() else []
-                if gone.isdisjoint(kept):
-                    continue
-                draft = folder / ".draft"
-                shutil.rmtree(draft, ignore_errors=True)  # a request that was killed may have left it
-                draft.mkdir()
-                changed |= _write(draft, part, iter([[key for key in kept if key not in gone]]))
-                # the Parquet file first: while the CSV file has the customer, this is done again
-                for name in (f"{part}.parquet", table.name):
-                    shutil.copymode(folder / name, draft / name)  # readers of the old one read this one
-                    _sync(draft / name)
-                    os.replace(draft / name, folder / name)
-                draft.rmdir()
+                if not gone.isdisjoint(kept):
+                    changed |= _write(draft, part, iter([[key for key in kept if key not in gone]]))
             manifest = folder / "manifest.json"
             if changed and manifest.exists():
                 told = json.loads(manifest.read_text(encoding="utf-8"))
                 told["files"] |= changed
-                draft = folder / ".manifest.json"
-                draft.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-                shutil.copymode(manifest, draft)
-                _sync(draft)
-                os.replace(draft, manifest)
+                text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+                (draft / manifest.name).write_text(text, encoding="utf-8")
+            # the CSV files last: while one has the customer, all this is done again
+            for path in sorted(draft.iterdir(), key=lambda path: path.suffix == ".csv"):
+                shutil.copymode(folder / path.name, path)  # readers of the old one read this one
+                _sync(path)
+                os.replace(path, folder / path.name)
+            draft.rmdir()
             _sync(folder)
 
     def has_leftovers(self, audience: str, n_members: int) -> bool:

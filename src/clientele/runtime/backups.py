@@ -238,8 +238,9 @@ def restore(
             if ignore_register:
                 done.sentences.append(_by_hand(backup, "as asked, the register was not read"))
             elif later.exists():
-                present = _with_the_home(_later_register(later, staged.parent), later, home, staged.parent)
-                done.sentences += _replay(staged, later, present, backup, operate or _operate)
+                present = _later_register(later, staged.parent)
+                present, latest = _with_the_home(present, later, home, staged.parent)
+                done.sentences += _replay(staged, later, latest, present, backup, operate or _operate)
             else:
                 done.sentences.append(_by_hand(backup, f"{later} does not exist"))
             _begin_a_generation(staged, home, backup)
@@ -405,9 +406,9 @@ def _has(connection: duckdb.DuckDBPyConnection, table: str, database: str = "vau
     return bool(connection.execute(query, [database, table]).fetchall())
 
 
-def _carry_over(connection: duckdb.DuckDBPyConnection, later: Path, beside: Path) -> None:
+def _carry_over(connection: duckdb.DuckDBPyConnection, latest: Path, beside: Path) -> None:
     """Keep what the vault knows for good: whom a destination was given, and sessions of the erased."""
-    with _copied(later, beside) as copy:
+    with _copied(latest, beside) as copy:
         connection.execute(f"attach '{_quoted(copy)}' as later")
         for table in _STAYING:
             if _has(connection, table, "later"):
@@ -450,19 +451,21 @@ def _later_register(later: Path, beside: Path) -> _Register:
             ) from None
 
 
-def _with_the_home(present: _Register, later: Path, home: Path, beside: Path) -> _Register:
-    """Return a register with what the vault of the home has under way; refuse it if it lacks more of that.
+def _with_the_home(present: _Register, later: Path, home: Path, beside: Path) -> tuple[_Register, Path]:
+    """Return a register with what the vault of the home has under way, and which of both vaults is the later.
+
+    Refuses a register that lacks a request.
 
     What was asked for there would be undone. Beside a vault that is lost or cannot be read another register
     is the way out.
     """
     own = home / "vault.duckdb"
     if not own.exists() or own.samefile(later):
-        return present
+        return present, later
     try:
         known = _later_register(own, beside)
     except BackupError:
-        return present
+        return present, later
     if not present.begins_with(known):
         raise BackupError(
             f"The register in {later} lacks {len(set(known.ids) - set(present.ids))} request(s) of customers "
@@ -471,17 +474,30 @@ def _with_the_home(present: _Register, later: Path, home: Path, beside: Path) ->
             "changed."
         )
     # an erasure that was stopped at its very start is no row of the requests yet
-    return replace(present, unfinished=present.unfinished | known.unfinished)
+    both = replace(
+        present,
+        unfinished=present.unfinished | known.unfinished,
+        generation=max(present.generation, known.generation),
+    )
+    return both, own if known.generation > present.generation else later
 
 
 def _replay(
-    staged: Path, later: Path, present: _Register, backup: Backup, operate: Callable[..., None]
+    staged: Path,
+    later: Path,
+    latest: Path,
+    present: _Register,
+    backup: Backup,
+    operate: Callable[..., None],
 ) -> list[str]:
-    """Give the staged home the later registers, carry out what they say, and return sentences on it."""
+    """Give the staged home the later registers, carry out what they say, and return sentences on it.
+
+    `present` was read in `later`; `latest` knows of the latest exports.
+    """
     with _pair(staged) as connection:
         before = _read_register(connection)
         if present.begins_with(before) and present.generation >= backup.manifest["generation"]:
-            _carry_over(connection, later, staged.parent)
+            _carry_over(connection, latest, staged.parent)
         ring = _opened_ring(before.sealed, f"The backup {backup.folder.name}")
         n = len(before.ids)
         # what was under way when the backup was made may have ended since, under its own number
@@ -532,6 +548,11 @@ def _replay(
             "whom. If it was the same customer, the events from before the erasure are back: erase them "
             "again, then readmit them (clientele erase, clientele readmit), before anything is published or "
             "exported."
+        )
+    if before.unfinished and "readmit" in kinds:
+        said.append(
+            "An erasure was under way when the backup was made, and is carried out. If the same customer was "
+            "readmitted since, readmit them again (clientele readmit)."
         )
     for name, (begin, end) in _REGISTERS.items():
         # of a request under way the backup has the note, and may have the customer, too

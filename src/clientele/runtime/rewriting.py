@@ -300,13 +300,12 @@ def _withdraw_exports(home: Path) -> None:
     from clientele.activation import destinations  # here: no build needs it
 
     exports = destinations.of_the_home(home)
-    told = sorted(exports.told())
-    if not told or not (home / _VAULT).exists():
+    if not exports.path.exists() or not (home / _VAULT).exists():
         return
     import pyarrow as pa
 
     with modes.private(), duckdb.connect(str(home / _VAULT), read_only=True) as connection:
-        connection.register("told", pa.table({"user_key": told}))
+        connection.register("told", pa.table({"user_key": pa.array(sorted(exports.told()), pa.string())}))
         gone = connection.execute(
             "select user_key from told where user_key not in (select user_key from vault.vault.user_keys "
             "where user_id not in (select user_id from vault.vault.objections "

@@ -113,7 +113,7 @@ def check(home: Path) -> None:
     The lock of `home` is held. A folder without databases is let pass.
     """
     if any((home / f"{name}.duckdb").exists() for name in ("warehouse", "vault")):
-        with _files(home):
+        with _files(home, is_read=True):  # who else reads the files may go on
             pass
 
 
@@ -140,7 +140,7 @@ def _refuse(problem: str | None) -> None:
 
 
 @contextmanager
-def _files(home: Path) -> Iterator[Connection]:
+def _files(home: Path, *, is_read: bool = False) -> Iterator[Connection]:
     import duckdb
 
     rewriting.finish(home)
@@ -150,11 +150,11 @@ def _files(home: Path) -> Iterator[Connection]:
     try:
         with ExitStack() as stack:
             with modes.private():
-                connection = duckdb.connect(str(home / "warehouse.duckdb"))
+                connection = duckdb.connect(str(home / "warehouse.duckdb"), read_only=is_read)
                 stack.callback(_close, connection)
                 connection.execute("set TimeZone = 'UTC'")
                 path = str(home / "vault.duckdb").replace("'", "''")
-                connection.execute(f"attach '{path}' as vault")
+                connection.execute(f"attach '{path}' as vault{' (read_only)' if is_read else ''}")
                 refuse_unsound(connection, home)
             yield Connection(connection, "vault.vault")
     except duckdb.CatalogException:
