@@ -44,8 +44,9 @@ cells as (
         points.lo_80,
         points.hi_80,
         points.stock_95,
-        -- a forecast rests on eight days of its weekday or more, a median may be one of them
-        points.largest / case when points.forecast_source = 'model' then 8 else 1 end as largest_forecast,
+        -- one customer makes no more of a forecast than of a day, and of an end of the interval as much more as that is
+        points.largest as largest_forecast,
+        points.largest * greatest((1 + points.stock_95) / (1 + points.forecast), 1) as largest_end,
         cast(sales.n_orders as bigint) as n_buyers_of_day,
         sales.actual,
         sales.largest as largest_actual,

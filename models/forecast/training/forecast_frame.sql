@@ -1,6 +1,6 @@
 {#- Grain: one series of daily sales and day, from its first purchase (at most 800 days back) to the last day that
-    is forecast, with what the calendar says of the day; a day without a purchase is 0. Empty unless a forecast
-    is due. -#}
+    is forecast, with what the calendar says of the day; a day without a purchase is 0. Of each customer as much as is told of a day
+    (daily_sales). Empty unless a forecast is due. -#}
 
 with
 
@@ -18,9 +18,8 @@ series as (
     select
         sales.category_family,
         min(sales.sales_date) as first_date,
-        {% set is_late = 'sales.sales_date > ' ~ dbt.dateadd('day', -28, 'request.as_of_date') %}
         {% for measure in clientele.forecast_measures() %}
-        max(case when {{ is_late }} then sales.largest_{{ measure }} else 0 end) as largest_{{ measure }},
+        max(sales.largest_{{ measure }}) as largest_{{ measure }},
         {% endfor %}
         max(request.as_of_date) as as_of_date
     from sales
@@ -69,7 +68,7 @@ final as (
         {% for measure in clientele.forecast_measures() %}
         case
             when calendar.calendar_date <= series.as_of_date
-                then {{ clientele.double('coalesce(sales.' ~ measure ~ ', 0)') }}
+                then {{ clientele.double('coalesce(sales.' ~ ('' if measure == 'n_orders' else 'told_') ~ measure ~ ', 0)') }}
         end as {{ measure }},
         {{ clientele.double('series.largest_' ~ measure) }} as largest_{{ measure }},
         {% endfor %}
