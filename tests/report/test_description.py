@@ -13,6 +13,7 @@ from support import WITHOUT_TESTS, Event, House, assert_same, csv_text
 
 PAPERS = False
 SELECTED = ("--select", "+data_traps", "+data_profile_traps", *WITHOUT_TESTS)
+PUBLISHED = ("--select", "known_traps", "data_profile_traps", "data_months", "data_traps", *WITHOUT_TESTS)
 KNOWN = {
     ("short_day", dt.date(2020, 2, 27)),
     ("unpaid_day", dt.date(2019, 11, 15)),
@@ -148,6 +149,39 @@ def test_what_may_be_published_of_traps_holds_no_session(shop):
     assert shop.rows("select trap from marts.data_traps where trap = 'codes_missing'")
     columns = {name for name, *_ in shop.rows("describe marts.data_months")}
     assert "longest_bot_session" not in columns and "n_new_users" in columns
+
+
+def test_a_known_trap_is_known_in_what_is_published_too(shop, tmp_path):
+    """Thirty customers have sessions of bots in the month of the known one; no session's length is told."""
+    house = shop.copy(tmp_path)
+    with house.connection(read_only=False) as connection:
+        connection.execute(
+            "update core.user_sessions set is_bot = true where started_at < '2019-11-01' and user_sk in "
+            "(select distinct user_sk from core.user_sessions where started_at < '2019-11-01' limit 30)"
+        )
+    house.build(*PUBLISHED)
+    note = "The public REES46 files have one session of 34,570 events"
+    assert house.rows(
+        "select on_date, figure, is_known, note_en from marts.data_traps where trap = 'bot_session'"
+    ) == [(dt.date(2019, 10, 1), None, True, note)]
+
+
+@pytest.mark.parametrize(("n_removers", "is_said"), [(19, True), (20, False)])
+def test_removes_are_recorded_where_enough_customers_have_some(shop, tmp_path, n_removers, is_said):
+    """One thing each, over all months: no month has enough of them to publish a count."""
+    house = shop.copy(tmp_path)
+    with house.connection(read_only=False) as connection:
+        connection.execute("update core.described_customers set n_remove_from_cart = 0")
+        connection.execute(
+            "update core.described_customers set n_remove_from_cart = 1 from ("
+            "select user_sk, min(month_date) as month_date from core.described_customers group by user_sk "
+            f"order by user_sk limit {n_removers}) as one where one.user_sk = described_customers.user_sk "
+            "and one.month_date = described_customers.month_date"
+        )
+    house.build(*PUBLISHED)
+    assert not house.value("select coalesce(sum(n_remove_from_cart), 0) from marts.data_months")
+    said = house.rows("select trap from marts.data_traps where trap = 'no_removes'")
+    assert bool(said) == is_said
 
 
 def test_a_month_says_no_price_brand_or_session_that_few_customers_met(shop, events):

@@ -9,7 +9,11 @@ with
 {{ clientele.told_catalogue_ctes() }},
 
 months as (
-    select * from {{ ref('data_months') }}
+    select
+        told.*,
+        files.longest_bot_session
+    from {{ ref('data_months') }} as told
+    inner join {{ ref('data_profile_months') }} as files on told.month_date = files.month_date
 ),
 
 moves as (
@@ -29,16 +33,13 @@ moves as (
     group by month_date, family_before, family
 ),
 
+-- who did it at all: a month may hide its count, and a small one is told as 0
 whole as (
     select
         max(month_date) as month_date,
-        sum(coalesce(n_remove_from_cart, 0)) as n_removes,
-        sum(coalesce(n_cart, 0)) as n_carts
-    from months
-),
-
-quantities as (
-    select max(month_date) as month_date, count(distinct case when n_with_quantity > 0 then user_sk end) as n_users
+        count(distinct case when n_remove_from_cart > 0 then user_sk end) as n_removers,
+        count(distinct case when n_cart > 0 then user_sk end) as n_carters,
+        count(distinct case when n_with_quantity > 0 then user_sk end) as n_with_quantity
     from {{ ref('described_customers') }}
 ),
 
@@ -62,21 +63,37 @@ found as (
         'price_cap', 'month_date', 'highest_price', 'told_months', 'n_products_at_highest_price >= 3'
     ) }}
     union all
-    {{ clientele.trap('bot_session', 'month_date', 'null', 'months', 'n_bot_sessions is not null') }}
+    {{ clientele.trap('bot_session', 'month_date', 'longest_bot_session', 'months', 'n_bot_sessions is not null') }}
     union all
     {{ clientele.trap(
         'codes_missing', 'month_date', 'without_category_code_share', 'months', 'without_category_code_share >= 0.1'
     ) }}
     union all
-    {{ clientele.trap('no_removes', 'month_date', 'null', 'whole', 'n_removes = 0 and n_carts > 0') }}
+    {{ clientele.trap(
+        'no_removes', 'month_date', 'null', 'whole',
+        'not ' ~ clientele.is_publishable('n_removers') ~ ' and ' ~ clientele.is_publishable('n_carters')
+    ) }}
     union all
     {{ clientele.trap(
-        'no_quantity', 'month_date', 'null', 'quantities', 'not ' ~ clientele.is_publishable('n_users')
+        'no_quantity', 'month_date', 'null', 'whole', 'not ' ~ clientele.is_publishable('n_with_quantity')
     ) }}
 ),
 
-final as (
+known as (
     {{ clientele.known_traps_of('found') }}
+),
+
+-- one customer's session: it is known by its length, which is not told
+final as (
+    select
+        trap,
+        on_date,
+        detail,
+        case when trap != 'bot_session' then figure end as figure,
+        is_known,
+        note_en,
+        note_fr
+    from known
 )
 
 select * from final
