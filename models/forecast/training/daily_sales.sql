@@ -4,8 +4,8 @@
 
 with
 
-{# a day's customer counts with ten usual orders: a day has few customers -#}
-{{ clientele.limit_ctes(orders=10) }},
+{# a day has few customers -#}
+{{ clientele.limit_ctes(of_part=true) }},
 
 orders as (
     select * from {{ ref('customer_orders') }}

@@ -1,6 +1,6 @@
 {#- Grain: one series of daily sales and day, from its first purchase (at most 800 days back) to the last day that
-    is forecast, with what the calendar says of the day; a day without a purchase is 0. Of each customer as much as is told of a day
-    (daily_sales). Empty unless a forecast is due. -#}
+    is forecast, with what the calendar says of the day; a day without a purchase is 0. Of each customer as much as
+    is told of a day (daily_sales). Empty unless a forecast is due. -#}
 
 with
 
@@ -66,9 +66,10 @@ final as (
         cast(calendar.is_gift as integer) as is_gift,
         case when action_days.calendar_date is null then 0 else 1 end as is_action,
         {% for measure in clientele.forecast_measures() %}
+        {% set told = measure if measure == 'n_orders' else 'told_' ~ measure %}
         case
             when calendar.calendar_date <= series.as_of_date
-                then {{ clientele.double('coalesce(sales.' ~ ('' if measure == 'n_orders' else 'told_') ~ measure ~ ', 0)') }}
+                then {{ clientele.double('coalesce(sales.' ~ told ~ ', 0)') }}
         end as {{ measure }},
         {{ clientele.double('series.largest_' ~ measure) }} as largest_{{ measure }},
         {% endfor %}
