@@ -16,11 +16,11 @@
 {%- endmacro %}
 
 
-{% macro limit_ctes(orders=none) %}
-    {#- A CTE `limits`, one row: most_revenue, as much money of a customer as counts; null without a usual order. `orders`: how
-        many usual orders it is worth, where it is not most_orders(). -#}
-    {%- set part = ' * ' ~ orders ~ ' / ' ~ clientele.most_orders() if orders else '' -%}
-limits as (
+{% macro limit_ctes(of_part=false, name='limits') %}
+    {#- A CTE `limits`, one row: most_revenue, as much money of a customer as counts; null without a usual order. `of_part`: of a
+        family or a day, where a customer counts with ten usual orders and not with most_orders(). -#}
+    {%- set part = ' * 10 / ' ~ clientele.most_orders() if of_part else '' -%}
+{{ name }} as (
     select cast({{ clientele.most_revenue('order_value') }}{{ part }} as decimal(28, 4)) as most_revenue
     from {{ ref('shop_priors') }}
 )

@@ -40,8 +40,8 @@ final as (
         cast({{ clientele.most_counted('orders') }} as bigint) as largest_orders,
         cast(sum({{ clientele.counted_money('revenue') }}) as decimal(28, 4)) as revenue,
         {{ clientele.money_limit('revenue') }} as largest_revenue,
-        {{ clientele.double('sum(' ~ clientele.exact('value_score') ~ ')') }} / count(value_score) as order_chance,
-        {{ clientele.double('max(value_score)') }} / count(*) as largest_chance,
+        {{ clientele.double('sum(' ~ clientele.exact('value_score') ~ ')') }} / nullif(count(value_score), 0) as order_chance,
+        {{ clientele.double('max(value_score)') }} / nullif(count(value_score), 0) as largest_chance,
         cast(count(confidence) as bigint) as n_told,
         1 - {{ clientele.double('sum(' ~ clientele.exact('confidence') ~ ')') }} / nullif(count(confidence), 0) as doubt,
         {{ clientele.double('max(1 - confidence)') }} / nullif(count(confidence), 0) as largest_doubt

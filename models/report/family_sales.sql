@@ -7,7 +7,7 @@
 with
 
 {# a family is a part of what a customer buys -#}
-{{ clientele.limit_ctes(orders=10) }},
+{{ clientele.limit_ctes(of_part=true) }},
 
 {{ clientele.purchase_ctes() }},
 

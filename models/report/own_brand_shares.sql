@@ -2,9 +2,25 @@
     (core.shop_brands) and on the others, and how often they buy below a product's usual price. Without own brands
     there is no row. Late data: built whole in each run. -#}
 
+{% set dimensions = {
+    'persona': 'persona_code', 'value_tier': 'tier_code', 'category_family': 'category_family', 'month': 'month_code',
+} %}
+
 with
 
-{{ clientele.limit_ctes() }},
+{{ clientele.limit_ctes(name='whole_limits') }},
+
+{{ clientele.limit_ctes(of_part=true, name='family_limits') }},
+
+limits as (
+    {% for dimension in dimensions %}
+    select
+        '{{ dimension }}' as dimension,
+        most_revenue
+    from {{ 'family_limits' if dimension == 'category_family' else 'whole_limits' }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
 
 own_brands as (
     select brand from {{ ref('shop_brands') }}
@@ -23,10 +39,7 @@ branded as (
 ),
 
 by_buyer as (
-    {% for dimension, column in {
-        'persona': 'persona_code', 'value_tier': 'tier_code', 'category_family': 'category_family',
-        'month': 'month_code',
-    }.items() %}
+    {% for dimension, column in dimensions.items() %}
     select
         '{{ dimension }}' as dimension,
         {{ column }} as group_code,
@@ -62,7 +75,7 @@ final as (
         cast(sum({{ clientele.counted_money('counted.own_revenue') }}) as decimal(28, 4)) as own_revenue,
         {{ clientele.money_limit('counted.own_revenue') }} as largest_own_revenue
     from counted
-    cross join limits
+    inner join limits on counted.dimension = limits.dimension
     group by counted.dimension, counted.group_code
 ),
 

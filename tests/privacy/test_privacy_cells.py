@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycanon import anonymity
+from support import WITHOUT_TESTS
 
 PAPERS = False  # no test here reads what dbt writes about its runs
 SMALLEST = 20  # the var min_cell_users
@@ -588,3 +589,15 @@ def test_brands_and_categories_are_named_for_enough_customers_only(rendered):
     in_cells = everybody[[(row.segment_id, row.brand) in named for row in everybody.itertuples()]]
     assert (1, "brand 1") in named and (1, "brand 77") not in named
     assert anonymity.k_anonymity(in_cells, ["segment_id", "brand"]) >= SMALLEST
+
+
+def test_a_mean_of_chances_has_steps_of_what_one_scored_customer_makes(built_shop, tmp_path):
+    """Where one customer of all has a chance the mean is that customer's, and told as 0.5."""
+    house = built_shop.copy(tmp_path)
+    with house.connection(read_only=False) as connection:
+        connection.execute(
+            "update core.customer_values set value_score = case when user_sk = "
+            "(select min(user_sk) from core.customer_values where value_score is not null) then 0.4 end"
+        )
+    house.build("--select", "shop_states", *WITHOUT_TESTS)
+    assert house.rows("select order_chance from marts.shop_states where dimension = 'all'") == [(0.5,)]
