@@ -45,6 +45,7 @@ if str(ROOT) not in sys.path:  # tools/ is installed nowhere, and some tests sta
 from tools.compare import BOOKKEEPING, PROVENANCE  # noqa: E402
 
 KEY = "for tests only, and no secret: 9f3c1d77"
+NEXT_KEY = "another key for tests, and no secret: 1d5b88"
 MATERIAL = keys.derive(KEY)
 HEADER = ",".join(COLUMNS)
 # The long forms: every case, many draws. A short form takes a few of many like cases, the same each time.

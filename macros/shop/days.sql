@@ -16,24 +16,36 @@
 {% macro events_of_touched_days(columns) %}
     {#- CTEs that end in `events`: event_date (UTC) and `columns` of core.events; in an incremental run those alone whose day
         has a newer load than the table has taken in. For the strategy touched_days. -#}
+    {%- set touched -%}
+    {% if is_incremental() -%}
+    select event_date from {{ ref('touched_days') }} where last_load_id > {{ clientele.taken_in() }}
+    {%- endif %}
+    {%- endset -%}
+    {{ clientele.events_of_touched('day', 'event_date', 'cast(event_at as date)', touched, columns) }}
+{% endmacro %}
+
+
+{% macro events_of_touched(unit, name, value, touched, columns) %}
+    {#- CTEs that end in `events`: a period (`name`, of the expression `value`) and `columns` of core.events; in an incremental
+        run those alone of the periods that the select `touched` has, each one `unit` long. -#}
     {% if is_incremental() %}
 touched as (
-    select event_date from {{ ref('touched_days') }} where last_load_id > {{ clientele.taken_in() }}
+    {{ touched }}
 ),
 
     {% endif %}
 events as (
     select
-        cast(event_at as date) as event_date,
+        {{ value }} as {{ name }},
         {% for column in columns %}
         {{ column }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('events') }}
     {% if is_incremental() %}
     where
-        event_at >= (select min(event_date) from touched)
-        and event_at < (select {{ dbt.dateadd('day', 1, 'max(event_date)') }} from touched)
-        and cast(event_at as date) in (select event_date from touched)
+        event_at >= (select min({{ name }}) from touched)
+        and event_at < (select {{ dbt.dateadd(unit, 1, 'max(' ~ name ~ ')') }} from touched)
+        and {{ value }} in (select {{ name }} from touched)
     {% endif %}
 )
 {% endmacro %}

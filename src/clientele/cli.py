@@ -636,18 +636,14 @@ def campaign(
     with locking.held(home), warehouses.opened(home) as warehouse:
         if not Ledger(warehouse).is_settled():  # what is drawn now would pass for the end of that build
             raise click.ClickException("the last build did not end well: build again")
-        rows = [
-            row
-            for batch in warehouse.batches("select cast(as_of_at as date) from core.as_of", 1)
-            for row in batch
-        ]
+        ((as_of,),) = warehouse.rows("select cast(as_of_at as date) from core.as_of")
     planned = campaigns.Campaign(
         name=name,
         label=label,
         label_fr=label_fr or label,
         purpose=purpose,
         owner=owner,
-        starts=rows[0][0],
+        starts=as_of,
         horizon_days=horizon,
         when_too_small="warn" if though_too_small else "refuse",
         **given,

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from support import WITHOUT_TESTS, House
+from support import NEXT_KEY, WITHOUT_TESTS, House
 from test_audiences import GOOD, having
 
 from clientele import cli
 from clientele.runtime import publishing
 
-NEXT_KEY = "another key for tests, and no secret: 1d5b88"
 FROM_FACTS = ("--select", "audience_facts+", *WITHOUT_TESTS)
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from support import FIRST_USER, UP_TO_EVENTS, little_shop
+from support import FIRST_USER, NEXT_KEY, UP_TO_EVENTS, little_shop
 
 from clientele import cli
 from clientele.privacy import register
@@ -140,7 +140,7 @@ def test_a_request_with_another_key_is_refused_and_changes_nothing(keyed, tmp_pa
         operation,
         CLIENTELE_SUBJECT=str(FIRST_USER),
         CLIENTELE_EXPORT_FOLDER=str(tmp_path),
-        CLIENTELE_PSEUDONYM_KEY="another key for tests, and no secret: 1d5b88",
+        CLIENTELE_PSEUDONYM_KEY=NEXT_KEY,
     )
     assert not ran.succeeded
     assert "is not the key that this warehouse was built with" in ran.said

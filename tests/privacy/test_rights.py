@@ -19,6 +19,7 @@ from support import (
     FIRST_USER,
     KEY,
     MATERIAL,
+    NEXT_KEY,
     UP_TO_EVENTS,
     UP_TO_FEATURES,
     WITHOUT_TESTS,
@@ -341,7 +342,7 @@ def test_rotation_shares_no_value_and_keeps_every_count(shop):
     house.build(*UP_TO_FEATURES)
     before, counted = pseudonyms(house), aggregates(house)
     n_sessions = house.value("select count(distinct (user_sk, session_sk)) from core.events")
-    key = "another key for tests, and no secret: 1d5b88"
+    key = NEXT_KEY
     for wrong in (None, "too short", KEY):
         assert not house.operation("rotate_key", CLIENTELE_PSEUDONYM_KEY_NEW=wrong).succeeded
     done = house.operation("rotate_key", CLIENTELE_PSEUDONYM_KEY_NEW=key)

@@ -25,6 +25,7 @@ from support import (
     IS_LONG,
     KEY,
     MATERIAL,
+    NEXT_KEY,
     UP_TO_FEATURES,
     House,
     little_shop,
@@ -40,7 +41,6 @@ VARIABLES = {"reference_days": 10, "min_events": 5}
 SHOP = little_shop(seed=11, n_users=30, n_days=25)
 PARTS = {"a.csv": SHOP[:200], "b.csv": SHOP[200:280], "c.csv": SHOP[280:]}
 VICTIM, OBJECTOR = str(FIRST_USER), str(FIRST_USER + 37)
-NEXT_KEY = "another key for tests, and no secret: 1d5b88"
 OPERATIONS = {
     "build": None,
     "erase": "erase_subjects",

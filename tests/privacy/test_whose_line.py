@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support import HEADER, MATERIAL, UP_TO_EVENTS, Event, csv_text
+from support import HEADER, MATERIAL, NEXT_KEY, UP_TO_EVENTS, Event, csv_text
 
 from clientele.ids import normal_text
 from clientele.intake import spellings, times
@@ -24,7 +24,6 @@ from clientele.intake.lake import COLUMNS
 from clientele.privacy import keys
 
 PAPERS = False
-NEXT_KEY = "another key for tests, and no secret: 1d5b88"
 N_SHOPS = 200 if os.environ.get("CLIENTELE_LONG") else 15
 N_LINES = 300
 ASKED = {

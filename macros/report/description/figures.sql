@@ -14,14 +14,15 @@
 {%- endmacro %}
 
 
-{% macro concentration_ctes(name, values, limit) %}
-    {#- CTEs that end in `name`, one row: of a CTE `values` with one positive `amount` a customer, and its part that is `told`, the Gini coefficient
-        (0: all alike, 1: one has all; Gini 1912, from the ranks) and the shares of the top hundredth and tenth. -#}
+{% macro concentration_ctes(name, values) %}
+    {#- CTEs that end in `name`, one row: of a CTE `values` with one positive `amount` a customer, its part that is `told` and
+        `most`, as much as is told of one, the Gini coefficient (0: all alike, 1: one has all; Gini 1912, from the ranks)
+        and the shares of the top hundredth and tenth. -#}
 {{ name }}_ranked as (
     select
         amount,
         told,
-        {{ limit }},
+        most,
         row_number() over (order by amount) as place,
         count(*) over () as n_users
     from {{ values }}
@@ -30,7 +31,7 @@
 {{ name }} as (
     select
         max(n_users) as n_users,
-        {{ clientele.double('max(' ~ limit ~ ')') }} / nullif({{ clientele.double('sum(told)') }}, 0) as largest,
+        {{ clientele.double('max(most)') }} / nullif({{ clientele.double('sum(told)') }}, 0) as largest,
         {% for prefix, part in {'': 'amount', 'told_': 'told'}.items() %}
         2 * {{ clientele.double('sum(place * cast(' ~ part ~ ' as decimal(28, 4)))') }}
         / nullif(max(n_users) * {{ clientele.double('sum(' ~ part ~ ')') }}, 0)

@@ -23,33 +23,19 @@ every_day as (
     left join visitors on days.event_date = visitors.event_date
 ),
 
-{% for measure in ['n_users', 'n_buyers'] %}
-middle_{{ measure }} as (
-    select month_date, avg({{ clientele.double(measure) }}) as middle
-    from (
-        select
-            month_date,
-            {{ measure }},
-            row_number() over (partition by month_date order by {{ measure }}, event_date) as place,
-            count(*) over (partition by month_date) as n_days
-        from every_day
-    ) as placed
-    where 2 * place in (n_days, n_days + 1, n_days + 2)
-    group by month_date
-),
+{{ clientele.middle_day_ctes(['n_users', 'n_buyers']) }}
 
-{% endfor %}
 -- a month whose middle day has fewer customers than the smallest cell says nothing of its days
 judged_days as (
     select
         every_day.*,
-        middle_n_users.middle as usual_users,
-        middle_n_buyers.middle as usual_buyers,
-        {{ clientele.is_publishable('middle_n_users.middle') }}
-        and every_day.n_users < 0.25 * middle_n_users.middle as is_low
+        n_users_middle.middle as usual_users,
+        n_buyers_middle.middle as usual_buyers,
+        {{ clientele.is_publishable('n_users_middle.middle') }}
+        and every_day.n_users < 0.25 * n_users_middle.middle as is_low
     from every_day
-    inner join middle_n_users on every_day.month_date = middle_n_users.month_date
-    inner join middle_n_buyers on every_day.month_date = middle_n_buyers.month_date
+    inner join n_users_middle on every_day.month_date = n_users_middle.month_date
+    inner join n_buyers_middle on every_day.month_date = n_buyers_middle.month_date
 ),
 
 told_days as (

@@ -11,27 +11,9 @@
 {% macro events_of_touched_months(columns) %}
     {#- CTEs that end in `events`: month_date and `columns` of core.events; in an incremental run those alone whose month has a
         newer load than the table has taken in. For the strategy touched_months. -#}
-    {%- set month_date = 'cast(' ~ dbt.date_trunc('month', 'event_at') ~ ' as date)' %}
-    {% if is_incremental() %}
-touched as (
-    {{ clientele.touched_months() }}
-),
-
-    {% endif %}
-events as (
-    select
-        {{ month_date }} as month_date,
-        {% for column in columns %}
-        {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('events') }}
-    {% if is_incremental() %}
-    where
-        event_at >= (select min(month_date) from touched)
-        and event_at < (select {{ dbt.dateadd('month', 1, 'max(month_date)') }} from touched)
-        and {{ month_date }} in (select month_date from touched)
-    {% endif %}
-)
+    {%- set month_date = 'cast(' ~ dbt.date_trunc('month', 'event_at') ~ ' as date)' -%}
+    {%- set touched = clientele.touched_months() if is_incremental() -%}
+    {{ clientele.events_of_touched('month', 'month_date', month_date, touched, columns) }}
 {% endmacro %}
 
 

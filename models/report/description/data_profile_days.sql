@@ -30,23 +30,8 @@ every_day as (
     where calendar.calendar_date >= span.first_date and calendar.calendar_date <= span.last_date
 ),
 
--- medians by order and not by percentile_cont: Redshift takes one of these in a select
-{% for measure in ['n_events', 'revenue'] %}
-{{ measure }}_middle as (
-    select month_date, avg({{ clientele.double(measure) }}) as middle
-    from (
-        select
-            month_date,
-            {{ measure }},
-            row_number() over (partition by month_date order by {{ measure }}, event_date) as place,
-            count(*) over (partition by month_date) as n_days
-        from every_day
-    ) as placed
-    where 2 * place in (n_days, n_days + 1, n_days + 2)
-    group by month_date
-),
+{{ clientele.middle_day_ctes(['n_events', 'revenue']) }}
 
-{% endfor %}
 final as (
     select
         every_day.event_date,

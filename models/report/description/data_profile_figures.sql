@@ -79,9 +79,9 @@ customer_revenue as (
     where customers.revenue > 0
 ),
 
-{{ clientele.concentration_ctes('event_shares', 'customer_events', 'most') }},
+{{ clientele.concentration_ctes('event_shares', 'customer_events') }},
 
-{{ clientele.concentration_ctes('revenue_shares', 'customer_revenue', 'most') }},
+{{ clientele.concentration_ctes('revenue_shares', 'customer_revenue') }},
 
 figures as (
     select

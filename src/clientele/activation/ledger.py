@@ -51,6 +51,9 @@ class Warehouse(Protocol):
     def batches(self, sql: str, size: int) -> Iterator[list[tuple]]:
         """Yield the rows of a query, at most `size` at a time."""
 
+    def rows(self, sql: str) -> list[tuple]:
+        """Return all rows of a query whose answer is small."""
+
     def commit(self) -> None:
         """End the transaction; what it has done stays."""
 
@@ -179,7 +182,7 @@ class Ledger:
 
     def rows(self, sql: str) -> list[tuple]:
         """Return all rows of a query whose answer is small."""
-        return [row for batch in self.warehouse.batches(sql, _ROWS_AT_ONCE) for row in batch]
+        return self.warehouse.rows(sql)
 
     def audiences(self) -> dict[str, Audience]:
         """Return the audiences of the last build, and those that are only left at a destination, by name."""

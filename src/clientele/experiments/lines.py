@@ -14,22 +14,18 @@ def told(warehouse: Any) -> Iterator[str]:
     Parameters
     ----------
     warehouse : object
-        With ``batches(sql, size)``, as `clientele.runtime.warehouses` opens it.
+        With ``rows(sql)``, as `clientele.runtime.warehouses` opens it.
 
     Yields
     ------
     str
     """
-
-    def rows(sql: str) -> list[tuple]:
-        return [row for batch in warehouse.batches(sql, 1000) for row in batch]
-
-    compared = rows(
+    compared = warehouse.rows(
         "select experiment, arm_label, measure_label, measure_role, verdict, relative_effect, relative_low, "
         "relative_high from marts.experiment_results where persona = 'all' and not is_control "
         "and measure_role in ('decisive', 'guardrail') order by experiment, measure_role, measure, arm"
     )
-    for name, status, label, n_customers, ends, detectable, reason in rows(
+    for name, status, label, n_customers, ends, detectable, reason in warehouse.rows(
         "select experiment, status, label, n_customers, ends_date, detectable_effect, reason "
         "from marts.experiments order by experiment"
     ):

@@ -454,10 +454,8 @@ def _later_register(later: Path, beside: Path) -> _Register:
 def _with_the_home(present: _Register, later: Path, home: Path, beside: Path) -> tuple[_Register, Path]:
     """Return a register with what the vault of the home has under way, and which of both vaults is the later.
 
-    Refuses a register that lacks a request.
-
-    What was asked for there would be undone. Beside a vault that is lost or cannot be read another register
-    is the way out.
+    Refuses a register that lacks a request: what was asked for in the home would be undone. Beside a vault
+    that is lost or cannot be read another register is the way out.
     """
     own = home / "vault.duckdb"
     if not own.exists() or own.samefile(later):
