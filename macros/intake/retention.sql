@@ -51,22 +51,34 @@
 {% endmacro %}
 
 
-{% macro forget_nobodys_lines() %}
-    {#- post_hook of quarantined_lines, in its transaction: faulty lines that name no customer go unnamed_lines_days after their
-        file came, as nobody can ask for them. Reckoned to the newest delivery, so that no clock decides. -#}
-    {%- set old_files -%}
-        select file_id from {{ ref('event_files') }}
-        where status = 'accepted' and delivered_at < (
-            select {{ dbt.dateadd('day', -clientele.setting('unnamed_lines_days'), 'max(delivered_at)') }}
-            from {{ ref('event_files') }} where status = 'accepted'
+{% macro forget_old_faulty_lines() %}
+    {#- post_hook of quarantined_lines, in its transaction: faulty lines go when the events that they might have been would go;
+        those without a time that can be meant, when their file came as long ago; and those that name no customer, as nobody
+        can ask for them, unnamed_lines_days after it came. Deliveries are reckoned to the newest one, so that no clock
+        decides. docs/decisions/0055-whose-a-line-is.md -#}
+    {%- set has_time = "coalesce(event_time >= cast('" ~ clientele.setting('earliest_event_date') ~ "' as timestamp), false)" -%}
+    {%- set is_old -%}
+        (
+            (user_id is null and file_id in ({{ clientele._files_older_than('day', clientele.setting('unnamed_lines_days')) }}))
+            or ({{ has_time }} and event_time < {{ clientele.kept_from('events') }})
+            or (
+                not {{ has_time }}
+                and file_id in ({{ clientele._files_older_than('month', clientele.setting('events_retention_months')) }})
+            )
         )
     {%- endset -%}
     update {{ ref('file_lines') }} set n_unnamed_expired = coalesce(n_unnamed_expired, 0) + gone.n_lines
     from (
-        select file_id as gone_file_id, count(*) as n_lines from {{ this }}
-        where user_id is null and file_id in ({{ old_files }})
-        group by file_id
+        select file_id as gone_file_id, count(*) as n_lines from {{ this }} where {{ is_old }} group by file_id
     ) as gone
     where file_id = gone.gone_file_id;
-    delete from {{ this }} where user_id is null and file_id in ({{ old_files }})
+    delete from {{ this }} where {{ is_old }}
 {% endmacro %}
+
+
+{% macro _files_older_than(unit, number) -%}
+    select file_id from {{ ref('event_files') }}
+    where status = 'accepted' and delivered_at < (
+        select {{ dbt.dateadd(unit, -number, 'max(delivered_at)') }} from {{ ref('event_files') }} where status = 'accepted'
+    )
+{%- endmacro %}

@@ -132,7 +132,6 @@
 
 
 {% macro _refuse_nobody(operation) %}
-    {%- do clientele.release_build_lock() -%}
     {{ clientele.refuse(
         operation ~ ': nobody is named. Set CLIENTELE_SUBJECT=<user_id>, or CLIENTELE_SUBJECTS_FILE=<path> with an id per line '
         ~ '(make: SUBJECT=… or SUBJECTS_FILE=…). On Redshift, run clientele redshift-subjects before; if a request of somebody else '
@@ -449,7 +448,6 @@
         {%- do clientele.take_build_lock('copy') -%}
         {%- set folder = env_var('CLIENTELE_EXPORT_FOLDER') -%}
         {%- if clientele._begin_with_subjects(clientele.named_subjects()) != 1 -%}
-            {%- do clientele.release_build_lock() -%}
             {{ clientele.refuse('export_subject: name one customer in CLIENTELE_SUBJECT; a copy is for one person.') }}
         {%- endif -%}
         {%- set number = clientele.begin_request('copy', 1) -%}

@@ -1,12 +1,13 @@
 {#- Grain: one physical line that could not be read as an event, with its reason from macros/intake/quarantine.sql.
     Holds what the file held, so it is as protected as the lake itself. Rows go with their file when it is replaced;
-    lines of erased customers are counted (file_lines) and not kept; nor are those that name nobody, once they are
-    old. -#}
+    lines of erased customers are counted (file_lines) and not kept; nor are old ones: those that name nobody after
+    unnamed_lines_days, all as long as events are kept. -#}
 -- depends_on: {{ ref('event_files') }}
 -- depends_on: {{ ref('file_lines') }}
+-- depends_on: {{ ref('retention') }}
 -- depends_on: {{ ref('stg_lake__files') }}
 {{ config(
-    materialized='incremental', incremental_strategy='files', post_hook="{{ clientele.forget_nobodys_lines() }}"
+    materialized='incremental', incremental_strategy='files', post_hook="{{ clientele.forget_old_faulty_lines() }}"
 ) }}
 
 with

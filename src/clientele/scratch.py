@@ -11,11 +11,12 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
-__all__ = ["clear", "folder"]
+__all__ = ["clear", "folder", "made", "remove_left"]
 
 _PREFIX = "clientele-scratch-"
 _OURS = re.compile(_PREFIX + r"[a-z]+-\w{8}")
@@ -42,12 +43,29 @@ def folder(name: str) -> Iterator[Path]:
     False
     """
     clear()
+    with made(Path(tempfile.gettempdir()) / f"{_PREFIX}{name}-{uuid4().hex[:8]}") as place:
+        yield place
+
+
+@contextmanager
+def made(place: Path) -> Iterator[Path]:
+    """Make this folder, mode 0700, and lock it; what has not been moved away goes at the end.
+
+    Parameters
+    ----------
+    place : Path
+        A name that `remove_left` finds, should this process be killed.
+
+    Yields
+    ------
+    Path
+        `place`.
+    """
     # made under a name that no other command looks for, and found under its own when it is locked
-    made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
-    held = os.open(made, os.O_RDONLY)
+    drafted = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
+    held = os.open(drafted, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
-    place = made.with_name(f"{_PREFIX}{name}-{made.name[-8:]}")
-    made.rename(place)
+    drafted.rename(place)
     try:
         yield place
     finally:
@@ -57,9 +75,13 @@ def folder(name: str) -> Iterator[Path]:
 
 def clear() -> None:
     """Remove the folders of commands that were killed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        if not _OURS.fullmatch(left.name):
-            continue
+    found = Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")
+    remove_left(left for left in found if _OURS.fullmatch(left.name))
+
+
+def remove_left(folders: Iterable[Path]) -> None:
+    """Remove those of these folders that `made` has made for this user, and that no process has locked."""
+    for left in folders:
         try:
             held = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from redshift_lint import refusals
 from standin import Proxy
-from support import HEADER, IS_LONG, UP_TO_EVENTS, Event
+from support import HEADER, IS_LONG, NEXT_KEY, UP_TO_EVENTS, Build, Event
 from warehouse import USER, Warehouse
 
-from clientele.privacy import redshift_subjects
+from clientele.privacy import keys, redshift_key, redshift_subjects
 
 pytestmark = pytest.mark.skipif(not IS_LONG, reason="make test-redshift: two builds on the stand-in")
 FIRST, SECOND = "541312140", "541312177"
@@ -49,3 +49,42 @@ def test_the_first_is_not_carried_out_for_the_seconds_customer(warehouse):
     assert warehouse.rows("select file_name from vault.quarantined_lines") == []
     books = "select n_erased, n_unaccounted from monitor.reconciliation where file_name = 'again.csv'"
     assert warehouse.rows(books) == [(2, 0)]
+
+
+def test_a_rotation_waits_its_turn_and_is_on_record(warehouse):
+    def put(sql: str) -> None:
+        with warehouse.connection(warehouse.proxy, USER) as connection:
+            connection.cursor().execute(sql)
+            connection.commit()
+
+    def rotated() -> Build:
+        return warehouse.run("run-operation", "rotate_key", CLIENTELE_PSEUDONYM_KEY_NEW=NEXT_KEY)
+
+    with warehouse.connection(warehouse.proxy, USER) as connection:
+        redshift_key.store_next(connection, keys.derive(NEXT_KEY))
+    old = warehouse.rows("select user_key from vault.user_keys")
+    put("insert into vault.build_lock values ('another run', 'build', timestamp '2100-01-01 00:00:00')")
+    refused = rotated()
+    assert not refused.succeeded and "in use by another run (build, another run)" in refused.said
+    put("delete from vault.build_lock")
+
+    # with a key that is not this warehouse's it is refused, and keeps nobody out for six hours
+    put("update vault.pseudonym_key set user_outer = reverse(user_outer)")
+    assert not rotated().succeeded
+    assert warehouse.rows("select * from vault.build_lock") == []
+    put("update vault.pseudonym_key set user_outer = reverse(user_outer)")
+    assert warehouse.rows("select user_key from vault.user_keys") == old
+
+    # -1 is whoever has done nothing with a family, and nobody's pseudonym
+    put("create table core.category_frame (user_sk bigint, days_back integer)")
+    put("insert into core.category_frame values (-1, 30)")
+    done = rotated()
+    assert done.succeeded, done.said[-3000:]
+    assert warehouse.rows("select user_sk from core.category_frame") == [(-1,)]
+    assert not set(old) & set(warehouse.rows("select user_key from vault.user_keys"))
+    last = "select kind, n_customers, finished_at is not null from vault.requests "
+    last += "order by request_number desc limit 1"
+    assert warehouse.rows(last) == [("rotate", len(old), True)]
+    newest = warehouse.rows("select max(request_number) from vault.requests")
+    assert warehouse.rows("select n_requests from monitor.requests_done") == newest
+    assert warehouse.rows("select * from vault.build_lock") == []

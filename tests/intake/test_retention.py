@@ -29,13 +29,19 @@ BOUNDARY = [
     replace(OLD, event_time="2019-10-01 23:59:59 UTC", user_id="600000002"),  # a user of expired events only
 ]
 
+FAULTY = [
+    replace(OLD, price="-1"),
+    replace(OLD, event_time="2019-10-01 23:59:59 UTC", price="-1"),
+    replace(OLD, event_time="yesterday"),  # has no time: kept by its delivery
+]
+
 
 @pytest.fixture(scope="module")
 def house(new_house) -> House:
     """Keep everything first, then let go: the same files, one after the other, then the limit."""
     one = new_house(variables=SETTINGS)
     half = len(SHOP) // 2
-    one.deliver("a.csv", [*SHOP[:half], *BOUNDARY])
+    one.deliver("a.csv", [*SHOP[:half], *BOUNDARY, *FAULTY])
     one.build(*UP_TO_FEATURES)
     one.deliver("b.csv", SHOP[half - 50 :])  # fifty lines twice
     one.build(*UP_TO_FEATURES)
@@ -57,12 +63,20 @@ def test_events_go_at_the_first_moment_of_a_day(house):
 def test_the_books_balance(house):
     accounts = house.accounts()
     half = len(SHOP) // 2
-    old = sum(event.event_time < KEPT_FROM for event in [*SHOP[:half], *BOUNDARY])
+    old = sum(event.event_time < KEPT_FROM for event in [*SHOP[:half], *BOUNDARY, FAULTY[1]])
     assert accounts["a.csv"].expired == old and accounts["a.csv"].unaccounted == 0
     assert accounts["b.csv"].unaccounted == 0
     assert sum(account.loaded for account in accounts.values()) == house.value(
         "select count(*) from core.events"
     )
+
+
+def test_faulty_lines_of_customers_are_kept_no_longer_than_events(house):
+    """They hold the raw id, the session and the time of who may be gone for long."""
+    held = {line for (line,) in house.rows("select line_text from vault.vault.quarantined_lines")}
+    assert held == {FAULTY[0].line(), FAULTY[2].line()}, "the second is of before the month that is kept"
+    account = house.accounts()["a.csv"]
+    assert account.quarantined == 2 and account.unaccounted == 0
 
 
 def test_increments_and_a_full_refresh_end_alike(house):

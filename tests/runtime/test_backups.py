@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -37,6 +38,21 @@ STRANGER = "912345678901"
 CONSENTS = (
     f"user_id,purpose,state,changed_at\n{STRANGER},ads,given,2019-10-01\n{OBJECTOR},ads,given,2019-10-01\n"
 )
+
+# A backup that tells its folder and waits, once the databases are copied.
+STOPPED = """
+import sys, time
+from pathlib import Path
+from clientele.runtime import backups
+
+def copied(home, draft, copy=backups._copy_home):
+    copy(home, draft)
+    print(draft, flush=True)
+    time.sleep(60)
+
+backups._copy_home = copied
+backups.take(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
 
 
 def key_of(user_id: str) -> str:
@@ -127,6 +143,24 @@ def test_a_backup_is_private_whole_and_without_the_key(lived):
         if not path.is_symlink():
             assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     assert not any(KEY.encode() in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_backup_that_is_stopped_leaves_no_copy_of_the_vault(lived, tmp_path, number):
+    """No list and no `--keep` would ever find it. What a kill leaves goes with the next backup."""
+    home, folder = lived[0].home, tmp_path / "backups"
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPPED, str(home), str(folder)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        draft = Path(process.stdout.readline().strip())
+        assert {stat.S_IMODE(path.stat().st_mode) for path in draft.glob("*.duckdb")} == {0o600}
+        process.send_signal(number)
+        process.wait(timeout=20)
+    assert process.returncode != 0
+    assert [path.name for path in folder.iterdir()] == ([draft.name] if number == signal.SIGKILL else [])
+    with lived[0].surroundings():
+        taken = backups.take(home, folder)
+    assert list(folder.iterdir()) == [taken.folder]
 
 
 def test_every_mix_of_three_moments_is_right_or_one_sentence(lived, tmp_path):

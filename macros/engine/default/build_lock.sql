@@ -25,5 +25,11 @@
 
 
 {% macro default__release_build_lock() %}
-    {%- do run_query("delete from " ~ clientele.register('build_lock') ~ " where holder = '" ~ invocation_id ~ "'") -%}
+    {%- set lock = clientele.register('build_lock') -%}
+    {#- a refusal may come before there is a lock -#}
+    {%- if run_query(
+        "select count(*) from information_schema.tables where table_schema = '" ~ lock.schema ~ "' and table_name = '" ~ lock.identifier ~ "'"
+    ).columns[0].values()[0] > 0 -%}
+        {%- do run_query("delete from " ~ lock ~ " where holder = '" ~ invocation_id ~ "'") -%}
+    {%- endif -%}
 {% endmacro %}

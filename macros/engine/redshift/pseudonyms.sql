@@ -90,9 +90,10 @@
 
 {% macro redshift__rotate_key() %}
     {#- To the key material in vault.pseudonym_key_next, in one transaction: every table that has a pseudonym, found by its
-        columns, then the ring, then the key itself. Nothing is left to repair after a kill. -#}
+        columns, then the ring, the key itself, and that the request is done. Nothing is left to repair after a kill. -#}
     {%- if execute -%}
         {%- do clientele._require_warehouse() -%}
+        {%- do clientele.take_build_lock('rotate') -%}
         {%- set problem = clientele.pseudonym_key_problem() -%}
         {%- if problem -%}{{ clientele.refuse(problem) }}{%- endif -%}
         {%- do clientele.require_same_key() -%}
@@ -109,35 +110,15 @@
             ~ clientele.redshift__user_key('cast(user_id as varchar(256))', 'pseudonym_key_next') ~ ' as new_user_key from '
             ~ clientele.register('user_keys') ~ ') as keyed'
         ) -%}
-        {#- an expression and no value: statements are logged -#}
-        {%- set mask_change = clientele.redshift__masked(
-            clientele.redshift__key_material('session_mask', 'pseudonym_key_next'),
-            '1152921504606846976 - ' ~ clientele.redshift__key_material('session_mask')
-        ) -%}
+        {%- set tables = clientele.redshift__tables_with_pseudonyms() -%}
+        {%- for table, columns in tables.items() -%}
+            {{ clientele._redshift__require_known_users(table, columns) }}
+        {%- endfor -%}
+        {%- set n_customers = run_query('select count(*) from clientele_rotated').columns[0].values()[0] -%}
+        {%- set number = clientele.begin_request('rotate', n_customers) -%}
         {%- do run_query('begin') -%}
-        {%- for table, columns in clientele.redshift__tables_with_pseudonyms().items() -%}
-            {%- set user = 'user_sk' if 'user_sk' in columns else 'user_key' if 'user_key' in columns -%}
-            {%- set new = [] -%}
-            {%- for column in columns -%}
-                {%- do new.append(
-                    column ~ ' = ' ~ (
-                        'case when session_sk = 0 then 0 else ' ~ clientele.redshift__masked('session_sk', mask_change) ~ ' end'
-                        if column == 'session_sk' else 'rotated.new_' ~ column
-                    )
-                ) -%}
-            {%- endfor -%}
-            {%- if user and run_query(
-                'select count(*) from ' ~ table ~ ' where ' ~ user ~ ' not in (select ' ~ user ~ ' from clientele_rotated)'
-            ).columns[0].values()[0] > 0 -%}
-                {%- do run_query('rollback') -%}
-                {{ clientele.refuse(
-                    table ~ ' holds a user whom vault.user_keys does not know; nothing was changed. Build once and try again.'
-                ) }}
-            {%- endif -%}
-            {%- do run_query(
-                'update ' ~ table ~ ' set ' ~ new | join(', ')
-                ~ (' from clientele_rotated as rotated where ' ~ table.split('.')[1] ~ '.' ~ user ~ ' = rotated.' ~ user if user)
-            ) -%}
+        {%- for table, columns in tables.items() -%}
+            {%- do run_query(clientele._redshift__with_new_pseudonyms(table, columns)) -%}
         {%- endfor -%}
         {%- do run_query('update ' ~ clientele.built('core', 'key_epoch') ~ ' set key_epoch = key_epoch + 1') -%}
         {%- do run_query(
@@ -146,9 +127,54 @@
         {%- do run_query('delete from vault.pseudonym_key') -%}
         {%- do run_query('insert into vault.pseudonym_key select * from vault.pseudonym_key_next') -%}
         {%- do run_query('drop table vault.pseudonym_key_next') -%}
+        {%- do clientele.finish_request(number, 'rotate') -%}
         {%- do run_query('commit') -%}
+        {%- do clientele.release_build_lock() -%}
         {{ print('rotated: destroy the old key. What was unloaded to publish_to before has the old pseudonyms') }}
     {%- endif -%}
+{% endmacro %}
+
+
+{% macro _redshift__user_column(columns) %}
+    {{ return('user_sk' if 'user_sk' in columns else 'user_key' if 'user_key' in columns) }}
+{% endmacro %}
+
+
+{% macro _redshift__require_known_users(table, columns) %}
+    {#- Ends a rotation, which has changed nothing yet, when a row is about nobody that the vault knows. -#}
+    {%- set user = clientele._redshift__user_column(columns) -%}
+    {%- if user and run_query(
+        'select count(*) from ' ~ table ~ ' where ' ~ user ~ ' not in (select ' ~ user ~ ' from clientele_rotated)'
+        ~ (' and user_sk != ' ~ clientele.stranger() if user == 'user_sk')
+    ).columns[0].values()[0] > 0 -%}
+        {{ clientele.refuse(
+            table ~ ' holds a user whom vault.user_keys does not know; nothing was changed. Build once and try again.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _redshift__with_new_pseudonyms(table, columns) %}
+    {#- The statement that gives each row of a table its new pseudonyms. The change of the mask is an expression and no value:
+        statements are logged. -#}
+    {%- set mask_change = clientele.redshift__masked(
+        clientele.redshift__key_material('session_mask', 'pseudonym_key_next'),
+        '1152921504606846976 - ' ~ clientele.redshift__key_material('session_mask')
+    ) -%}
+    {%- set new = [] -%}
+    {%- for column in columns -%}
+        {%- do new.append(
+            column ~ ' = ' ~ (
+                'case when session_sk = 0 then 0 else ' ~ clientele.redshift__masked('session_sk', mask_change) ~ ' end'
+                if column == 'session_sk' else 'rotated.new_' ~ column
+            )
+        ) -%}
+    {%- endfor -%}
+    {%- set user = clientele._redshift__user_column(columns) -%}
+    {{ return(
+        'update ' ~ table ~ ' set ' ~ new | join(', ')
+        ~ (' from clientele_rotated as rotated where ' ~ table.split('.')[1] ~ '.' ~ user ~ ' = rotated.' ~ user if user)
+    ) }}
 {% endmacro %}
 
 

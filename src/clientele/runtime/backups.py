@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,16 +27,18 @@ from uuid import uuid4
 
 import duckdb
 
-from clientele import __version__
+from clientele import __version__, scratch
 from clientele.errors import ClienteleError
 from clientele.privacy import keys, rights
-from clientele.runtime import dbt, generations, locking, modes, publishing, rewriting
+from clientele.runtime import dbt, generations, locking, modes, publishing, rewriting, stopping
 
 __all__ = ["Backup", "BackupError", "Restored", "backups", "restore", "take"]
 
 MANIFEST = "backup.json"
 _SHAPE = {"taken_at": str, "clientele": str, "generation": int, "key_epoch": int, "n_requests": int,
           "files": dict}  # fmt: skip
+# What a backup is called before it is whole. One that was killed stays until the next one is taken.
+_DRAFT = re.compile(r"\.\d{8}T\d{6}Z-[0-9a-f]{6}")
 DATABASES = ("warehouse.duckdb", "vault.duckdb")
 _REGISTERS = {"objections": ("object_to_profiling", "withdraw_objection"),
               "restrictions": ("restrict_subjects", "unrestrict_subjects")}  # fmt: skip
@@ -133,15 +136,14 @@ def take(
     if not place.is_dir():
         raise BackupError(f"{place} is no folder: name one for the backups. Nothing was written.")
     _wait_for(home, wait_seconds)
-    with locking.held(home):
+    with locking.held(home), stopping.unwinding(), modes.private():
         rewriting.finish(home)
         facts = _facts_of(home)
         now = datetime.now(UTC)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        scratch.remove_left(path for path in folder.iterdir() if _DRAFT.fullmatch(path.name))
         name = f"{now:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
-        draft = folder / f".{name}"
-        try:
-            draft.mkdir(mode=0o700)
+        with scratch.made(folder / f".{name}") as draft:
             _copy_home(home, draft)
             files = {
                 path.relative_to(draft).as_posix(): publishing._facts(path)
@@ -156,9 +158,6 @@ def take(
                 publishing._sync(path)
             os.replace(draft, folder / name)
             publishing._sync(folder)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
     for old in backups(folder, say)[:-keep] if keep else []:
         shutil.rmtree(old.folder)
     return Backup(folder / name, manifest)
