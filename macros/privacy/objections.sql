@@ -9,6 +9,26 @@
 {%- endmacro %}
 
 
+{% macro asked_for_no_profile() -%}
+    {#- user_id of the registers: who has objected, and whose data is restricted. -#}
+    select user_id from {{ clientele.register('objections') }}
+    union
+    select user_id from {{ clientele.register('restrictions') }}
+{%- endmacro %}
+
+
+{% macro remember_objections() %}
+    {#- post_hook of user_keys, after its transaction, as core may be another database: who has objected before their first
+        event is known before anything of theirs is read, whichever models are run. A first build makes the table itself. -#}
+    {%- set known = adapter.get_relation(database=target.database, schema='core', identifier='profiling_objections') -%}
+    {%- if known is not none -%}
+    insert into {{ known }}
+    select user_sk from {{ this }}
+    where user_id in ({{ clientele.asked_for_no_profile() }}) and user_sk not in (select user_sk from {{ known }})
+    {%- endif -%}
+{% endmacro %}
+
+
 {% macro forget_objectors() %}
     {#- post_hook: rows of users who may not be profiled. -#}
     delete from {{ this }} where user_sk in (select user_sk from {{ ref('profiling_objections') }})
@@ -101,13 +121,9 @@
         {%- set names = clientele._held_subject_models() | map(attribute='name') | list -%}
         {%- if 'profiling_objections' in names -%}
             {#- who is in the other register, too, stays -#}
-            {%- set others = [] -%}
-            {%- for name in ['objections', 'restrictions'] -%}
-                {%- do others.append('select user_id from ' ~ clientele.register(name)) -%}
-            {%- endfor -%}
             {%- do run_query(
                 'delete from ' ~ clientele.built('core', 'profiling_objections') ~ ' where user_sk in (select user_sk from clientele_subjects'
-                ~ ' where user_id not in (' ~ others | join(' union all ') ~ '))'
+                ~ ' where user_id not in (' ~ clientele.asked_for_no_profile() ~ '))'
             ) -%}
         {%- endif -%}
         {%- if 'users' in names and 'events' in names -%}

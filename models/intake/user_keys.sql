@@ -1,7 +1,10 @@
 {#- Grain: one raw user id: the only place where it meets its pseudonym. Users are added when a file first brings
     them, late or not, and never change; they go with their last event. Erased customers are not let in again: a line
     whose user has no key is nobody's. -#}
-{{ config(materialized='incremental', incremental_strategy='append') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    post_hook=after_commit('{{ clientele.remember_objections() }}')
+) }}
 
 with
 

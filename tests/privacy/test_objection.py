@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 from breaking import Breaker
-from support import MATERIAL, WITHOUT_TESTS, House, parsed
+from support import MATERIAL, WITHOUT_TESTS, Event, House, parsed
 
 from clientele.privacy import keys
 from clientele.privacy import register as register_of_requests
@@ -134,6 +134,27 @@ def test_from_the_command_on_nothing_is_said_of_them(shop, tmp_path, register):
     assert holders(house, user_id).keys() & REGISTERS == set()
     house.build(*WITHOUT_TESTS, "--select", "profiling_objections", "user_sessions", "user_feature_values")
     assert holders(house, user_id)["user_feature_values"] == 1
+    shutil.rmtree(house.home)
+
+
+def test_who_asks_before_the_first_event_stays_out_whichever_models_are_run(shop, tmp_path):
+    """As a shop does that names all who have not consented: most of them have not been there yet."""
+    house, other = shop.copy(tmp_path), 987654320
+    asking = {other + number: register for number, register in enumerate(OPERATIONS, start=1)}
+    for user_id, register in asking.items():
+        assert house.operation(OPERATIONS[register][0], CLIENTELE_SUBJECT=str(user_id)).succeeded
+        assert holders(house, user_id).keys() == {register}
+    seen = [
+        Event(f"2020-02-01 10:00:{second:02d} UTC", user_id=str(who), user_session=f"session of {who}")
+        for who in (other, *asking)
+        for second in range(20)
+    ]
+    house.deliver("newcomers.csv", seen)
+    house.build(*WITHOUT_TESTS, "--select", "+events", "user_sessions", "user_feature_values")
+    assert holders(house, other).keys() >= {"user_feature_values", "user_features"}
+    for user_id, register in asking.items():
+        held = holders(house, user_id).keys()
+        assert {register, "profiling_objections", "events"} <= held <= FACTS | REGISTERS
     shutil.rmtree(house.home)
 
 
