@@ -26,6 +26,8 @@ all_statistics as (
         cast(count(*) as bigint) as n_users,
         cast(sum({{ clientele.exact(feature.name) }}) as decimal(38, 9)) as sum_value,
         cast(sum({{ clientele.exact(feature.name ~ ' * ' ~ feature.name) }}) as decimal(38, 9)) as sum_squared,
+        min({{ feature.name }}) as lowest_value,
+        max({{ feature.name }}) as greatest_value,
         cast(null as double precision) as lower_quartile,
         {{ clientele.median(feature.name) }} as median_value,
         cast(null as double precision) as upper_quartile
@@ -39,6 +41,8 @@ all_statistics as (
         cast(null as bigint) as n_users,
         cast(null as decimal(38, 9)) as sum_value,
         cast(null as decimal(38, 9)) as sum_squared,
+        cast(null as double precision) as lowest_value,
+        cast(null as double precision) as greatest_value,
         {{ clientele.quartile(1, feature.name) }} as lower_quartile,
         {{ clientele.quartile(2, feature.name) }} as median_value,
         {{ clientele.quartile(3, feature.name) }} as upper_quartile

@@ -31,6 +31,10 @@ cells as (
         profiles.group_median,
         profiles.median as item_median,
         profiles.robust_z,
+        -- both may be next to nothing: their step is that of a difference of one standard deviation
+        {{ clientele.double(clientele.cell_step()) }} / nullif(named.n_customers, 0) as largest_z,
+        {{ clientele.double(clientele.cell_step()) }} / nullif(named.n_customers, 0)
+        * abs((profiles.group_median - profiles.median) / nullif(profiles.robust_z, 0)) as largest_median,
         named.model_version
     from profiles
     inner join named

@@ -36,7 +36,8 @@ cells as (
         category_family,
         count(*) as n_users,
         sum(n_counted) as n_purchases,
-        {{ clientele.double('sum(' ~ clientele.exact('n_below * n_counted / n_purchases') ~ ')') }} as n_below
+        {{ clientele.double('sum(' ~ clientele.exact('n_below * n_counted / n_purchases') ~ ')') }} as n_below,
+        {{ clientele.double('max(n_below * n_counted / n_purchases)') }} as most_below
     from counted
     group by segment_id, calendar_month, category_family
 ),
@@ -70,7 +71,9 @@ final as (
                 then (wholes.n_purchases / wholes.n_of_month) / (wholes.n_of_family / wholes.n_of_persona)
         end as season_index,
         wholes.n_below
-        / nullif(wholes.n_below_of_all * wholes.n_purchases / wholes.n_purchases_of_all, 0) as promotion_index
+        / nullif(wholes.n_below_of_all * wholes.n_purchases / wholes.n_purchases_of_all, 0) as promotion_index,
+        wholes.most_below / nullif(wholes.n_below_of_all * wholes.n_purchases / wholes.n_purchases_of_all, 0)
+            as largest_promotion
     from wholes
     cross join year_seen
 ),

@@ -177,19 +177,32 @@ def test_profiles_say_what_the_users_values_say(shop):
             error = (mine.var() / len(mine) + rest.var() / len(rest)) ** 0.5
             difference = mine.mean() - rest.mean()
             scale = catalog.loc[feature, "scale"]
-            # Published figures are rounded to what ten customers make in them, upwards to 1, 2 or 5.
-            rounding = 13 / len(mine)
+            # Published figures are rounded to what ten customers make in them, upwards to 1, 2 or 5; what may
+            # be next to nothing to what ten make a standard deviation away, or thrice whoever is farthest.
+            rounding, spread = 13 / len(mine), mine.std()
+            median = mine.median()
+            of_median = 1.3 * spread * max(10 / len(mine), 1.2533 / len(mine) ** 0.5)
+            of_mean = 0
+            for part in (mine, rest):
+                farthest = (compared[feature] - part.mean()).abs().max()
+                of_mean = max(of_mean, 13 * part.std() / len(part), 3.9 * farthest / (len(part) - 1))
             assert said["n_users"] == pytest.approx(len(mine), abs=5)
-            assert said["segment_median"] == pytest.approx(mine.median(), rel=rounding)
-            assert said["segment_value"] == pytest.approx(float(natural(mine.median(), scale)), rel=rounding)
-            assert said["mean_difference"] == pytest.approx(difference, rel=rounding)
-            allowed = abs(rounding * difference) + 1e-6
-            assert said["mean_difference_low"] == pytest.approx(difference - 1.96 * error, abs=allowed)
-            assert said["mean_difference_high"] == pytest.approx(difference + 1.96 * error, abs=allowed)
+            assert said["segment_median"] == pytest.approx(median, rel=rounding, abs=of_median)
+            value, higher = (float(natural(one, scale)) for one in (median, median + of_median))
+            assert said["segment_value"] == pytest.approx(value, rel=rounding, abs=higher - value)
+            allowed = max(abs(rounding * difference), of_mean) + 1e-6
+            for name, expected in {
+                "mean_difference": difference,
+                "mean_difference_low": difference - 1.96 * error,
+                "mean_difference_high": difference + 1.96 * error,
+            }.items():
+                assert said[name] == pytest.approx(expected, abs=allowed)
             if scale == "plain":
                 assert pd.isna(said["lift"])
             else:
-                assert said["lift"] == pytest.approx(np.exp(difference), rel=rounding)
+                lift = np.exp(difference)
+                of_lift = np.exp(difference + 1.96 * error) * (np.exp(of_mean) - 1)
+                assert said["lift"] == pytest.approx(lift, rel=rounding, abs=of_lift)
 
 
 def test_rules_tell_the_personas_and_how_far_to_believe_them(shop):

@@ -1,5 +1,7 @@
 {#- Grain: one figure about all customers, or about two of their features, as it may be published: rounded by the
-    customers that it is made of. Late data: built whole in each run. -#}
+    customers that it is made of. A correlation or a loading may be next to nothing: its step is that of the greatest
+    one, 1. Late data: built whole in each run. -#}
+{% set of_one = clientele.double(clientele.cell_step()) ~ ' / nullif(n_users, 0)' %}
 
 with
 
@@ -25,7 +27,7 @@ figures as (
         1 as item_position,
         n_users,
         correlation as figure,
-        cast(null as double precision) as largest
+        {{ of_one }} as largest
     from {{ ref('data_profile_correlations') }}
     union all
     select
@@ -35,7 +37,7 @@ figures as (
         component as item_position,
         n_users,
         loading as figure,
-        cast(null as double precision) as largest
+        {{ of_one }} as largest
     from {{ ref('data_profile_components') }}
     where component <= 3
     union all
