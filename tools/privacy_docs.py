@@ -36,7 +36,15 @@ KNOWN = {
         ("favourite_family", "favourite_brand", "price_level", "weeks_since_last"),
         0.90,
     ),
-    "all of these": (
+    "the week of the last order, the revenue, what an order of theirs is worth": (
+        ("last_order_week", "revenue_band", "order_value_ln"),
+        0.95,
+    ),
+    "the same, and the items of an order": (
+        ("last_order_week", "revenue_band", "order_value_ln", "items_per_order_ln"),
+        None,
+    ),
+    "all habits, the weeks of the last order and visit, the revenue": (
         (
             "favourite_family",
             "favourite_brand",

@@ -29,7 +29,8 @@
 
 {% macro revenue_band(revenue, usual_order) -%}
     {#- The band of an amount. `usual_order`: what an order is worth in this shop, order_value of core.shop_priors, which is
-        pinned: a band moves when the customer buys, never because others did. -#}
+        pinned: a band moves when the customer buys, and because of others only where that value is measured anew, as after an
+        erasure of who ordered in its days. -#}
     cast(case
         when {{ revenue }} is null or {{ revenue }} <= 0 then 'none'
         {% for begins, name in clientele.revenue_bands() if begins > 0 -%}
@@ -37,6 +38,17 @@
         {% endfor -%}
         else '{{ clientele.revenue_bands()[-1][1] }}'
     end as varchar(16))
+{%- endmacro %}
+
+
+{% macro order_value_told(value, usual_order) -%}
+    {#- Of the ln of what an order of a customer is worth, shrunken by two usual ones, whether it is below a usual one. Of who
+        has ordered once it is a function of the revenue: (revenue + 2) / 3 in usual orders is told where a revenue_band
+        begins, 1, or as that of nothing, 2/3. Finer bands tell who has ordered twice by it. -#}
+    case
+        when {{ value }} >= ln(greatest({{ usual_order }}, 0.01)) - 1e-9 then ln(greatest({{ usual_order }}, 0.01))
+        else ln(greatest({{ usual_order }}, 0.01)) + ln(2e0 / 3)
+    end
 {%- endmacro %}
 
 

@@ -27,7 +27,9 @@ final as (
         {{ clientele.week_of('feature_values.last_event_at') }} as last_event_week,
         {{ clientele.week_of('feature_values.last_order_at') }} as last_order_week,
         {% for name in clientele.feature_names() %}
-        {{ clientele.round_to_step('feature_values.' ~ name, 0.1) }} as {{ name }}{% if not loop.last %},{% endif %}
+        {% set value = 'feature_values.' ~ name %}
+        {% set told = clientele.order_value_told(value, 'priors.order_value') if name == 'order_value_ln' else value %}
+        {{ clientele.round_to_step(told, 0.1) }} as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from feature_values
     inner join users on feature_values.user_sk = users.user_sk

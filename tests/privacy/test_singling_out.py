@@ -19,7 +19,7 @@ def test_what_somebody_may_know_of_a_buyer_is_shared(built_shop):
     for kind, (n_buyers, share, _, bar) in found.items():
         if bar is not None:
             assert n_buyers > 1000 and share >= bar, (kind, share)
-    assert sum(bar is not None for *_, bar in found.values()) == 3
+    assert sum(bar is not None for *_, bar in found.values()) == 4
 
 
 def test_habits_are_there_to_be_shared(built_shop):
@@ -45,3 +45,34 @@ def test_exact_habits_would_single_out(built_shop, tmp_path):
         found = {kind: rest for kind, *rest in privacy_docs.singled_out(connection)}
     _, share, smallest, bar = found[list(privacy_docs.KNOWN)[1]]
     assert share < bar and smallest == 1
+
+
+def test_what_an_order_is_worth_in_tenths_would_single_out(built_shop, tmp_path):
+    """Of who has ordered once it is the revenue; a tenth of its logarithm is finer than a band."""
+    copy = tmp_path / "warehouse.duckdb"
+    shutil.copyfile(built_shop.home / "warehouse.duckdb", copy)
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute(
+            "create table told as "
+            "select features.* replace (round(exact.order_value_ln, 1) as order_value_ln) "
+            "from marts.user_features as features inner join core.users using (user_key) "
+            "inner join core.user_feature_values as exact using (user_sk)"
+        )
+        connection.execute("drop view marts.user_features")
+        connection.execute("create table marts.user_features as from told")
+        found = {kind: rest for kind, *rest in privacy_docs.singled_out(connection)}
+        told = connection.execute(
+            "select count(distinct order_value_ln), count(distinct revenue_band) from marts.user_features"
+        ).fetchall()
+    _, share, smallest, bar = found[list(privacy_docs.KNOWN)[3]]
+    assert share < bar and smallest == 1 and told[0][0] > told[0][1]
+
+
+def test_who_has_ordered_once_is_told_no_finer_than_the_revenue(built_shop):
+    """All of a band have the same order value, but for whose one order is older than the window."""
+    rows = built_shop.rows(
+        "select revenue_band, count(distinct order_value_ln) from marts.user_features "
+        "where n_orders = 1 and last_order_week >= last_event_week - interval 70 day group by all"
+    )
+    assert len(rows) >= 3 and {n for _, n in rows} == {1}
+    assert built_shop.value("select count(distinct order_value_ln) from marts.user_features") == 2
