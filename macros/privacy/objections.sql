@@ -18,13 +18,21 @@
 
 
 {% macro remember_objections() %}
-    {#- post_hook of user_keys, after its transaction, as core may be another database: who has objected before their first
-        event is known before anything of theirs is read, whichever models are run. A first build makes the table itself. -#}
-    {%- set known = adapter.get_relation(database=target.database, schema='core', identifier='profiling_objections') -%}
-    {%- if known is not none -%}
-    insert into {{ known }}
-    select user_sk from {{ this }}
-    where user_id in ({{ clientele.asked_for_no_profile() }}) and user_sk not in (select user_sk from {{ known }})
+    {#- Who has objected before their first event is known to have before anything of theirs is read, whichever models are run:
+        post_hook of user_keys, after its transaction, as core may be another database, where customers come in; and
+        on-run-start, for a run that was stopped in between. A first build makes the table itself. -#}
+    {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
+        {%- set held = [] -%}
+        {%- for row in run_query(clientele.held_columns(['vault', 'core'])).rows if row[2] == 'user_sk' -%}
+            {%- do held.append(row[0] ~ '.' ~ row[1]) -%}
+        {%- endfor -%}
+        {%- if 'vault.user_keys' in held and 'core.profiling_objections' in held -%}
+            {%- set objections = clientele.built('core', 'profiling_objections') -%}
+            {%- do run_query(
+                'insert into ' ~ objections ~ ' select user_sk from ' ~ clientele.register('user_keys') ~ ' where user_id in ('
+                ~ clientele.asked_for_no_profile() ~ ') and user_sk not in (select user_sk from ' ~ objections ~ ')'
+            ) -%}
+        {%- endif -%}
     {%- endif -%}
 {% endmacro %}
 
@@ -103,11 +111,25 @@
             {%- do run_query('delete from ' ~ subject.relation ~ ' where ' ~ clientele._is_of_subjects(subject['keys'])) -%}
         {%- endfor -%}
         {{ clientele.withdraw_publications() }}
+        {%- set n_unknown = clientele._n_named_without_event() if 'user_keys' in held | map(attribute='name') else 0 -%}
         {{ clientele._end_request(number, operation.split('_')[0]) }}
         {{ clientele._tell_of_profiling(
             held, done ~ ': no features, no persona, no row in any mart from now on; the next build fits nothing on them'
         ) }}
+        {%- if n_unknown > 0 -%}
+            {{ print(
+                n_unknown ~ ' of the customers who are named have no event in this warehouse: it is noted for when one comes, if the id is right'
+            ) }}
+        {%- endif -%}
     {%- endif -%}
+{% endmacro %}
+
+
+{% macro _n_named_without_event() %}
+    {{ return(run_query(
+        'select count(distinct user_id) from ' ~ clientele.named_subjects() ~ ' as named where user_id not in (select user_id from '
+        ~ clientele.register('user_keys') ~ ')'
+    ).columns[0].values()[0] | int) }}
 {% endmacro %}
 
 

@@ -48,12 +48,18 @@
 {% macro held_id_kind() %}
     {#- integer or text: of which kind the raw ids in the vault are. The first load fixed it; a request is made without the
         vars of a build. The var says it where nothing is held. -#}
+    {%- set held = clientele._held_id_type() -%}
+    {{ return(clientele.id_kind('user') if held is none else 'integer' if held == 'bigint' else 'text') }}
+{% endmacro %}
+
+
+{% macro _held_id_type() %}
+    {#- The type of the raw ids in the vault, none before the first load. -#}
     {%- set found = run_query(
         "select lower(data_type) from information_schema.columns where table_schema = 'vault' and table_name = 'user_keys' "
         ~ "and column_name = 'user_id'"
     ) -%}
-    {%- if found is none or found.rows | length == 0 -%}{{ return(clientele.id_kind('user')) }}{%- endif -%}
-    {{ return('integer' if found.rows[0][0] == 'bigint' else 'text') }}
+    {{ return(found.rows[0][0] if found is not none and found.rows | length > 0 else none) }}
 {% endmacro %}
 
 
@@ -64,16 +70,54 @@
     {%- do adapter.create_schema(clientele.requests_done().without_identifier()) -%}
     {%- do clientele.create_if_missing(clientele.requests_done(), {'n_requests': 'bigint'}) -%}
     {%- set registers = clientele.registers() -%}
-    {#- Registers of a vault that nothing was loaded into take the kind of ids that the first load has. -#}
+    {%- set of_other_kind = [] -%}
     {%- for row in run_query(
         "select table_name, lower(data_type) as data_type from information_schema.columns where table_schema = 'vault' "
         ~ "and column_name = 'user_id' and table_name in ('" ~ registers | join("', '") ~ "')"
     ).rows if (row['data_type'] == 'bigint') != (registers[row['table_name']]['user_id'] == 'bigint') -%}
-        {%- do run_query('drop table ' ~ clientele.register(row['table_name'])) -%}
+        {%- do of_other_kind.append(row['table_name']) -%}
     {%- endfor -%}
+    {%- for name in of_other_kind -%}{%- do clientele._require_ids_of_kind(name) -%}{%- endfor -%}
+    {%- for name in of_other_kind -%}{%- do clientele._carry_register_over(name, registers[name]) -%}{%- endfor -%}
     {%- for name, columns in registers.items() -%}
         {%- do clientele.create_if_missing(clientele.register(name), columns) -%}
     {%- endfor -%}
+{% endmacro %}
+
+
+{% macro _as_held_kind() %}
+    {#- user_id of a register of the other kind, as the warehouse keeps ids; NULL when it cannot. A number is a text. -#}
+    {{ return(clientele.normal_id('user_id', 'integer') if clientele.held_id_kind() == 'integer' else 'cast(user_id as varchar(256))') }}
+{% endmacro %}
+
+
+{% macro _require_ids_of_kind(name) %}
+    {#- A text that is no number cannot become one, and what was asked is not forgotten for that. -#}
+    {%- set n_stuck = run_query(
+        'select count(*) from ' ~ clientele.register(name) ~ ' where ' ~ clientele._as_held_kind() ~ ' is null'
+    ).columns[0].values()[0] -%}
+    {%- if n_stuck > 0 -%}
+        {{ clientele.refuse(
+            'vault.' ~ name ~ ' holds ' ~ n_stuck ~ ' id(s) that are no whole numbers, as they were noted with user_id_kind: text, and now '
+            ~ 'user_id_kind is integer. Set it to text; or, with text, take these requests back first (clientele withdraw-objection, unrestrict). '
+            ~ 'Nothing was changed.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro _carry_register_over(name, columns) %}
+    {#- Registers of a vault that nothing was loaded into take the kind of ids that the first load has, with all that was asked
+        before it. -#}
+    {%- set register, carried = clientele.register(name), clientele.register(name ~ '_carried') -%}
+    {%- set others = columns | reject('equalto', 'user_id') | list -%}
+    {%- do run_query('drop table if exists ' ~ carried) -%}
+    {%- do clientele.create_if_missing(carried, columns) -%}
+    {%- do run_query(
+        'begin; insert into ' ~ carried ~ ' (' ~ (['user_id'] + others) | join(', ') ~ ') select distinct '
+        ~ ([clientele._as_held_kind()] + others) | join(', ') ~ ' from ' ~ register ~ '; drop table ' ~ register
+        ~ '; alter table ' ~ carried ~ ' rename to ' ~ name ~ '; commit'
+    ) -%}
 {% endmacro %}
 
 

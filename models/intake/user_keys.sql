@@ -2,7 +2,8 @@
     them, late or not, and never change; they go with their last event. Erased customers are not let in again: a line
     whose user has no key is nobody's. -#}
 {{ config(
-    materialized='incremental', incremental_strategy='append',
+    materialized='incremental',
+    incremental_strategy='append',
     post_hook=after_commit('{{ clientele.remember_objections() }}')
 ) }}
 

@@ -47,9 +47,8 @@ def main() -> None:
             "insert into marts.audiences "
             "values ('large', 'L', 'x', 'active', null, '2020-01-01', 1, 'crm', 'mail')"
         )
-        keys = (
-            f"insert into vault.vault.user_keys select range, md5(range::varchar) from range({n_customers})"
-        )
+        keys = "insert into vault.vault.user_keys "
+        keys += f"select range, md5(range::varchar), range from range({n_customers})"
         connection.execute(keys)
         connection.execute(
             "insert into core.consent_states "

@@ -34,7 +34,8 @@ create table vault.vault.destination_ledger (destination varchar, audience varch
 create table vault.vault.exports (export_number bigint, destination varchar, audience varchar,
     purpose varchar, status varchar, reason varchar, as_of_date date, started_at timestamp,
     ended_at timestamp, n_added bigint, n_removed bigint, n_members bigint);
-create table vault.vault.user_keys (user_sk bigint, user_key varchar);
+create table vault.vault.user_keys (user_sk bigint, user_key varchar, user_id bigint);
+create table vault.vault.objections (user_id bigint); create table vault.vault.restrictions (user_id bigint);
 create table core.audience_matches (audience varchar, user_key varchar);
 create table core.profiling_objections (user_sk bigint);
 create table marts.audience_members (audience varchar, user_key varchar);
@@ -63,7 +64,7 @@ class Shop:
         self.connection = duckdb.connect()
         self.connection.execute(TABLES)
         self.connection.executemany(
-            "insert into vault.vault.user_keys values (?, ?)", list(enumerate(CUSTOMERS))
+            "insert into vault.vault.user_keys values ($1, $2, $1 + 100)", list(enumerate(CUSTOMERS))
         )
         for name in audiences:
             self.connection.execute(
@@ -341,6 +342,26 @@ def test_one_destination_that_fails_keeps_no_other_waiting():
     assert second.is_well and up.held["loyal"] == set(CUSTOMERS[:3])
 
 
+@pytest.mark.parametrize("register", ["objections", "restrictions"])
+def test_who_has_objected_goes_nowhere_though_a_mart_still_holds_them(register):
+    """The register is asked itself: whatever was built, and whatever was not, since."""
+    shop, crm = Shop(), Crm()
+    everywhere = {"crm": crm}
+    shop.build(set(CUSTOMERS[:2]))
+    list(activate(shop.ledger, everywhere))
+    shop.build(set(CUSTOMERS[:4]))
+    shop.connection.execute(f"insert into vault.vault.{register} values (101), (102)")
+    (planned,) = activate(shop.ledger, everywhere, dry_run=True)
+    assert (planned.counts.n_added, planned.counts.n_removed, planned.counts.n_members) == (1, 1, 2)
+    assert planned.counts.n_required == 1
+    (sent,) = activate(shop.ledger, everywhere)
+    assert sent.is_well and crm.held["loyal"] == {CUSTOMERS[0], CUSTOMERS[3]}
+    assert shop.standings().keys() == {CUSTOMERS[0], CUSTOMERS[3]}
+    (again,) = activate(shop.ledger, everywhere)
+    assert again.status == "nothing"
+    assert user_ids(shop.ledger, "loyal", "a letter") == [100, 103]
+
+
 def test_ids_that_are_texts_are_read_again_from_their_file():
     ids = ["a,b", 'the "one"', "é-1", "O'Brien", " x ", "7"]
     read = list(csv.reader(io.StringIO(as_csv(ids))))
@@ -356,7 +377,8 @@ def test_an_id_that_a_spreadsheet_would_run_is_not_given_out(left, capsys):
     """A quote in front would be another id, so it is left out, told and not in the books."""
     shop = Shop()
     shop.connection.execute("delete from vault.vault.user_keys")
-    shop.connection.execute("alter table vault.vault.user_keys add column user_id varchar")
+    for table in ("user_keys", "objections", "restrictions"):
+        shop.connection.execute(f"alter table vault.vault.{table} alter column user_id type varchar")
     for number, user_id in enumerate([*FORMULAS, *left], 1):
         shop.connection.execute("insert into marts.audience_members values ('loyal', ?)", [f"k{number}"])
         shop.connection.execute(

@@ -33,7 +33,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         connection.execute(TABLES.replace("':memory:'", f"'{home / 'vault.duckdb'}'"))
         connection.executemany(
-            "insert into vault.vault.user_keys values (?, ?)", list(enumerate([*CUSTOMERS, ERASED]))
+            "insert into vault.vault.user_keys values ($1, $2, $1 + 100)",
+            list(enumerate([*CUSTOMERS, ERASED])),
         )
         connection.execute(
             "insert into marts.audiences values "
@@ -126,11 +127,9 @@ def test_exports_follow_a_rotation_when_it_counts(home, monkeypatch, is_whole):
         shutil.copyfile(home / "vault.duckdb", folder / "vault.duckdb")
         with duckdb.connect(str(folder / "vault.duckdb")) as connection:
             connection.execute(
-                "use vault.vault; alter table user_keys add column user_id bigint; "
-                "update user_keys set user_id = user_sk; "
+                "use vault.vault; update user_keys set user_id = user_sk; "
                 "update user_keys set user_key = 'new' || user_sk where user_sk >= 3; "
-                "create table objections as select 1 as user_id; "
-                "create table restrictions as select 2 as user_id"
+                "insert into objections values (1); insert into restrictions values (2)"
             )
         if is_whole:
             rewriting.mark_whole(home)

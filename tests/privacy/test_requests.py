@@ -98,6 +98,19 @@ def test_an_objection_before_the_first_build_says_that_nothing_is_there(house, o
     assert "from now on" not in ran.said and "works out" not in ran.said
 
 
+@pytest.mark.parametrize("operation", ["object_to_profiling", "restrict_subjects"])
+def test_an_objection_of_somebody_unknown_says_that_no_event_is_theirs(keyed, tmp_path, operation):
+    """The id may be mistyped; and it may be right, so it is noted."""
+    told = "1 of the customers who are named have no event in this warehouse: it is noted for when one comes"
+    house = keyed.copy(tmp_path)
+    known = house.operation(operation, CLIENTELE_SUBJECT=str(FIRST_USER))
+    assert known.succeeded and "from now on" in known.said and "no event" not in known.said
+    for _ in range(2):
+        unknown = house.operation(operation, CLIENTELE_SUBJECT=UNKNOWN)
+        assert unknown.succeeded and "from now on" in unknown.said and told in unknown.said
+        assert UNKNOWN not in unknown.said
+
+
 def test_an_erasure_that_was_stopped_keeps_data_from_being_given_out(keyed, tmp_path):
     house = keyed.copy(tmp_path)
     with house.connection(read_only=False) as connection:

@@ -361,6 +361,13 @@ DECIDING = {
         [faulty("0", "s"), faulty("-1.0", "s"), faulty("", "s"), faulty("0", None)], {"s": {1}}, {0, 1, 2}
     ),
     "a line that names nobody who can be read": ([faulty("?", "s"), faulty("1", "s")], {}, {0, 1}),
+    "a user field that is spoilt goes by its session": (
+        [
+            *(faulty("XII", "s"), faulty("12-", "s"), faulty("user:12", "s")),
+            *(faulty("XII", "t"), faulty("12-", None)),
+        ],
+        {"s": {1}, "t": {1, 2}}, {0, 1, 2}
+    ),
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 {% macro duckdb__named_subjects() -%}
     {%- set kind = clientele.held_id_kind() -%}
-    {%- set problem = run_query("select clientele_subjects_problem('" ~ kind ~ "')").columns[0].values()[0] -%}
+    {%- set problem = run_query("select clientele_subjects_problem('" ~ kind ~ "', " ~ (clientele._held_id_type() is not none) ~ ')').columns[0].values()[0] -%}
     {%- if problem -%}{{ clientele.refuse(problem) }}{%- endif -%}
     (select unnest(cast(json(clientele_subjects('{{ kind }}')) as {{ clientele.id_type(kind) }}[])) as user_id)
 {%- endmacro %}

@@ -191,7 +191,7 @@ def user_ids(ledger: Ledger, audience: str, purpose: str) -> list[object]:
     found = ledger.rows(
         f"select keys.user_id from marts.audience_members as members inner join {vault}.user_keys as keys "
         f"on members.user_key = keys.user_key where members.audience = '{audience}' "
-        "and keys.user_sk not in (select user_sk from core.profiling_objections) order by keys.user_id"
+        f"and keys.user_key not in ({ledger.objectors()}) order by keys.user_id"
     )
     if not found:
         raise LedgerError(f"nobody is in {audience}. {known[audience].reason}".strip())

@@ -278,14 +278,15 @@ class Ledger:
             "coalesce(held.standing, 'absent') as standing, "
             "wanted.user_key is not null as is_wanted, "
             "held.member_key is not null "
-            "and (keys.user_key is null or objections.user_sk is not null or withdrawn.user_sk is not null) "
+            "and (keys.user_key is null or objectors.user_key is not null or withdrawn.user_sk is not null) "
             "as is_required "
             f"from (select member_key, standing from {self._table} where {here}) as held full outer join "
             "(select user_key from marts.audience_members "
-            f"where audience = {_literal(audience.name)} and {goes_there}) as wanted "
+            f"where audience = {_literal(audience.name)} and {goes_there} "
+            f"and user_key not in ({self.objectors()})) as wanted "
             "on held.member_key = wanted.user_key "
             f"left join {vault}.user_keys as keys on held.member_key = keys.user_key "
-            "left join core.profiling_objections as objections on keys.user_sk = objections.user_sk "
+            f"left join ({self.objectors()}) as objectors on keys.user_key = objectors.user_key "
             "left join core.consent_states as withdrawn on keys.user_sk = withdrawn.user_sk "
             f"and withdrawn.purpose = {_literal(audience.consent)} and withdrawn.consent_state = 'withdrawn'"
         )
@@ -343,6 +344,21 @@ class Ledger:
             n_before=n_before,
         )
         return Export(number, destination, audience, counts, has_additions, self)
+
+    def objectors(self) -> str:
+        """Return a query for the `user_key` of all who have objected, or whose data is restricted.
+
+        The warehouse knows them by their number; the vault's registers are asked, too, so that no table that
+        was not built anew since lets anybody out.
+        """
+        vault = self.warehouse.vault
+        return (
+            f"select keys.user_key from {vault}.user_keys as keys "
+            "inner join core.profiling_objections as objections on keys.user_sk = objections.user_sk "
+            f"union select keys.user_key from {vault}.user_keys as keys "
+            f"inner join (select user_id from {vault}.objections union select user_id from "
+            f"{vault}.restrictions) as asked on keys.user_id = asked.user_id"
+        )
 
     def begin(self, export: Export, at: str, note: str = "") -> None:
         """Write down that an export begins at a moment (UTC), and commit it with its plan.

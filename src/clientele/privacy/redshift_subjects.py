@@ -44,7 +44,7 @@ def name(connection: Any, environment: Mapping[str, str]) -> int:
     )
     held = cursor.fetchall()
     kind = "text" if held and held[0][0] != "bigint" else "integer"
-    user_ids = rights.subjects(environment, kind)
+    user_ids = rights.subjects(environment, kind, is_settled=bool(held))
     named_as = environment.get(NAMED_AS, "")
     cursor.execute("create schema if not exists vault")
     cursor.execute(

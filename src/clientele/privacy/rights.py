@@ -80,7 +80,7 @@ def named_texts(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     return named
 
 
-def subjects(environment: Mapping[str, str], kind: str) -> list[int] | list[str]:
+def subjects(environment: Mapping[str, str], kind: str, *, is_settled: bool = True) -> list[int] | list[str]:
     """Return the ids that the environment names, sorted, each once; none when it names none.
 
     Parameters
@@ -89,17 +89,26 @@ def subjects(environment: Mapping[str, str], kind: str) -> list[int] | list[str]
         `CLIENTELE_SUBJECT` is an id, `CLIENTELE_SUBJECTS_FILE` a file with an id per line.
     kind : str
         `integer` or `text`, as the ids of the warehouse are.
+    is_settled : bool
+        Whether a load has fixed the kind. Before the first one it may turn out that ids are texts, and then
+        007 and 7 are two customers.
 
     Raises
     ------
     RightsError
-        If something is no id of this kind (`clientele.ids.normal_id`), or the file cannot be read.
+        If something is no id of this kind (`clientele.ids.normal_id`), or may be two; or the file cannot be
+        read.
     """
     found = set()
     for where, text in named_texts(environment):
         user_id = normal_id(text, kind)
         if user_id is None:
             raise RightsError(f"{where} is not a user_id: {_WANTED[kind]} is wanted. Nothing was done.")
+        if not is_settled and normal_id(text, "text") != str(user_id):
+            raise RightsError(
+                f"{where}: nothing is loaded yet, and where ids are texts 007 and 7 are two customers. Write "
+                "a plain number, or build first. Nothing was done."
+            )
         found.add(user_id)
     return sorted(found)
 

@@ -175,7 +175,7 @@ class Plugin(BasePlugin):
             ("clientele_rotated_ring", _rotated_ring, [text]),
             ("clientele_mask_change", _mask_change, [text, text]),
             ("clientele_subjects", _subjects, [text]),
-            ("clientele_subjects_problem", _subjects_problem, [text]),
+            ("clientele_subjects_problem", _subjects_problem, [text, "BOOLEAN"]),
             ("clientele_mended", _mended, [text, text, text]),
             ("clientele_republication_start", self._start_republication, []),
             ("clientele_republication_finish", self._finish_republication, ["BIGINT"]),
@@ -432,9 +432,9 @@ def _subjects(kind: str) -> str:
     return json.dumps(rights.subjects(os.environ, kind))
 
 
-def _subjects_problem(kind: str) -> str | None:
+def _subjects_problem(kind: str, is_settled: bool) -> str | None:
     try:
-        rights.subjects(os.environ, kind)
+        rights.subjects(os.environ, kind, is_settled=is_settled)
     except rights.RightsError as problem:
         return str(problem)
     return None
