@@ -56,7 +56,8 @@
         those without a time that can be meant, when their file came as long ago; and those that name no customer, as nobody
         can ask for them, unnamed_lines_days after it came. Deliveries are reckoned to the newest one, so that no clock
         decides. docs/decisions/0055-whose-a-line-is.md -#}
-    {%- set has_time = "coalesce(event_time >= cast('" ~ clientele.setting('earliest_event_date') ~ "' as timestamp), false)" -%}
+    {%- set has_time = "coalesce(event_time >= cast('" ~ clientele.setting('earliest_event_date')
+        ~ "' as timestamp) and reason != 'event_time_in_future', false)" -%}
     {%- set is_old -%}
         (
             (user_id is null and file_id in ({{ clientele._files_older_than('day', clientele.setting('unnamed_lines_days')) }}))

@@ -143,14 +143,21 @@ persona_profiles as (
         spreads.own_median_step as largest_median,
         spreads.all_median_step as largest_population_median,
         {% for name, of in {'value': ('segments', 'own'), 'population_value': ('everybody', 'all')}.items() -%}
-        {{ clientele.natural(of[0] ~ '.median_value + spreads.' ~ of[1] ~ '_median_step', 'feature_catalog.scale') }}
-        - {{ clientele.natural(of[0] ~ '.median_value', 'feature_catalog.scale') }} as largest_{{ name }},
+        -- a share above a half falls further than it rises
+        greatest(
+            {{ clientele.natural(of[0] ~ '.median_value + spreads.' ~ of[1] ~ '_median_step', 'feature_catalog.scale') }}
+            - {{ clientele.natural(of[0] ~ '.median_value', 'feature_catalog.scale') }},
+            {{ clientele.natural(of[0] ~ '.median_value', 'feature_catalog.scale') }}
+            - {{ clientele.natural(of[0] ~ '.median_value - spreads.' ~ of[1] ~ '_median_step', 'feature_catalog.scale') }}
+        ) as largest_{{ name }},
         {% endfor -%}
         (spreads.own_median_step + spreads.all_median_step) * 1.349
         / nullif(everybody.upper_quartile - everybody.lower_quartile, 0) as largest_z,
         differences.largest_difference,
-        exp(differences.mean_difference + differences.half_width) * (exp(differences.largest_difference) - 1)
-            as largest_lift,
+        case
+            when feature_catalog.scale != 'plain'
+                then exp(differences.mean_difference + differences.half_width) * (exp(differences.largest_difference) - 1)
+        end as largest_lift,
         everybody.n_users as n_population
     from segments
     inner join spreads on segments.feature = spreads.feature and segments.segment_id = spreads.segment_id

@@ -26,6 +26,8 @@
         {%- for row in run_query(clientele.held_columns(['vault', 'core'])).rows if row[2] == 'user_sk' -%}
             {%- do held.append(row[0] ~ '.' ~ row[1]) -%}
         {%- endfor -%}
+        {#- a full refresh has changed the kind of ids -#}
+        {%- if clientele.registers_of_other_kind() -%}{%- do clientele.create_registers() -%}{%- endif -%}
         {%- if 'vault.user_keys' in held and 'core.profiling_objections' in held -%}
             {%- set objections = clientele.built('core', 'profiling_objections') -%}
             {%- do run_query(

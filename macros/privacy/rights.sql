@@ -47,9 +47,13 @@
 
 {% macro held_id_kind() %}
     {#- integer or text: of which kind the raw ids in the vault are. The first load fixed it; a request is made without the
-        vars of a build. The var says it where nothing is held. -#}
+        vars of a build. The var says it where nothing is held; but a request does not turn the texts of earlier ones into
+        numbers, which only a load may decide. -#}
     {%- set held = clientele._held_id_type() -%}
-    {{ return(clientele.id_kind('user') if held is none else 'integer' if held == 'bigint' else 'text') }}
+    {%- if held is none -%}
+        {{ return('text' if flags.WHICH == 'run-operation' and clientele._asked_as_texts() else clientele.id_kind('user')) }}
+    {%- endif -%}
+    {{ return('integer' if held == 'bigint' else 'text') }}
 {% endmacro %}
 
 
@@ -63,6 +67,33 @@
 {% endmacro %}
 
 
+{% macro _asked_as_texts() %}
+    {%- for row in clientele._types_of_register_ids(['objections', 'restrictions']) if row['data_type'] != 'bigint' -%}
+        {%- if run_query('select count(*) from ' ~ clientele.register(row['table_name'])).columns[0].values()[0] > 0 -%}{{ return(true) }}{%- endif -%}
+    {%- endfor -%}
+    {{ return(false) }}
+{% endmacro %}
+
+
+{% macro _types_of_register_ids(names) %}
+    {{ return(run_query(
+        "select table_name, lower(data_type) as data_type from information_schema.columns where table_schema = 'vault' "
+        ~ "and column_name = 'user_id' and table_name in ('" ~ names | join("', '") ~ "')"
+    ).rows) }}
+{% endmacro %}
+
+
+{% macro registers_of_other_kind() %}
+    {#- Names of registers whose user_id is not of the kind that the vault holds. -#}
+    {%- set registers, found = clientele.registers(), [] -%}
+    {%- for row in clientele._types_of_register_ids(registers | list)
+        if (row['data_type'] == 'bigint') != (registers[row['table_name']]['user_id'] == 'bigint') -%}
+        {%- do found.append(row['table_name']) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
 {% macro create_registers() %}
     {%- do adapter.create_schema(clientele.register('tombstones').without_identifier()) -%}
     {%- do adapter.create_schema(clientele.built('core', 'key_epoch').without_identifier()) -%}
@@ -70,13 +101,7 @@
     {%- do adapter.create_schema(clientele.requests_done().without_identifier()) -%}
     {%- do clientele.create_if_missing(clientele.requests_done(), {'n_requests': 'bigint'}) -%}
     {%- set registers = clientele.registers() -%}
-    {%- set of_other_kind = [] -%}
-    {%- for row in run_query(
-        "select table_name, lower(data_type) as data_type from information_schema.columns where table_schema = 'vault' "
-        ~ "and column_name = 'user_id' and table_name in ('" ~ registers | join("', '") ~ "')"
-    ).rows if (row['data_type'] == 'bigint') != (registers[row['table_name']]['user_id'] == 'bigint') -%}
-        {%- do of_other_kind.append(row['table_name']) -%}
-    {%- endfor -%}
+    {%- set of_other_kind = clientele.registers_of_other_kind() -%}
     {%- for name in of_other_kind -%}{%- do clientele._require_ids_of_kind(name) -%}{%- endfor -%}
     {%- for name in of_other_kind -%}{%- do clientele._carry_register_over(name, registers[name]) -%}{%- endfor -%}
     {%- for name, columns in registers.items() -%}
@@ -86,8 +111,13 @@
 
 
 {% macro _as_held_kind() %}
-    {#- user_id of a register of the other kind, as the warehouse keeps ids; NULL when it cannot. A number is a text. -#}
-    {{ return(clientele.normal_id('user_id', 'integer') if clientele.held_id_kind() == 'integer' else 'cast(user_id as varchar(256))') }}
+    {#- user_id of a register of the other kind, as the warehouse keeps ids; NULL when it cannot. A number is a text; a text
+        is a number in its plain spelling alone, as of texts 007 and 7 are two customers. -#}
+    {%- set number = clientele.normal_id('user_id', 'integer') -%}
+    {{ return(
+        'case when cast(' ~ number ~ ' as varchar(256)) = user_id then ' ~ number ~ ' end'
+        if clientele.held_id_kind() == 'integer' else 'cast(user_id as varchar(256))'
+    ) }}
 {% endmacro %}
 
 
@@ -98,9 +128,8 @@
     ).columns[0].values()[0] -%}
     {%- if n_stuck > 0 -%}
         {{ clientele.refuse(
-            'vault.' ~ name ~ ' holds ' ~ n_stuck ~ ' id(s) that are no whole numbers, as they were noted with user_id_kind: text, and now '
-            ~ 'user_id_kind is integer. Set it to text; or, with text, take these requests back first (clientele withdraw-objection, unrestrict). '
-            ~ 'Nothing was changed.'
+            'vault.' ~ name ~ ' holds ' ~ n_stuck ~ ' id(s) that are no plain numbers, as they were noted with user_id_kind: text, and now '
+            ~ 'user_id_kind is integer. Set it to text; or take these requests back first (clientele withdraw-objection, unrestrict).'
         ) }}
     {%- endif -%}
 {% endmacro %}

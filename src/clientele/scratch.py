@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -62,15 +62,22 @@ def made(place: Path) -> Iterator[Path]:
         `place`.
     """
     # made under a name that no other command looks for, and found under its own when it is locked
-    drafted = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
-    held = os.open(drafted, os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    drafted.rename(place)
+    drafted = place.with_name(f".making-{uuid4().hex[:8]}")
+    held = None
     try:
+        drafted.mkdir(mode=0o700)
+        held = os.open(drafted, os.O_RDONLY)
+        with suppress(
+            OSError
+        ):  # a disk of the network may lock no folder: then `remove_left` leaves it as well
+            fcntl.flock(held, fcntl.LOCK_EX)
+        drafted.rename(place)
         yield place
     finally:
-        shutil.rmtree(place, ignore_errors=True)
-        os.close(held)
+        for folder in (drafted, place):
+            shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
 
 
 def clear() -> None:

@@ -188,8 +188,9 @@ def test_profiles_say_what_the_users_values_say(shop):
                 of_mean = max(of_mean, 13 * part.std() / len(part), 3.9 * farthest / (len(part) - 1))
             assert said["n_users"] == pytest.approx(len(mine), abs=5)
             assert said["segment_median"] == pytest.approx(median, rel=rounding, abs=of_median)
-            value, higher = (float(natural(one, scale)) for one in (median, median + of_median))
-            assert said["segment_value"] == pytest.approx(value, rel=rounding, abs=higher - value)
+            lower, value, higher = (float(natural(median + by, scale)) for by in (-of_median, 0, of_median))
+            of_value = max(higher - value, value - lower)
+            assert said["segment_value"] == pytest.approx(value, rel=rounding, abs=of_value)
             allowed = max(abs(rounding * difference), of_mean) + 1e-6
             for name, expected in {
                 "mean_difference": difference,

@@ -118,24 +118,43 @@ def test_what_is_asked_before_the_first_load_holds_whatever_kind_its_ids_are(hou
 
 def test_a_register_of_texts_becomes_one_of_numbers_or_nothing_begins(new_house):
     house = new_house(variables={"user_id_kind": "text"})
-    noted = house.operation("object_to_profiling", CLIENTELE_SUBJECT="007")
-    assert noted.succeeded, noted.said[-2000:]
+    for operation, user_id in (("object_to_profiling", "7"), ("restrict_subjects", "007")):
+        noted = house.operation(operation, CLIENTELE_SUBJECT=user_id)
+        assert noted.succeeded, noted.said[-2000:]
+    # a command without vars decides nothing: of texts 007 and 7 are two customers
+    del house.variables["user_id_kind"]
     assert house.operation("restrict_subjects", CLIENTELE_SUBJECT=JANE).succeeded
+    held = house.rows("select user_id from vault.vault.restrictions order by user_id")
+    assert held == [("007",), (JANE,)]
+
     house.deliver("a.csv", [Event(user_id="7")])
-    house.variables["user_id_kind"] = "integer"
     stopped = house.run(*UP_TO_EVENTS)
     assert not stopped.succeeded and JANE not in stopped.said
-    assert "vault.restrictions holds 1 id(s) that are no whole numbers" in stopped.said
-    assert house.rows("select user_id from vault.vault.restrictions") == [(JANE,)]
-    assert house.rows("select user_id from vault.vault.objections") == [("007",)]
+    assert "vault.restrictions holds 2 id(s) that are no plain numbers" in stopped.said
+    assert house.rows("select user_id from vault.vault.restrictions order by user_id") == held
+    assert house.rows("select user_id from vault.vault.objections") == [("7",)]
 
-    # the way out: taken back under the kind that noted it
-    house.variables["user_id_kind"] = "text"
-    assert house.operation("unrestrict_subjects", CLIENTELE_SUBJECT=JANE).succeeded
-    house.variables["user_id_kind"] = "integer"
+    # the way out that the sentence names
+    for user_id in ("007", JANE):
+        assert house.operation("unrestrict_subjects", CLIENTELE_SUBJECT=user_id).succeeded
     house.build("--select", "+reconciliation", "profiling_objections", *UP_TO_EVENTS[2:])
     assert house.rows("select user_id from vault.vault.objections") == [(7,)]
     assert house.value("select count(*) from core.profiling_objections") == 1
+
+
+def test_who_has_objected_is_known_after_ids_have_become_texts(house):
+    """As a build advises where 007 and 7 are two customers."""
+    house.deliver("a.csv", [Event(user_id="7"), Event(user_id="007"), Event(user_id="8")])
+    select = ("--select", "+reconciliation", "profiling_objections", *UP_TO_EVENTS[2:])
+    house.build(*select)
+    assert house.operation("object_to_profiling", CLIENTELE_SUBJECT="8").succeeded
+    house.variables["user_id_kind"] = "text"
+    house.build(*select, "--full-refresh")
+    held = house.rows("select user_id from vault.vault.user_keys order by user_id")
+    assert held == [("007",), ("7",), ("8",)]
+    assert house.rows("select user_id from vault.vault.objections") == [("8",)]
+    number = keys.user_sk(keys.user_key("8", MATERIAL))
+    assert house.rows("select user_sk from core.profiling_objections") == [(number,)]
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ bases as (
             greatest(
                 {{ clientele.round_to_step('stepped.told_chance', 'stepped.chance_step') }}, stepped.chance_step
             ),
-            1 - stepped.chance_step
+            greatest(1 - stepped.chance_step, 0.5)
         ) as order_chance,
         measures.cost_share,
         measures.margin_share,

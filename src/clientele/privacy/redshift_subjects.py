@@ -39,12 +39,14 @@ def name(connection: Any, environment: Mapping[str, str]) -> int:
     """
     cursor = connection.cursor()
     cursor.execute(
-        "select lower(data_type) from information_schema.columns "
-        "where table_schema = 'vault' and table_name = 'user_keys' and column_name = 'user_id'"
+        "select table_name, lower(data_type) from information_schema.columns where table_schema = 'vault' "
+        "and table_name in ('user_keys', 'objections', 'restrictions') and column_name = 'user_id'"
     )
-    held = cursor.fetchall()
-    kind = "text" if held and held[0][0] != "bigint" else "integer"
-    user_ids = rights.subjects(environment, kind, is_settled=bool(held))
+    types = {table: held for table, held in cursor.fetchall()}
+    # before the first load: as they were named for earlier requests
+    kinds = {types["user_keys"]} if "user_keys" in types else set(types.values())
+    kind = "text" if kinds - {"bigint"} else "integer"
+    user_ids = rights.subjects(environment, kind, is_settled="user_keys" in types)
     named_as = environment.get(NAMED_AS, "")
     cursor.execute("create schema if not exists vault")
     cursor.execute(
