@@ -77,9 +77,15 @@
 {% endmacro %}
 
 
+{% macro was_delivered_before(unit, number, files) -%}
+    {#- A condition on delivered_at: more than so many units before the newest of these files that was accepted. -#}
+    delivered_at < (
+        select {{ dbt.dateadd(unit, -number, 'max(delivered_at)') }} from {{ files }} where status = 'accepted'
+    )
+{%- endmacro %}
+
+
 {% macro _files_older_than(unit, number) -%}
     select file_id from {{ ref('event_files') }}
-    where status = 'accepted' and delivered_at < (
-        select {{ dbt.dateadd(unit, -number, 'max(delivered_at)') }} from {{ ref('event_files') }} where status = 'accepted'
-    )
+    where status = 'accepted' and {{ clientele.was_delivered_before(unit, number, ref('event_files')) }}
 {%- endmacro %}

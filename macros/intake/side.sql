@@ -151,10 +151,7 @@
     from {{ lines }}
     where
         side_input = '{{ side['name'] }}' and line_kind = 'line' and user_id is null
-        and delivered_at < (
-            select {{ dbt.dateadd('day', -clientele.setting('unnamed_lines_days'), 'max(delivered_at)') }}
-            from {{ ref('side_files') }} where status = 'accepted'
-        )
+        and {{ clientele.was_delivered_before('day', clientele.setting('unnamed_lines_days'), ref('side_files')) }}
     {%- for what, column in side['kept'].items() %}
     union all
     select file_id, line_number

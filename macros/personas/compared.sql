@@ -82,10 +82,7 @@ differences as (
         segment_id,
         sum_value / n_users - rest_value / rest_users as mean_difference,
         -- Welch (1947); the normal quantile, as groups are large
-        1.96 * sqrt(
-            greatest(sum_squared - power(sum_value, 2) / n_users, 0) / (n_users - 1) / n_users
-            + greatest(rest_squared - power(rest_value, 2) / rest_users, 0) / (rest_users - 1) / rest_users
-        ) as half_width,
+        1.96 * sqrt(power(own_deviation, 2) / n_users + power(rest_deviation, 2) / rest_users) as half_width,
         greatest(
             own_step,
             rest_step,

@@ -22,16 +22,12 @@
         post_hook of user_keys, after its transaction, as core may be another database, where customers come in; and
         on-run-start, for a run that was stopped in between. A first build makes the table itself. -#}
     {%- if execute and flags.WHICH in ['build', 'run', 'retry'] -%}
-        {%- set held = [] -%}
-        {%- for row in run_query(clientele.held_columns(['vault', 'core'])).rows if row[2] == 'user_sk' -%}
-            {%- do held.append(row[0] ~ '.' ~ row[1]) -%}
-        {%- endfor -%}
         {#- a full refresh has changed the kind of ids -#}
         {%- if clientele.registers_of_other_kind() -%}{%- do clientele.create_registers() -%}{%- endif -%}
-        {%- if 'vault.user_keys' in held and 'core.profiling_objections' in held -%}
-            {%- set objections = clientele.built('core', 'profiling_objections') -%}
+        {%- set users, objections = clientele.register('user_keys'), clientele.built('core', 'profiling_objections') -%}
+        {%- if clientele.is_there(users) and clientele.is_there(objections) -%}
             {%- do run_query(
-                'insert into ' ~ objections ~ ' select user_sk from ' ~ clientele.register('user_keys') ~ ' where user_id in ('
+                'insert into ' ~ objections ~ ' select user_sk from ' ~ users ~ ' where user_id in ('
                 ~ clientele.asked_for_no_profile() ~ ') and user_sk not in (select user_sk from ' ~ objections ~ ')'
             ) -%}
         {%- endif -%}

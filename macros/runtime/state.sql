@@ -12,6 +12,18 @@
 {% endmacro %}
 
 
+{% macro is_there(relation) %}
+    {#- Whether the database has this table. Asked of the database: dbt's cache does not know what a hook has made, and
+        adapter.get_relation would leave a transaction open, in which what an operation does after it would be rolled back. -#}
+    {{ return(
+        run_query(
+            "select count(*) from information_schema.tables where table_schema = '" ~ relation.schema ~ "' and table_name = '"
+            ~ relation.identifier ~ "'"
+        ).columns[0].values()[0] > 0
+    ) }}
+{% endmacro %}
+
+
 {% macro create_if_missing(relation, columns) %}
     {#- A table that outlives every build. `columns`: {name: type}; those that an earlier version did not have are added. -#}
     {%- set definitions = [] -%}

@@ -67,9 +67,8 @@ def made(place: Path) -> Iterator[Path]:
     try:
         drafted.mkdir(mode=0o700)
         held = os.open(drafted, os.O_RDONLY)
-        with suppress(
-            OSError
-        ):  # a disk of the network may lock no folder: then `remove_left` leaves it as well
+        # a disk of the network may lock no folder: then `remove_left` leaves it as well
+        with suppress(OSError):
             fcntl.flock(held, fcntl.LOCK_EX)
         drafted.rename(place)
         yield place

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from redshift_lint import refusals
 from standin import MissingPostgresError, Postgres, Proxy
 
 
@@ -24,6 +25,15 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def proxy(postgres: Postgres) -> Iterator[Proxy]:
     proxy = Proxy(postgres.port)
+    proxy.start()
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture(scope="module")
+def strict(postgres: Postgres) -> Iterator[Proxy]:
+    """A stand-in that refuses what Redshift would."""
+    proxy = Proxy(postgres.port, lint=lambda sql: [finding.message for finding in refusals(sql)])
     proxy.start()
     yield proxy
     proxy.stop()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from redshift_lint import refusals
-from standin import Proxy
 from support import HEADER, IS_LONG, UP_TO_EVENTS, Event
 from warehouse import Warehouse
 
@@ -21,11 +19,8 @@ def content(*users: int, extra: str = "") -> bytes:
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory, postgres, proxy):
-    strict = Proxy(postgres.port, lint=lambda sql: [finding.message for finding in refusals(sql)])
-    strict.start()
-    yield Warehouse(tmp_path_factory.mktemp("deliveries"), postgres, strict, proxy, READ_ALL)
-    strict.stop()
+def warehouse(tmp_path_factory, postgres, strict, proxy):
+    return Warehouse(tmp_path_factory.mktemp("deliveries"), postgres, strict, proxy, READ_ALL)
 
 
 def scanned(warehouse: Warehouse, *call: str, **variables: object) -> list[list[str]]:

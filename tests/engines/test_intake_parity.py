@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 from looks import LOOKS, NAMES
 from pair import Pair
-from redshift_lint import refusals
-from standin import Proxy
 from support import HEADER, WITHOUT_TESTS, House
 from warehouse import USER, Warehouse
 
@@ -138,33 +136,26 @@ def days() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory, postgres, proxy):
+def pair(tmp_path_factory, postgres, strict, proxy):
     folder = tmp_path_factory.mktemp("intake-parity")
-    strict = Proxy(postgres.port, lint=lambda sql: [finding.message for finding in refusals(sql)])
-    strict.start()
-    try:
-        pair = Pair(
-            House(folder / "duckdb", papers=False), Warehouse(folder / "redshift", postgres, strict, proxy)
-        )
-        changed = [
-            LINE.format(**PLAIN | {"product": str(2000 + n)} | change) for n, change in enumerate(CHANGES)
-        ]
-        pair.deliver("kinds.csv", "\n".join([HEADER, *changed, "", " \t", HEADER, changed[0]]).encode())
-        short = "user_id,event_time,price,event_type,product_id,device,quantity\n"
-        bought, gave_back, absurd = (
-            f"41,2019-10-01 12:00:00 UTC,5,purchase,9,tv,{n}" for n in (3, -2, "5000000000")
-        )
-        pair.deliver("columns.csv", f"{short}{bought}\n{gave_back}\n{gave_back}\n{absurd}\n".encode())
-        for name in NAMED_AFTER_PERSONS:
-            pair.deliver(name, "\n".join([HEADER, changed[0]]).encode())
-        pair.deliver("days.csv", "\n".join([HEADER, *days()]).encode())
-        # the second time a line is due that was in the future
-        for clock in ("2020-01-01 00:00:00", "2020-02-01 00:00:00"):
-            pair.build(*UP_TO_HEALTH, on_redshift=(), variables=READ_ALL | {"clock": clock})
-        pair.strict = strict
-        yield pair
-    finally:
-        strict.stop()
+    pair = Pair(
+        House(folder / "duckdb", papers=False), Warehouse(folder / "redshift", postgres, strict, proxy)
+    )
+    changed = [LINE.format(**PLAIN | {"product": str(2000 + n)} | change) for n, change in enumerate(CHANGES)]
+    pair.deliver("kinds.csv", "\n".join([HEADER, *changed, "", " \t", HEADER, changed[0]]).encode())
+    short = "user_id,event_time,price,event_type,product_id,device,quantity\n"
+    bought, gave_back, absurd = (
+        f"41,2019-10-01 12:00:00 UTC,5,purchase,9,tv,{n}" for n in (3, -2, "5000000000")
+    )
+    pair.deliver("columns.csv", f"{short}{bought}\n{gave_back}\n{gave_back}\n{absurd}\n".encode())
+    for name in NAMED_AFTER_PERSONS:
+        pair.deliver(name, "\n".join([HEADER, changed[0]]).encode())
+    pair.deliver("days.csv", "\n".join([HEADER, *days()]).encode())
+    # the second time a line is due that was in the future
+    for clock in ("2020-01-01 00:00:00", "2020-02-01 00:00:00"):
+        pair.build(*UP_TO_HEALTH, on_redshift=(), variables=READ_ALL | {"clock": clock})
+    pair.strict = strict
+    return pair
 
 
 def both(pair: Pair, query: str) -> tuple[list, list]:

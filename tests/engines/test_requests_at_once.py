@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from redshift_lint import refusals
-from standin import Proxy
-from support import HEADER, IS_LONG, NEXT_KEY, UP_TO_EVENTS, Build, Event
+from support import IS_LONG, NEXT_KEY, UP_TO_EVENTS, Build, Event, csv_text
 from warehouse import USER, Warehouse
 
 from clientele.privacy import keys, redshift_key, redshift_subjects
@@ -17,17 +15,14 @@ UNNAMED = Event(user_id="", user_session="s-1", brand="nobody's")
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory, postgres, proxy):
-    strict = Proxy(postgres.port, lint=lambda sql: [finding.message for finding in refusals(sql)])
-    strict.start()
+def warehouse(tmp_path_factory, postgres, strict, proxy):
     settings = {"quarantine_refuse_share": 1}
-    yield Warehouse(tmp_path_factory.mktemp("requests"), postgres, strict, proxy, settings)
-    strict.stop()
+    return Warehouse(tmp_path_factory.mktemp("requests"), postgres, strict, proxy, settings)
 
 
 def test_the_first_is_not_carried_out_for_the_seconds_customer(warehouse):
     events = [Event(user_id=FIRST, user_session="s-1"), Event(user_id=SECOND, user_session="s-2"), UNNAMED]
-    content = "".join(f"{line}\n" for line in [HEADER, *(event.line() for event in events)]).encode()
+    content = csv_text(events)
     warehouse.deliver("a.csv", content)
     warehouse.build(*UP_TO_EVENTS)
     with warehouse.connection(warehouse.proxy, USER) as connection:

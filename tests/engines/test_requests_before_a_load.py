@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from redshift_lint import refusals
-from standin import Proxy
-from support import HEADER, IS_LONG, MATERIAL, UP_TO_EVENTS, Event
+from support import IS_LONG, MATERIAL, UP_TO_EVENTS, Event, csv_text
 from warehouse import Warehouse
 
 from clientele.privacy import keys
@@ -16,17 +14,12 @@ ASKED = ("--select", "+reconciliation", "profiling_objections", *UP_TO_EVENTS[2:
 
 
 @pytest.fixture
-def warehouse(tmp_path, postgres, proxy):
-    strict = Proxy(postgres.port, lint=lambda sql: [finding.message for finding in refusals(sql)])
-    strict.start()
-    yield Warehouse(tmp_path, postgres, strict, proxy, {"user_id_kind": "text"})
-    strict.stop()
+def warehouse(tmp_path, postgres, strict, proxy):
+    return Warehouse(tmp_path, postgres, strict, proxy, {"user_id_kind": "text"})
 
 
 def content(*user_ids: str) -> bytes:
-    return "".join(
-        f"{line}\n" for line in [HEADER, *(Event(user_id=one).line() for one in user_ids)]
-    ).encode()
+    return csv_text(Event(user_id=one) for one in user_ids)
 
 
 def test_an_objection_before_the_first_load_of_texts_holds_for_who_comes_then_and_later(warehouse):

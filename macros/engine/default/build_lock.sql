@@ -27,9 +27,7 @@
 {% macro default__release_build_lock() %}
     {%- set lock = clientele.register('build_lock') -%}
     {#- a refusal may come before there is a lock -#}
-    {%- if run_query(
-        "select count(*) from information_schema.tables where table_schema = '" ~ lock.schema ~ "' and table_name = '" ~ lock.identifier ~ "'"
-    ).columns[0].values()[0] > 0 -%}
+    {%- if clientele.is_there(lock) -%}
         {%- do run_query("delete from " ~ lock ~ " where holder = '" ~ invocation_id ~ "'") -%}
     {%- endif -%}
 {% endmacro %}

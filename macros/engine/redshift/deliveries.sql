@@ -27,12 +27,8 @@
 
 
 {% macro redshift__take_up_lines_again() %}
-    {#- Before lines are read without the ledger's step, as dbt build --select stg_lake__lines does: if they are gone, once more.
-        Asked of the database, as dbt's cache does not know what a hook has made. -#}
-    {%- set held = run_query(
-        "select count(*) from information_schema.tables where table_schema = 'vault' and table_name = 'lake_lines'"
-    ) -%}
-    {%- if held.columns[0].values()[0] == 0 -%}{%- do clientele.redshift__take_up_lines() -%}{%- endif -%}
+    {#- Before lines are read without the ledger's step, as dbt build --select stg_lake__lines does: if they are gone, once more. -#}
+    {%- if not clientele.is_there(clientele.register('lake_lines')) -%}{%- do clientele.redshift__take_up_lines() -%}{%- endif -%}
 {% endmacro %}
 
 

@@ -58,18 +58,8 @@
 {%- endmacro %}
 
 
-{% macro redshift__is_in_vault(table) %}
-    {#- adapter.get_relation would leave a transaction open, and what an operation does after it would be rolled back. -#}
-    {{ return(
-        run_query(
-            "select count(*) from information_schema.tables where table_schema = 'vault' and table_name = '" ~ table ~ "'"
-        ).columns[0].values()[0] > 0
-    ) }}
-{% endmacro %}
-
-
 {% macro redshift__pseudonym_key_problem() %}
-    {%- if not clientele.redshift__is_in_vault('pseudonym_key') -%}
+    {%- if not clientele.is_there(clientele.register('pseudonym_key')) -%}
         {{ return('There is no table vault.pseudonym_key, and without key material no file is read. Make it once, with '
             ~ 'CLIENTELE_PSEUDONYM_KEY set: clientele redshift-key') }}
     {%- endif -%}
@@ -98,7 +88,7 @@
         {%- if problem -%}{{ clientele.refuse(problem) }}{%- endif -%}
         {%- do clientele.require_same_key() -%}
         {%- set ring = clientele.register('key_ring') -%}
-        {%- if not clientele.redshift__is_in_vault('pseudonym_key_next') -%}
+        {%- if not clientele.is_there(clientele.register('pseudonym_key_next')) -%}
             {{ clientele.refuse(
                 'There is no next key. Set CLIENTELE_PSEUDONYM_KEY_NEW and run clientele redshift-key --next first.'
             ) }}

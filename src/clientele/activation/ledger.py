@@ -273,7 +273,7 @@ class Ledger:
         # has withdrawn consent a line says so: a broken feed, which the stop is for, has no such lines.
         self.warehouse.execute("drop table if exists clientele_delta")
         self.warehouse.execute(
-            "create temporary table clientele_delta as select "
+            f"create temporary table clientele_delta as with objectors as ({self.objectors()}) select "
             "coalesce(held.member_key, wanted.user_key) as member_key, "
             "coalesce(held.standing, 'absent') as standing, "
             "wanted.user_key is not null as is_wanted, "
@@ -283,10 +283,10 @@ class Ledger:
             f"from (select member_key, standing from {self._table} where {here}) as held full outer join "
             "(select user_key from marts.audience_members "
             f"where audience = {_literal(audience.name)} and {goes_there} "
-            f"and user_key not in ({self.objectors()})) as wanted "
+            "and user_key not in (select user_key from objectors)) as wanted "
             "on held.member_key = wanted.user_key "
             f"left join {vault}.user_keys as keys on held.member_key = keys.user_key "
-            f"left join ({self.objectors()}) as objectors on keys.user_key = objectors.user_key "
+            "left join objectors on keys.user_key = objectors.user_key "
             "left join core.consent_states as withdrawn on keys.user_sk = withdrawn.user_sk "
             f"and withdrawn.purpose = {_literal(audience.consent)} and withdrawn.consent_state = 'withdrawn'"
         )
