@@ -1,9 +1,9 @@
 {#- Grain: as core.feature_statistics, of the challenger's personas. Late data: built anew when any persona or feature
-    of anybody has changed, else kept. -#}
+    of anybody has changed, or what works them out, else kept. -#}
 {{ config(
     materialized='incremental',
     incremental_strategy='all_or_nothing',
-    post_hook='{{ clientele.insert_other_features(this, "challenger_scores") }}'
+    post_hook=['{{ clientele.insert_other_features(this, "challenger_scores") }}', '{{ clientele.mark_load() }}']
 ) }}
 
 with
