@@ -35,14 +35,8 @@
     {%- do clientele.create_registers() -%}
     {%- set ring = clientele.register('key_ring') -%}
     {%- set epochs = api.Relation.create(database=target.database, schema='core', identifier='key_epoch') -%}
+    {{ clientele.refuse_lost_halves() }}
     {%- if run_query('select count(*) from ' ~ ring).columns[0].values()[0] == 0 -%}
-        {%- if run_query('select count(*) from ' ~ epochs).columns[0].values()[0] > 0 -%}
-            {{ clientele.refuse(
-                'The vault is lost, or another one: the warehouse has a key epoch, and this vault has no key. Who was erased or has objected '
-                ~ 'would come back. Restore vault.duckdb. If it is lost, remove warehouse.duckdb and the folder publications, build anew, '
-                ~ 'and carry out all erasures and objections again.'
-            ) }}
-        {%- endif -%}
         {%- do run_query('insert into ' ~ ring ~ ' select 1, ' ~ clientele.new_key_ring()) -%}
     {%- endif -%}
     {%- if run_query('select count(*) from ' ~ epochs).columns[0].values()[0] == 0 -%}

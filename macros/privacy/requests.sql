@@ -12,6 +12,7 @@
 {% macro begin_request(kind, n_customers, noting=none) %}
     {#- Adds a request that is being carried out, and returns its number. With it goes `noting`, a statement that notes in
         the vault whom it is about: of a request on record that was stopped the next command knows them. -#}
+    {{ clientele.refuse_lost_halves() }}
     {{ clientele.require_both_halves() }}
     {{ clientele.next_generation() }}
     {%- set requests = clientele.register('requests') -%}
@@ -68,6 +69,27 @@
 
 {% macro moment_of_request() %}
     {{ return("cast('" ~ modules.datetime.datetime.now(modules.pytz.utc).strftime('%Y-%m-%d %H:%M:%S') ~ "' as timestamp)") }}
+{% endmacro %}
+
+
+{% macro refuse_lost_halves() %}
+    {#- Ends what was begun when the vault or the warehouse is empty beside the other. A build makes a warehouse anew from the
+        files; a request would find nobody there, and be reported done. -#}
+    {%- set ring, epochs = clientele.register('key_ring'), clientele.built('core', 'key_epoch') -%}
+    {%- set has_ring = run_query('select count(*) from ' ~ ring).columns[0].values()[0] > 0 -%}
+    {%- set has_epoch = run_query('select count(*) from ' ~ epochs).columns[0].values()[0] > 0 -%}
+    {%- if has_epoch and not has_ring -%}
+        {{ clientele.refuse(
+            'The vault is lost, or another one: the warehouse has a key epoch, and this vault has no key. Who was erased or has objected '
+            ~ 'would come back. Restore the vault. If it is lost, remove the warehouse and its publications, build anew, '
+            ~ 'and carry out all erasures and objections again.'
+        ) }}
+    {%- elif has_ring and not has_epoch and flags.WHICH == 'run-operation' -%}
+        {{ clientele.refuse(
+            'The warehouse is lost: the vault knows customers, and core holds nothing about them. Restore it from the moment of the vault, '
+            ~ 'or build anew, and try again. Nothing was changed.'
+        ) }}
+    {%- endif -%}
 {% endmacro %}
 
 

@@ -115,7 +115,7 @@ final as (
         shares.to_segment_id,
         shares.n_users,
         shares.share,
-        least(sample_sizes.n_sampled / sample_sizes.n_users, 1.0) as sampled_share
+        {{ clientele.share_in_steps('sample_sizes.n_sampled', 'sample_sizes.n_users') }} as sampled_share
     from shares
     cross join sample_sizes
     cross join versions

@@ -59,7 +59,11 @@ def tables_of_groups(manifest: Manifest) -> dict[str, dict[str, dict]]:
 
 
 def with_steps(manifest: Manifest) -> None:
-    """Let published_cells say the steps as well, and a statement of features hold them all."""
+    """Let published_cells say the steps as well, a statement of features hold them all, and a sample be one."""
+    transitions = manifest.nodes["model.clientele.segment_transitions"]
+    whole = "n_sample = 10000"  # of more customers than this shop has
+    assert transitions.raw_code.count(whole) == 1
+    transitions.raw_code = transitions.raw_code.replace(whole, "n_sample = 2000")
     macro = manifest.macros["macro.clientele.duckdb__features_at_once"]
     macro.macro_sql = "{% macro duckdb__features_at_once() %}{{ return(1000) }}{% endmacro %}"
     macro = manifest.macros["macro.clientele.published_cells"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,7 @@ from support import FIRST_USER, NEXT_KEY, UP_TO_EVENTS, little_shop
 
 from clientele import cli
 from clientele.privacy import register
-from clientele.runtime import fits, locking, warehouses
+from clientele.runtime import backups, fits, locking, warehouses
 
 PAPERS = False
 SHOP = little_shop(seed=11, n_users=6, n_days=10)
@@ -82,6 +83,55 @@ def test_requests_are_registered_and_halves_of_a_backup_refused(house, tmp_path)
     (house.home / "vault.duckdb").unlink()
     stopped = house.run(*UP_TO_EVENTS)
     assert not stopped.succeeded and "The vault is lost" in stopped.said
+
+
+@pytest.mark.parametrize(
+    ("half", "sentence"),
+    [("vault", "The vault is lost, or another one"), ("warehouse", "The warehouse is lost")],
+)
+def test_a_half_that_is_lost_is_told_by_whatever_needs_it(keyed, tmp_path, half, sentence):
+    """It found nobody, and was reported done: a copy without events, a backup without a warehouse."""
+    house = keyed.copy(tmp_path)
+    (house.home / f"{half}.duckdb").unlink()
+    (other,) = {"vault", "warehouse"} - {half}
+    held = (house.home / f"{other}.duckdb").read_bytes()
+
+    def refuses(said: str) -> None:
+        assert sentence in said and "build anew" in said, said[-2000:]
+        assert (house.home / f"{other}.duckdb").read_bytes() == held
+
+    # once more when dbt has made an empty file in the place of the lost one
+    for _ in range(2):
+        for give_out in (warehouses.opened, warehouses.check, fits.opened):
+            with (
+                house.surroundings(),
+                locking.held(house.home),
+                pytest.raises(warehouses.WarehouseError) as told,
+                give_out(house.home) or nullcontext(),  # a context to enter, or a check that is done at once
+            ):
+                raise AssertionError("data of half a home is given out")
+            refuses(str(told.value))
+        with house.surroundings(), pytest.raises(backups.BackupError) as told:
+            backups.take(house.home, tmp_path / "saved", keep=1)
+        refuses(str(told.value))
+        for operation in (
+            "object_to_profiling",
+            "withdraw_objection",
+            "restrict_subjects",
+            "erase_subjects",
+            "readmit_subjects",
+            "rotate_key",
+        ):
+            ran = house.operation(operation, CLIENTELE_SUBJECT=FIRST, CLIENTELE_PSEUDONYM_KEY_NEW=NEXT_KEY)
+            assert not ran.succeeded, operation
+            refuses(ran.said)
+    assert not (tmp_path / "saved").exists() or not list((tmp_path / "saved").iterdir())
+    built = house.run(*UP_TO_EVENTS)
+    assert built.succeeded is (half == "warehouse"), built.said[-2000:]
+    if half == "vault":
+        refuses(built.said)
+    else:
+        assert house.value("select count(*) from core.events") == len(SHOP)
 
 
 @pytest.mark.parametrize("operation", ["erase_subjects", "readmit_subjects", "rotate_key"])

@@ -216,6 +216,7 @@ def test_yesterdays_vault_is_told_also_without_a_request(tmp_path):
             "create table monitor.generation as select 5 as generation, 'b' as token, '0.0.1' as built_by"
         )
         connection.execute("create table monitor.requests_done as select 0 as n_requests")
+        connection.execute("create schema core; create table core.key_epoch as select 1 as key_epoch")
         assert generations.problem(connection, pair) is None, "killed between the databases"
         connection.execute("update vault.vault.generation set next_token = null")
         assert "vault is older" in generations.problem(connection, pair)
@@ -482,7 +483,7 @@ def test_the_commands_speak_in_sentences(lived, tmp_path, monkeypatch):
     status, said = call("backups", saved, "--verify")
     assert status == 1 and "DAMAGED" in said
     status, said = call("backup", "--home", tmp_path, "--to", saved)
-    assert status == 1 and "nothing to save yet" in said
+    assert status == 1 and "there is nothing yet in this home" in said
     taken = (
         "import sys; from pathlib import Path; from clientele.runtime import locking\n"
         "locking.take(Path(sys.argv[1])); print('taken', flush=True); sys.stdin.read()"

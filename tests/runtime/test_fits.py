@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from support import WITHOUT_TESTS, House, assert_same, little_shop
 
 from clientele.cli import main
-from clientele.runtime import fits
+from clientele.runtime import fits, warehouses
 
 SQL_ALONE = ("--exclude-resource-type", "test", "unit_test", "--exclude", "path:python_models")
 
@@ -64,5 +64,5 @@ def test_what_is_missing_is_said(tmp_path, manifest, message):
 
 
 def test_a_home_without_a_warehouse_is_said(tmp_path):
-    with pytest.raises(fits.FitError, match="run dbt build"), fits.opened(tmp_path):
+    with pytest.raises(warehouses.WarehouseError, match="Build once"), fits.opened(tmp_path):
         pass

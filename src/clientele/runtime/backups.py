@@ -124,9 +124,9 @@ def take(
     HomeInUseError
         When a build or an operation is still running.
     """
-    for name in DATABASES:
-        if not (home / name).exists():
-            raise BackupError(f"{home / name} does not exist: there is nothing to save yet. Build once.")
+    lacks = generations.missing(home)
+    if lacks:
+        raise BackupError(lacks)
     if folder.resolve().is_relative_to(home.resolve()):
         raise BackupError(
             f"{folder} is inside of the home that is to be saved, {home}: each backup would hold those "

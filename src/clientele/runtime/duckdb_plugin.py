@@ -127,7 +127,8 @@ class Plugin(BasePlugin):
             except DbtRuntimeError:
                 conn.close()  # dbt tries once more, and must find nothing left of this attempt
                 raise
-        told = generations.problem(conn, self._home)
+        which = getattr(get_flags(), "WHICH", None)
+        told = generations.problem(conn, self._home, is_build=which != "run-operation")
         if told:
             conn.close()
             raise DbtRuntimeError(told)

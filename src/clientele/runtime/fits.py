@@ -168,8 +168,7 @@ def _duckdb(home: Path) -> Iterator[Any]:
     import duckdb
 
     path = home / "warehouse.duckdb"
-    if not path.exists():
-        raise FitError(f"{path} is not there: run dbt build --exclude path:python_models first.")
+    warehouses.require_files(home)
     try:
         connection = duckdb.connect(str(path))
     except duckdb.IOException:
@@ -180,8 +179,7 @@ def _duckdb(home: Path) -> Iterator[Any]:
             if (home / f"{name}.duckdb").exists():
                 attached = str(home / f"{name}.duckdb").replace("'", "''")
                 connection.execute(f"attach '{attached}' as {name} (read_only)")
-        if (home / "vault.duckdb").exists():
-            warehouses.refuse_unsound(connection, home)
+        warehouses.refuse_unsound(connection, home)
         yield _DuckDB(connection)
 
 

@@ -25,13 +25,26 @@ from clientele import __version__
 from clientele.errors import ClienteleError
 from clientele.runtime import publishing
 
-__all__ = ["WITHDRAWING", "GenerationError", "Generations", "advance", "problem", "read"]
+__all__ = ["WITHDRAWING", "GenerationError", "Generations", "advance", "missing", "problem", "read"]
 
 # Kinds of requests after which customers are in no publication any more.
 WITHDRAWING = ("erase", "object", "restrict", "rotate")
 _WAY_OUT = (
     "Put both back from one moment (clientele restore takes a backup's parts together), or remove "
     "warehouse.duckdb and the folder publications, and build anew"
+)
+
+_LOST_VAULT = (
+    "The vault is lost, or another one: the warehouse was built with a key, and vault.duckdb has none. "
+    "Who was erased or has objected would come back. Put the vault back from the moment of the warehouse "
+    "(clientele restore takes a backup's parts together). If it is lost for good, remove warehouse.duckdb"
+    " and the folder publications, build anew, and carry out all erasures and objections again."
+)
+_LOST_WAREHOUSE = (
+    "The warehouse is lost: the vault has the key of a build, and warehouse.duckdb holds nothing of it. "
+    "What is asked would be done by halves and reported done. Put it back from the moment of the vault "
+    "(clientele restore takes a backup's parts together), or build anew from the event files, and try "
+    "again."
 )
 
 
@@ -49,8 +62,10 @@ class Generations:
         Numbers of the generations, which only tell what is older; 0 before the first.
     vault_token, next_token, warehouse_token : str or None
         What has to be equal; None where no run has written one.
-    is_new_vault, is_new_warehouse : bool
+    is_new_warehouse : bool
         Nothing of ours was ever written there.
+    has_ring, has_epoch : bool
+        Whether a build has put its key into the vault, and the epoch of that key into the warehouse.
     newest, withdrawn, known : int
         Number of the newest request in the vault, of the newest finished one after which publications lack
         somebody, and of the newest that the warehouse knows of.
@@ -63,8 +78,9 @@ class Generations:
     vault_token: str | None
     next_token: str | None
     warehouse_token: str | None
-    is_new_vault: bool
     is_new_warehouse: bool
+    has_ring: bool
+    has_epoch: bool
     newest: int
     withdrawn: int
     known: int
@@ -72,11 +88,9 @@ class Generations:
 
     @property
     def are_together(self) -> bool:
-        """Whether both databases are of the same moment, or one of them is new."""
+        """Whether both databases are of the same moment, or the warehouse is new."""
         if self.warehouse_token is None and self.is_new_warehouse:
             return True
-        if self.vault_token is None and self.is_new_vault:
-            return True  # macros/privacy/keys.sql says that the vault is lost, where there was one
         return self.warehouse_token == self.vault_token or (
             self.warehouse_token is not None and self.warehouse_token == self.next_token
         )
@@ -108,8 +122,9 @@ def read(connection: duckdb.DuckDBPyConnection) -> Generations:
         vault_token=in_vault[0][1],
         next_token=in_vault[0][2],
         warehouse_token=in_warehouse[0][1],
-        is_new_vault=not rows("select sealed from vault.vault.key_ring"),
         is_new_warehouse=known[0][0] is None,
+        has_ring=bool(rows("select sealed from vault.vault.key_ring")),
+        has_epoch=bool(rows(f'select key_epoch from "{warehouse}".core.key_epoch')),
         newest=requests[0][0],
         withdrawn=requests[0][1],
         known=known[0][0] or 0,
@@ -117,7 +132,17 @@ def read(connection: duckdb.DuckDBPyConnection) -> Generations:
     )
 
 
-def problem(connection: duckdb.DuckDBPyConnection, home: Path) -> str | None:
+def missing(home: Path) -> str | None:
+    """Return in a sentence which database a home lacks, with the way out; None if both are there."""
+    has_warehouse, has_vault = ((home / f"{name}.duckdb").exists() for name in ("warehouse", "vault"))
+    if has_warehouse and has_vault:
+        return None
+    if has_warehouse or has_vault:
+        return f"{_LOST_VAULT if has_warehouse else _LOST_WAREHOUSE} Nothing was changed."
+    return f"{home / 'warehouse.duckdb'} does not exist: there is nothing yet in this home. Build once."
+
+
+def problem(connection: duckdb.DuckDBPyConnection, home: Path, *, is_build: bool = False) -> str | None:
     """Return in a sentence why a home must not be changed, with the way out; None if nothing is wrong.
 
     Parameters
@@ -126,8 +151,13 @@ def problem(connection: duckdb.DuckDBPyConnection, home: Path) -> str | None:
         To the warehouse of `home`, with the vault attached as ``vault``. Nothing is written.
     home : Path
         The folder of the databases.
+    is_build : bool
+        Whether a build asks, which makes a warehouse that is lost anew from the event files. Everybody else
+        would find nobody there.
     """
     found = read(connection)
+    if found.has_ring and not found.has_epoch and not is_build:
+        return f"{_LOST_WAREHOUSE} Nothing was changed."
     told = _databases(found) or _publications(found, home)
     return f"{told} Nothing was changed." if told else None
 
@@ -170,6 +200,8 @@ def _databases(found: Generations) -> str | None:
             f"The warehouse was last built by clientele {found.built_by}; this is {__version__}. "
             "Use that version or a later one, or restore a backup from before."
         )
+    if not found.has_ring and (found.has_epoch or (found.warehouse_token and not found.vault_token)):
+        return _LOST_VAULT
     return None if found.are_together else _halves(found)
 
 

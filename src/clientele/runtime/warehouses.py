@@ -12,7 +12,7 @@ from clientele.errors import ClienteleError
 from clientele.privacy import register
 from clientele.runtime import generations, modes, rewriting
 
-__all__ = ["Connection", "WarehouseError", "check", "opened", "refuse_unsound"]
+__all__ = ["Connection", "WarehouseError", "check", "opened", "refuse_unsound", "require_files"]
 
 
 class WarehouseError(ClienteleError, RuntimeError):
@@ -117,6 +117,11 @@ def check(home: Path) -> None:
             pass
 
 
+def require_files(home: Path) -> None:
+    """Raise :class:`WarehouseError` unless both databases of a home are there."""
+    _refuse(generations.missing(home))
+
+
 def refuse_unsound(connection: Any, home: Path) -> None:
     """Raise :class:`WarehouseError` unless what a home holds may be given out, shown and learned from.
 
@@ -144,9 +149,7 @@ def _files(home: Path, *, is_read: bool = False) -> Iterator[Connection]:
     import duckdb
 
     rewriting.finish(home)
-    for name in ("warehouse", "vault"):
-        if not (home / f"{name}.duckdb").exists():
-            raise WarehouseError(f"{home / name}.duckdb is not there: build first")
+    require_files(home)
     try:
         with ExitStack() as stack:
             with modes.private():
