@@ -59,7 +59,7 @@ def tables_of_groups(manifest: Manifest) -> dict[str, dict[str, dict]]:
 
 
 def with_steps(manifest: Manifest) -> None:
-    """Let published_cells say the steps as well, a statement of features hold them all, and a sample be one."""
+    """Let published_cells say its steps, a statement of features hold them all, and a sample be no whole."""
     transitions = manifest.nodes["model.clientele.segment_transitions"]
     whole = "n_sample = 10000"  # of more customers than this shop has
     assert transitions.raw_code.count(whole) == 1
