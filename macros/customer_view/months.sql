@@ -6,7 +6,7 @@
         sum(case when months.n_orders > 0 then 1 else 0 end) as n_buyers,
         sum({{ clientele.counted('months.n_orders', 'orders') }}) as n_orders,
         sum({{ clientele.counted_money('months.revenue') }}) as revenue,
-        {{ clientele.money_limit('months.revenue') }} as largest_revenue
+        max(limits.most_revenue) as largest_revenue
 {%- endmacro %}
 
 

@@ -34,7 +34,7 @@ members as (
         all_customers.n_events,
         {{ clientele.counted('all_customers.n_orders', 'orders') }} as n_orders,
         {{ clientele.counted_money('all_customers.revenue') }} as revenue,
-        {{ clientele.double('coalesce(limits.most_revenue, max(all_customers.revenue) over ())') }} as unit_revenue
+        {{ clientele.double('limits.most_revenue') }} as unit_revenue
     from all_customers
     cross join limits
 ),
@@ -50,7 +50,7 @@ member_sums as (
         cast(sum(case when n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
         cast(sum(case when n_orders > 1 then 1 else 0 end) as bigint) as n_repeat_buyers,
         cast({{ clientele.most_counted('orders') }} as bigint) as largest_orders,
-        {{ clientele.money_limit('revenue') }} as largest_revenue
+        max(limits.most_revenue) as largest_revenue
     from members
     cross join limits
     group by segment_id

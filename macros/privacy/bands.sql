@@ -61,8 +61,8 @@
 
 
 {% macro most_revenue(usual_order) -%}
-    {#- The same in money; null for a shop whose first orders came after its reference days, and which has no usual order. -#}
-    case when {{ usual_order }} != 1 then {{ clientele.most_orders() }} * {{ usual_order }} end
+    {#- The same in money. Where nobody has ever ordered the usual order is 1, and there is no revenue. -#}
+    {{ clientele.most_orders() }} * {{ usual_order }}
 {%- endmacro %}
 
 

@@ -17,8 +17,8 @@
 
 
 {% macro limit_ctes(of_part=false, name='limits') %}
-    {#- A CTE `limits`, one row: most_revenue, as much money of a customer as counts; null without a usual order. `of_part`: of a
-        family or a day, where a customer counts with ten usual orders and not with most_orders(). -#}
+    {#- A CTE `limits`, one row: most_revenue, as much money of a customer as counts. `of_part`: of a family or a day, where
+        a customer counts with ten usual orders and not with most_orders(). -#}
     {%- set part = ' * 10 / ' ~ clientele.most_orders() if of_part else '' -%}
 {{ name }} as (
     select cast({{ clientele.most_revenue('order_value') }}{{ part }} as decimal(28, 4)) as most_revenue
@@ -30,17 +30,4 @@
 {% macro counted_money(amount) -%}
     {#- The part of a customer's amount that counts, in a query that has `limits` beside it. -#}
     case when {{ amount }} > limits.most_revenue then limits.most_revenue else {{ amount }} end
-{%- endmacro %}
-
-
-{% macro money_limit(amount) -%}
-    {#- The column that `limit` names, of a query that sums the amounts of customers beside `limits`. A shop without a usual
-        order has no limit yet: the step is what whoever spent most makes, or as many customers as a step of counts has. -#}
-    cast(coalesce(
-        max(limits.most_revenue),
-        greatest(
-            max({{ amount }}),
-            {{ clientele.cell_step() }} * sum({{ amount }}) / nullif(sum(case when {{ amount }} > 0 then 1 else 0 end), 0)
-        )
-    ) as decimal(28, 4))
 {%- endmacro %}

@@ -39,7 +39,7 @@ final as (
         cast(sum({{ clientele.counted('n_orders', 'orders') }}) as bigint) as n_orders,
         cast({{ clientele.most_counted('orders') }} as bigint) as largest_orders,
         cast(sum({{ clientele.counted_money('revenue') }}) as decimal(28, 4)) as revenue,
-        {{ clientele.money_limit('revenue') }} as largest_revenue,
+        max(limits.most_revenue) as largest_revenue,
         {{ clientele.double('sum(' ~ clientele.exact('value_score') ~ ')') }} / nullif(count(value_score), 0) as order_chance,
         {{ clientele.double('max(value_score)') }} / nullif(count(value_score), 0) as largest_chance,
         cast(count(confidence) as bigint) as n_told,

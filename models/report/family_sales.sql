@@ -49,7 +49,7 @@ final as (
         cast(sum({{ clientele.counted('scoped.n_purchases', 'purchases') }}) as bigint) as n_purchases,
         cast({{ clientele.most_counted('purchases') }} as bigint) as largest_purchases,
         cast(sum({{ clientele.counted_money('scoped.revenue') }}) as decimal(28, 4)) as revenue,
-        {{ clientele.money_limit('scoped.revenue') }} as largest_revenue
+        max(limits.most_revenue) as largest_revenue
     from scoped
     cross join limits
     group by scoped.scope, scoped.segment_id, scoped.category_family

@@ -30,7 +30,7 @@ cells as (
         cast(sum({{ clientele.counted('per_customer.n_refunds', 'refunds') }}) as bigint) as n_refunds,
         cast({{ clientele.most_counted('refunds') }} as bigint) as largest_refunds,
         cast(sum({{ clientele.counted_money('per_customer.refunded') }}) as decimal(28, 4)) as refunded,
-        {{ clientele.money_limit('per_customer.refunded') }} as largest_refunded
+        max(limits.most_revenue) as largest_refunded
     from per_customer
     cross join limits
     group by per_customer.month_date

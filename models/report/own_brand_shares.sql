@@ -71,9 +71,9 @@ final as (
         / sum(counted.n_counted) as below_usual_share,
         {{ clientele.double(clientele.most_counted('purchases')) }} / sum(counted.n_counted) as largest_below_share,
         cast(sum({{ clientele.counted_money('counted.revenue') }}) as decimal(28, 4)) as revenue,
-        {{ clientele.money_limit('counted.revenue') }} as largest_revenue,
+        max(limits.most_revenue) as largest_revenue,
         cast(sum({{ clientele.counted_money('counted.own_revenue') }}) as decimal(28, 4)) as own_revenue,
-        {{ clientele.money_limit('counted.own_revenue') }} as largest_own_revenue
+        max(limits.most_revenue) as largest_own_revenue
     from counted
     inner join limits on counted.dimension = limits.dimension
     group by counted.dimension, counted.group_code

@@ -1,5 +1,5 @@
-{#- Grain: the shop, one row: what an order is like in the reference window. A user without an order gets these as
-    prior means: no purchase is a missing value, not a zero. -#}
+{#- Grain: the shop, one row: what an order is like in the reference window, which goes on until orders are in. A user
+    without an order gets these as prior means: no purchase is a missing value, not a zero. -#}
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('event_files') }}
 {{ config(materialized='incremental', incremental_strategy='all_or_nothing', post_hook='{{ clientele.mark_load() }}') }}
@@ -11,7 +11,7 @@ newest_load as (
 ),
 
 reference as (
-    {{ clientele.reference_window() }}
+    {{ clientele.reference_window(of_orders=true) }}
 ),
 
 events as (

@@ -33,7 +33,7 @@ order_mean as (
         {{ clientele.double('sum(buyers.revenue)') }} / nullif(sum(buyers.n_orders), 0) as order_value,
         {{ clientele.double('sum(' ~ clientele.counted_money('buyers.revenue') ~ ')') }}
         / nullif(sum({{ clientele.counted('buyers.n_orders', 'orders') }}), 0) as told,
-        {{ clientele.double(clientele.money_limit('buyers.revenue')) }}
+        {{ clientele.double('max(limits.most_revenue)') }}
         / nullif(sum({{ clientele.counted('buyers.n_orders', 'orders') }}), 0) as largest
     from (select user_sk, sum(revenue) as revenue, count(*) as n_orders from orders group by user_sk) as buyers
     cross join limits

@@ -33,7 +33,7 @@ final as (
         cast(count(*) as bigint) as n_members,
         cast(sum(case when spent.n_orders > 0 then 1 else 0 end) as bigint) as n_buyers,
         cast(sum({{ clientele.counted_money('spent.revenue') }}) as decimal(28, 4)) as revenue,
-        {{ clientele.money_limit('spent.revenue') }} as largest_revenue
+        max(limits.most_revenue) as largest_revenue
     from {{ ref('audience_members') }} as members
     inner join spent on members.user_key = spent.user_key
     cross join moment

@@ -20,7 +20,7 @@ final as (
         cast(sum(orders.revenue) as decimal(28, 4)) as revenue,
         cast(1 as bigint) as largest_n_orders,
         cast({{ clientele.most_counted('purchases') }} as decimal(28, 3)) as largest_n_units,
-        {{ clientele.money_limit('orders.revenue') }} as largest_revenue,
+        max(limits.most_revenue) as largest_revenue,
         cast(sum({{ clientele.counted('orders.n_units', 'purchases') }}) as decimal(28, 3)) as told_n_units,
         cast(sum({{ clientele.counted_money('orders.revenue') }}) as decimal(28, 4)) as told_revenue
     from orders

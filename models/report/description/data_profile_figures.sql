@@ -73,7 +73,7 @@ customer_revenue as (
     select
         customers.revenue as amount,
         {{ clientele.counted_money('customers.revenue') }} as told,
-        coalesce(limits.most_revenue, max(customers.revenue) over ()) as most
+        limits.most_revenue as most
     from {{ ref('user_feature_values') }} as customers
     cross join limits
     where customers.revenue > 0
