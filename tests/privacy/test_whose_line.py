@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import inspect
+import itertools
 import os
 import random
 from collections.abc import Callable
@@ -146,13 +147,15 @@ SPELLINGS: dict[str, Callable[[int], str]] = {
 PUT_INSIDE = ("blank inside", "zero-width inside", "soft hyphen", "variation selector", "grapheme joiner")
 NO_IDS = [
     None, "", " ", "-", "+", "abc", "bad", "dead", "None", "NaN", "inf", "1.5", "1.5e0", "1e-3", "1,5",
-    "12,34,567", "1.234,567.8", "1..0", "0x", "0xg1", "5 or 1=1", "user 7", "7-8", "2019-10-01",
+    "12,34,56", "12,345,67", "1.234,567.8", "1..0", "0x", "0xg1", "5 or 1=1", "user 7", "7-8", "2019-10-01",
     "9223372036854775808", "-9223372036854775809", "1e19", "1e99", "aGVsbG8=", "a@b.example",
     "'; drop table", "\\x41", "%", "\u066a", "\uff11.\uff15", "2019 10 01", "2019_10_01", "1.10.2019",
     "1 10 2019", "19.90", "1,299.90", "1e999", "1e99999", "NA", "NDA", "NTQ", "10:00", "5%", "$5", "=", "'",
     ".", "\u0665\u0664\u0661\u066b\u0663\u0661\u0662", "\u00bd", "1\u20442", "0x1.5", "\u4e00\u4e8c\u4e09",
     "\u2116 7", "\u0438\u04347", '=""', "e5", "1_", "1__0", "1.,0", "1,000,0", "MjAxOS0xMC0wMQ==", "MS41",
-    "7" * 5000,
+    "7" * 5000, "00500,00,03", "0500,0003", "5000,000,003", "123,45,678", "12.34.567", "12'34'567", "1,2,345",
+    "01.10.2019", "2019,10,01", "2019.10.01", "19,10,01", "0x1_", "0x_", "0x1__2", "0x1,000", "5,000.03e1",
+    "5.000,03e-2", "1,000,5e1", "1.000.5e1", "5,000.03.0e2", "01,299.90", "1,00,299.90",
 ]  # fmt: skip
 
 
@@ -187,6 +190,91 @@ def test_an_id_is_read_in_any_spelling(sql, spelling):
     if spelling not in PUT_INSIDE:
         extremes = [-(2**63), 2**63 - 1, 0, -1, -1234]
         assert read(sql, *map(SPELLINGS[spelling], extremes)) == extremes
+
+
+def indian(number: int) -> str:
+    """Return the number with its last three digits in one group, and the others by two."""
+    head, tail = str(number)[:-3], str(number)[-3:]
+    pairs = [head[max(end - 2, 0) : end] for end in range(len(head), 0, -2)][::-1]
+    return ",".join([*pairs, tail])
+
+
+# What a spelling is put together from: its groups and the marks that may begin a fraction after them; how
+# many digits an exponent moves behind that mark; digits of a script; what shows nothing, before and after.
+GROUPS: dict[str, tuple[Callable[[int], str], str]] = {
+    "none": (str, ".,"),
+    "comma": (lambda number: grouped(number, ","), "."),
+    "point": (lambda number: grouped(number, "."), ","),
+    "apostrophe": (lambda number: grouped(number, "'"), ".,"),
+    "right quote": (lambda number: grouped(number, "\u2019"), ".,"),
+    "underscore": (lambda number: grouped(number, "_"), ".,"),
+    "Indian": (indian, "."),
+}
+ENDS = ("", "{mark}", "{mark}0", "{mark}00", "e0", "e2", "E+05", "e00")
+ZEROS = ("", "0", "000", "00 ", "0\u202f")
+SCRIPTS = ("0", "\uff10", "\u0660", "\u0966", "\U0001d7d8")
+AROUND = (("", ""), (" ", "\u00a0"), ("\ufeff", "\u200b"), ('="', '"'), ("'", ""), ("\u201c", "\u201d"))
+
+
+def put_together(number: int, groups: str, zeros: str, end: str, mark: str) -> str | None:
+    """Return a number without a sign in this spelling; None where the spelling means another one, too."""
+    spell, _ = GROUPS[groups]
+    if not end.lower().startswith("e"):
+        if groups == "point" and not end and is_read_as_fraction(number):
+            return None
+        return zeros + spell(number) + end.format(mark=mark)
+    power = int(end[1:])
+    whole, fraction = divmod(number, 10**power)
+    return f"{zeros}{spell(whole)}{mark}{fraction:0{max(power, 1)}d}{end}"
+
+
+def test_an_id_is_read_in_any_combination_of_spellings(sql):
+    chance = random.Random(55)
+    expected: dict[str, int] = {}
+    for sign, zeros, groups, end, zero, (before, after) in itertools.product(
+        ("", "+", "-", "\u2212"), ZEROS, GROUPS, ENDS, SCRIPTS, AROUND
+    ):
+        number = chance.choice([500_000_003, 500_000_102, chance.randint(0, 10 ** chance.randint(1, 12))])
+        text = put_together(number, groups, zeros, end, chance.choice(GROUPS[groups][1]))
+        if text is None:
+            continue
+        digits = {ord("0") + digit: ord(zero) + digit for digit in range(10)}
+        text = before + sign + text.translate(digits) + after
+        if chance.random() < 0.1:
+            text = in_base64(text)
+        expected[text] = -number if sign in ("-", "\u2212") else number
+    for sign, zeros, zero, spell in itertools.product(
+        ("", "+", "-"), ("", "0", "0000_"), SCRIPTS, ("{:x}", "{:X}", "{:_x}", "{:_X}")
+    ):
+        number = chance.choice([500_000_003, chance.randint(0, 2**62)])
+        digits = {ord("0") + digit: ord(zero) + digit for digit in range(10)}
+        text = f"{sign}0x{zeros}{spell.format(number)}".translate(digits)
+        expected[text] = -number if sign == "-" else number
+    found = dict(zip(expected, read(sql, *expected), strict=True))
+    assert {text: (number, found[text]) for text, number in expected.items() if found[text] != number} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0500,000,003", 500000003),
+        ("+0500.000.003", 500000003),
+        ("0500'000'102", 500000102),
+        ("00 500,000,003", 500000003),
+        ("0x1DCD_6503", 500000003),
+        ("5.000.000,03e2", 500000003),
+        ("5,000,000.03e2", 500000003),
+        ("50,00,00,003", 500000003),
+        ("12,34,567.0", 1234567),
+        # a mantissa with one point is what computers write
+        ("1.234e3", 1234),
+        ("1,234e3", 1234),
+        ("1.234.567e1", 12345670),
+        ("1'234e1", 12340),
+    ],
+)
+def test_a_combination_has_one_meaning(sql, text, number):
+    assert read(sql, text) == [number]
 
 
 def test_what_names_nobody_is_no_id(sql):

@@ -3,36 +3,47 @@
 
 {% macro redshift__readable_number(text) -%}
     {%- set plain = clientele.redshift__plain_number(text) -%}
-    {%- set grouped = "^[+-]?([0-9]{1,3}((,[0-9]{3})+([.~]0*)?|([.][0-9]{3})+([,~]0*)?|(''[0-9]{3})+([.,~]0*)?)|[0-9]+(_[0-9]+)+([.,~]0*)?)$" -%}
-    {#- the fraction of nothing of a grouped number, told from its last group -#}
-    {%- set end -%}
-        case
-            when regexp_count({{ plain }}, '(,[0-9]{3}[.~]|[.][0-9]{3}[,~]|[''_][0-9]+[.,~])0*$') > 0
-                then length(regexp_substr({{ plain }}, '[.,~]0*$'))
-            else 0
-        end
+    {#- as they are grouped, with a fraction of nothing or, before an exponent, with any -#}
+    {%- set by_threes = "0*[0-9]{1,3}((,[0-9]{3})+([.~]F)?|([.][0-9]{3})+([,~]F)?|(''[0-9]{3})+([.,~]F)?)" -%}
+    {%- set as_in_india = "0*[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}([.~]F)?" -%}
+    {%- set groups = '(' ~ [by_threes, as_in_india, '[0-9]+(_[0-9]+)+([.,~]F)?'] | join('|') ~ ')' -%}
+    {%- set is_grouped = "regexp_count(" ~ plain ~ ", '^[+-]?" ~ groups | replace('F', '0*') ~ "$') > 0" -%}
+    {%- set is_grouped_power = "regexp_count(" ~ plain ~ ", '^[+-]?" ~ groups | replace('F', '[0-9]*') ~ "[eE][+]?0*[0-9]{1,2}$') > 0" -%}
+    {#- without what is between the groups, and a point before the fraction: the first mark tells which is which -#}
+    {%- set ungrouped -%}
+        translate(
+            {{ plain }},
+            case left(ltrim({{ plain }}, '+-0123456789'), 1) when ',' then '~#,' when '.' then ',~.' else ',~''_' end, '..'
+        )
     {%- endset -%}
-    {%- set mantissa = "translate(split_part(lower(" ~ plain ~ "), 'e', 1), ',~+-', '..')" -%}
-    {%- set power = "try_cast(replace(split_part(lower(" ~ plain ~ "), 'e', 2), '+', '') as integer)" -%}
-    {%- set fraction = "rtrim(split_part(" ~ mantissa ~ ", '.', 2), '0')" -%}
-    {%- set whole = "split_part(" ~ mantissa ~ ", '.', 1)" -%}
     {%- set date = "^([0-9]{4}[ _](0?[1-9]|1[0-2])[ _](0?[1-9]|[12][0-9]|3[01])|[0-9]{1,2}[ _][0-9]{1,2}[ _][0-9]{4})$" -%}
     case
         when regexp_count(btrim({{ text }}, ' '), '{{ date }}') > 0 then null
         when regexp_count({{ plain }}, '^[+-]?[0-9]+$') > 0 then try_cast({{ plain }} as bigint)
-        when regexp_count({{ plain }}, '{{ grouped }}') > 0
-            then try_cast(translate(left({{ plain }}, length({{ plain }}) - {{ end }}), '0,.~''_', '0') as bigint)
+        when {{ is_grouped }}
+            then try_cast(split_part({{ ungrouped }}, '.', 1) as bigint)
         when regexp_count({{ plain }}, '^[+-]?[0-9]+[.,~]0*$') > 0
             then try_cast(regexp_replace({{ plain }}, '[.,~]0*$', '') as bigint)
-        {#- whole numbers alone: the digits, and as many zeros as the exponent has more than the fraction has digits -#}
         when regexp_count({{ plain }}, '^[+-]?([0-9]+([.,~][0-9]*)?|[.,~][0-9]+)[eE][+]?0*[0-9]{1,2}$') > 0
-            then case
-                when {{ power }} between length({{ fraction }}) and 40
-                    then try_cast(
-                        case when left({{ plain }}, 1) = '-' then '-' else '' end || {{ whole }} || {{ fraction }}
-                        || repeat('0', {{ power }} - length({{ fraction }})) as bigint
-                    )
-            end
+            then {{ clientele.redshift__with_exponent(plain, "translate(" ~ plain ~ ", ',~', '..')") }}
+        when {{ is_grouped_power }}
+            then {{ clientele.redshift__with_exponent(plain, ungrouped) }}
+    end
+{%- endmacro %}
+
+
+{% macro redshift__with_exponent(plain, pointed) -%}
+    {#- The whole number that a text with an exponent is, null where it is none: its digits, and as many zeros as the exponent has
+        more than the fraction has digits. `pointed`: the same text with a point before its fraction and nothing between groups. -#}
+    {%- set mantissa = "translate(split_part(lower(" ~ pointed ~ "), 'e', 1), '+-', '')" -%}
+    {%- set power = "try_cast(replace(split_part(lower(" ~ plain ~ "), 'e', 2), '+', '') as integer)" -%}
+    {%- set fraction = "rtrim(split_part(" ~ mantissa ~ ", '.', 2), '0')" -%}
+    case
+        when {{ power }} between length({{ fraction }}) and 40
+            then try_cast(
+                case when left({{ plain }}, 1) = '-' then '-' else '' end || split_part({{ mantissa }}, '.', 1) || {{ fraction }}
+                || repeat('0', {{ power }} - length({{ fraction }})) as bigint
+            )
     end
 {%- endmacro %}
 

@@ -36,11 +36,18 @@ _MEANT = str.maketrans(
 )
 _MARK = ".,\u066b"
 _DATE = re.compile(r"\d{4}[ _](0?[1-9]|1[0-2])[ _](0?[1-9]|[12]\d|3[01])|\d{1,2}[ _]\d{1,2}[ _]\d{4}")
-_HEX = re.compile(r"([+-]?)0x([0-9a-f]+)", re.IGNORECASE)
-_GROUPED = re.compile(
-    rf"([+-]?)(\d{{1,3}}(?:([.,'])\d{{3}}(?:\3\d{{3}})*)|\d+(?:_\d+)+)(?:(?!\3)[{_MARK}]0*)?"
+_HEX = re.compile(r"([+-]?)0x(_?[0-9a-f]+(?:_[0-9a-f]+)*)", re.IGNORECASE)
+_POWER = r"(?:e(?P<power>[+-]?0*\d{1,3}))?"
+_NUMBER = re.compile(rf"(?P<sign>[+-]?)(?P<whole>\d*)(?:[{_MARK}](?P<fraction>\d*))?{_POWER}", re.IGNORECASE)
+# By threes, as in India by a three after twos, or as it comes where only underscores are between digits.
+_GROUPS = (
+    r"0*\d{1,3}(?:(?P<mark>[.,'])\d{3}(?:(?P=mark)\d{3})*)|0*\d{1,2}(?:,\d{2})+(?P<comma>,)\d{3}|\d+(?:_\d+)+"
 )
-_NUMBER = re.compile(rf"([+-]?)(\d*)(?:[{_MARK}](\d*))?(?:e([+-]?)0*(\d{{1,3}}))?", re.IGNORECASE)
+_GROUPED = re.compile(
+    rf"(?P<sign>[+-]?)(?P<whole>{_GROUPS})"
+    rf"(?:(?!(?P=mark))(?!(?P=comma))[{_MARK}](?P<fraction>\d*))?{_POWER}",
+    re.IGNORECASE,
+)
 # Two or three letters without an end are a word: NA is what base64 makes of 4.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}|[A-Za-z0-9+/_-]{2}==|[A-Za-z0-9+/_-]{3}=")
 
@@ -68,8 +75,9 @@ def readable_number(text: str | None) -> int | None:
     """Return the whole number that a text is in some spelling, None if it is none.
 
     Read are digits of any script, with what has no width, blanks, quotes and Excel's ``="…"`` around or
-    inside; a plus, zeros, thousands by comma, point, apostrophe or underscore, a fraction of nothing;
-    exponents; hexadecimal digits after ``0x``; the escapes of links; and any of these in base64.
+    inside; a sign, zeros, thousands by comma, point, apostrophe or underscore and as India groups them, a
+    fraction of nothing, exponents, all of these in one; hexadecimal digits after ``0x``; the escapes of
+    links; and any of these in base64.
 
     Parameters
     ----------
@@ -116,14 +124,15 @@ def _digit(one: str) -> str:
 
 def _number(normal: str) -> int | None:
     if found := _HEX.fullmatch(normal):
-        return int(found[1] + found[2], 16)
-    if found := _GROUPED.fullmatch(normal):
-        return int(found[1] + re.sub("[.,'_]", "", found[2]))
-    found = _NUMBER.fullmatch(normal)
-    if not found or not (found[2] or found[3]):
+        return int(found[1] + found[2].replace("_", ""), 16)
+    found, grouped = _NUMBER.fullmatch(normal), _GROUPED.fullmatch(normal)
+    # 1,234 are thousands; 1.234e3 is what computers write.
+    found = grouped if grouped and not (found and found["power"]) else found
+    if not found or not (found["whole"] or found["fraction"]):
         return None
-    sign, whole, fraction, power_sign, power = (part or "" for part in found.groups())
-    digits, shift = (whole + fraction).lstrip("0"), int(power_sign + (power or "0")) - len(fraction)
+    sign, whole, fraction, power = (found[name] or "" for name in ("sign", "whole", "fraction", "power"))
+    whole = re.sub("[.,'_]", "", whole)
+    digits, shift = (whole + fraction).lstrip("0"), int(power or "0") - len(fraction)
     if not digits:
         return 0
     if shift < 0:
