@@ -65,7 +65,7 @@
         cast(null as integer) as repeat_number,
         case
             when judged.fault is null then judged.user_id
-            when judged.line_fault is null then {{ clientele._customer_of_faulty_line('judged.user_id_text') }}
+            when judged.line_fault is null then {{ clientele.named_customer('judged.user_id_text') }}
         end as user_id,
         {{ 'judged.product_code' if kinds['product'] == 'text' else 'cast(null as varchar(256)) as product_code' }},
         judged.is_respelled,
@@ -106,11 +106,7 @@
                 when typed.event_type = 'refund' and not {{ is_refund }} then 'refund'
                 when typed.event_type is null or not (typed.event_type in {{ known_types }} or {{ is_refund }}) then 'unknown_event_type'
                 when trim(typed.user_id_text) = '' or typed.user_id_text is null then 'missing_user_id'
-                when {{ clientele.is_sentinel('typed.user_id') }} then 'sentinel_user_id'
-                when {{ clientele.is_null_word(clientele.normal_text('typed.user_id_text')) }} then 'sentinel_user_id'
-                {% if clientele.sentinel_words() -%}
-                when lower({{ clientele.normal_text('typed.user_id_text') }}) in ({{ clientele.literals(clientele.sentinel_words()) }}) then 'sentinel_user_id'
-                {% endif -%}
+                when {{ clientele.stands_for_nobody(clientele.normal_text('typed.user_id_text'), 'typed.user_id') }} then 'sentinel_user_id'
                 when typed.user_id is null then 'bad_user_id'
                 when trim(typed.product_id_text) = '' or typed.product_id_text is null then 'missing_product_id'
                 when typed.{{ 'product_code' if kinds['product'] == 'text' else 'product_id' }} is null then 'bad_product_id'
@@ -127,16 +123,6 @@
             {{ clientele.typed_lines(rows) }}
         ) as typed
     ) as judged
-{% endmacro %}
-
-
-{% macro _customer_of_faulty_line(text) %}
-    {#- Whom a user field names in any spelling, and nobody where it stands for nobody: a logged-out visitor's lines are no
-        customer's, and must not make a customer's session one that is shared. -#}
-    {%- set kind = clientele.id_kind('user') -%}
-    {%- set named = clientele.readable_id(text, kind) -%}
-    {%- if kind == 'text' -%}{%- set named = clientele.present(named) -%}{%- endif -%}
-    {{- return('case when not ' ~ clientele.is_sentinel(named) ~ ' then ' ~ named ~ ' end') -}}
 {% endmacro %}
 
 

@@ -145,20 +145,36 @@
 {% macro side_lines_too_old(lines) %}
     {#- A query of file_id and line_number of lines that retention lets go, of `lines`, a CTE: those that name nobody where they
         should, unnamed_lines_days after their file came; and rows whose time is older than events are kept (`kept: {events:
-        column}`), or older than profiles are kept and of nobody known (`kept: {profiles: column}`). -#}
+        column}`), or older than profiles are kept and of nobody known (`kept: {profiles: column}`), or which came as long ago
+        and have no time that can be meant. -#}
+    {%- set months = {
+        'events': clientele.setting('events_retention_months'), 'profiles': clientele.setting('inactive_profile_months'),
+    } -%}
     {%- for side in clientele.side_inputs() if side['person'] %}
     select file_id, line_number
     from {{ lines }}
     where
         side_input = '{{ side['name'] }}' and line_kind = 'line' and user_id is null
         and {{ clientele.was_delivered_before('day', clientele.setting('unnamed_lines_days'), ref('side_files')) }}
-    {%- for what, column in side['kept'].items() %}
+    {%- for what, name in side['kept'].items() %}
+    {%- set column = side['columns'] | selectattr('name', 'equalto', name) | first %}
     union all
     select file_id, line_number
-    from {{ lines }}
+    from (
+        select
+            {{ lines }}.*,
+            {{ clientele.side_moment(clientele.present(clientele.normal_text(side['field'][name]))) }} as moment
+        from {{ lines }}
+        where side_input = '{{ side['name'] }}' and line_kind = 'line' and user_id is not null
+    ) as named_lines
     where
-        side_input = '{{ side['name'] }}' and line_kind = 'line' and user_id is not null
-        and {{ clientele.side_moment(side['field'][column]) }} < {{ clientele.kept_from(what) }}
+        (
+            moment < {{ clientele.kept_from(what) }}
+            or (
+                (moment is null {{ 'or moment > ' ~ clientele.utc_now() ~ " + interval '1 day'" if column['is_past'] }})
+                and {{ clientele.was_delivered_before('month', months[what], ref('side_files')) }}
+            )
+        )
         {% if what == 'profiles' -%}
         and user_id not in (select user_id from {{ ref('user_keys') }})
         {%- endif %}

@@ -104,9 +104,9 @@
         select
             file_id, side_input, file_name, line_number, line_fault, user_id, line_text,
             {% if side['person'] -%}
-            text_of_person is null
-            or text_of_person in ({{ clientele.literals(clientele.setting('sentinel_user_ids').split(',')) }}) as has_no_person,
-            {{ clientele.normal_id('person', clientele.id_kind('user')) }} as person_id,
+            {%- set person_id = clientele.normal_id('person', clientele.id_kind('user')) -%}
+            text_of_person is null or {{ clientele.stands_for_nobody('normal_person', person_id) }} as has_no_person,
+            {{ person_id }} as person_id,
             {% endif -%}
             {% for name in clientele.side_fields() -%}
             {% if name in names -%}

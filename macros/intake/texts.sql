@@ -82,6 +82,25 @@
 {%- endmacro %}
 
 
+{% macro stands_for_nobody(normal, id) -%}
+    {#- A condition: a user field stands for nobody, however it is spelled. `normal`: its normal_text; `id`: the id that it is
+        as an event has it. -#}
+    {%- set words = clientele.sentinel_words() -%}
+    ({{ clientele.is_sentinel(id) }} or {{ clientele.is_null_word(normal) }}
+    {{- ' or lower(' ~ normal ~ ') in (' ~ clientele.literals(words) ~ ')' if words }})
+{%- endmacro %}
+
+
+{% macro named_customer(text) %}
+    {#- Whom a user field names in any spelling, and nobody where it stands for nobody: a logged-out visitor's lines are no
+        customer's, and must not make a customer's session one that is shared. -#}
+    {%- set kind = clientele.id_kind('user') -%}
+    {%- set named = clientele.readable_id(text, kind) -%}
+    {%- if kind == 'text' -%}{%- set named = clientele.present(named) -%}{%- endif -%}
+    {{- return('case when not ' ~ clientele.is_sentinel(named) ~ ' then ' ~ named ~ ' end') -}}
+{% endmacro %}
+
+
 {% macro sentinel_words() %}
     {#- Where ids are numbers: those that stand for nobody and are none, in lower case. -#}
     {{ return(clientele._sentinels(is_number=false) | map('lower') | list if clientele.id_kind('user') == 'integer' else []) }}

@@ -290,13 +290,18 @@ SIDE_INPUTS = {
             ("702", "mail", "perhaps", "2019-11-01"),
             ("7,02", "mail", "given", "2019-11-01"),
             ("999", "mail", "given", "2091-01-01"),
-            ("0", "mail", "given", "2019-11-01"),
+            *((nobody, "mail", "given", "2019-11-01") for nobody in ("0", "00", "-1.0", "\u22121", "NaN")),
             (None, "mail", "given", "2019-11-01"),
         ],
     ),
     "experiment_exposures": (
         "experiment,user_id,arm,exposed_at",
-        [("red", "700", "a", "2019-11-02"), *(("red", "701", arm, "2019-11-02") for arm in "ab")],
+        [
+            ("red", "700", "a", "2019-11-02"),
+            ("blue", "700", "a", "soon"),
+            ("green", "700", "a", "2091-01-01"),
+            *(("red", "701", arm, "2019-11-02") for arm in "ab"),
+        ],
     ),
     "catalogue": (
         "product_id,product_name,unit_cost,is_own_brand,brand",
@@ -341,9 +346,9 @@ def test_side_inputs_are_the_same(pair):
     fields = "field_1, field_2, field_3, field_4"
     judged = f"select side_input, line_kind, reason, user_id, {fields} from vault.side_judged"
     ours, theirs = both(pair, judged)
-    assert ours == theirs and len(ours) == 17
+    assert ours == theirs and len(ours) == 23
     reasons, _ = both(pair, "select reason, count(*) from vault.side_judged group by reason")
-    assert len(reasons) == 7, reasons
+    assert len(reasons) == 9, reasons
     assert not pair.differences(*(f"core.{name}" for name in [*SIDE_INPUTS, *CONSENTS]))
     in_force, _ = both(pair, "select user_key, purpose from core.consents_in_force")
     assert len(in_force) == 1
@@ -353,3 +358,18 @@ def test_side_inputs_are_the_same(pair):
     )
     ours, theirs = both(pair, books)
     assert ours == theirs and len(ours) == len(SIDE_INPUTS)
+    # lines of nobody, and those without a time that can be meant, go as long after as events are kept
+    aged = (
+        "side_files set delivered_at = delivered_at - interval '26 months' "
+        "where side_input in ('consents', 'experiment_exposures')"
+    )
+    with pair.house.connection(read_only=False) as connection:
+        connection.execute(f"update vault.vault.{aged}")
+    pair.warehouse.postgres.admin(f"update vault.{aged}")
+    pair.build("--select", *SIDE, on_redshift=WITHOUT_TESTS, variables=variables)
+    expired, theirs = both(
+        pair, "select side_input, n_expired, n_unaccounted from monitor.side_books order by side_input"
+    )
+    assert expired == theirs
+    n_expired = {"consents": 7, "experiment_exposures": 2}
+    assert expired == sorted(str((name, n_expired.get(name, 0), 0)) for name in SIDE_INPUTS)

@@ -107,7 +107,7 @@ def test_people_of_a_side_input_are_those_of_events_in_any_spelling(shop: House)
         (6, "bad_user_id", int(CLO)),
         (7, "bad_state", int(CLO)),
         (8, "missing_user_id", None),
-        (9, "missing_user_id", 0),
+        (9, "missing_user_id", None),
         (10, "bad_user_id", None),
         (11, "wrong_number_of_fields", None),
         (12, "bad_quoting", None),
@@ -125,6 +125,114 @@ def test_people_of_a_side_input_are_those_of_events_in_any_spelling(shop: House)
         connection.execute("insert into vault.vault.user_keys values (?, ?, ?)", pseudonym)
     shop.build("--select", "consents", *WITHOUT_TESTS)
     assert (key(STRANGER), "newsletter", "given", "2019-10-02 00:00:00") in shop.rows(CONSENTS)
+
+
+# What stands for nobody, however it is spelled: the ids and the words of the vars, numbers also as texts.
+NOBODY = (
+    "0",
+    "00",
+    "0.0",
+    "+0",
+    "-0",
+    "-1",
+    "-1.0",
+    "-01",
+    "\u22121",
+    "\uff10",
+    " -1 ",
+    "guest",
+    "Guest",
+    "NaN",
+)
+
+
+def test_nobody_is_nobody_in_any_spelling_as_in_events(shop: House):
+    header = "user_id,purpose,state,changed_at\n"
+    lines = "".join(f"{nobody},ads,given,2019-10-01\n" for nobody in NOBODY)
+    # as an event these would be bad_user_id, and of nobody
+    spelled = "".join(f"{nobody},ads,given,2019-10-01\n" for nobody in ("0x0", '"0,000"', "0e5"))
+    named = side(shop, consents=f"{header}{lines}{spelled}{ANN},ads,given,2019-10-01\n")
+    variables = {"sentinel_user_ids": "0,-1,guest"}
+    shop.build(*TESTED, variables=variables, **named)
+    assert shop.rows(FAULTY) == [
+        *((2 + place, "missing_user_id", None) for place in range(len(NOBODY))),
+        *((2 + len(NOBODY) + place, "bad_user_id", None) for place in range(3)),
+    ]
+    assert shop.rows(CONSENTS) == [(key(ANN), "ads", "given", "2019-10-01 00:00:00")]
+    assert set(shop.rows("select user_id from vault.vault.side_lines")) == {(int(ANN),), (None,)}
+    # who stands for nobody from now on is nobody in what is held, and somebody when that is taken back
+    for sentinels, users in ((ANN, {0, -1}), ("0", {-1, int(ANN)})):
+        shop.build(*TESTED, variables={"sentinel_user_ids": sentinels}, **named)
+        found = shop.rows("select user_id from vault.vault.side_lines where user_id is not null")
+        assert {user for (user,) in found} == users
+    shop.build(*TESTED, variables=variables, **named)
+    # and go as lines that name nobody do
+    with shop.connection(read_only=False) as connection:
+        connection.execute("update vault.vault.side_files set delivered_at = delivered_at - interval 91 day")
+    named |= side(shop, stock="product_id,stock_date,units\n1001,2019-10-01,3\n")
+    shop.build(*TESTED, variables=variables, **named)
+    n_nobody = len(NOBODY) + 3
+    assert ("consents.csv", n_nobody + 2, 1, 0, 1, 0, 0, 0, n_nobody, 0) in shop.rows(BOOKS)
+
+
+def test_texts_that_stand_for_nobody_name_nobody(new_house):
+    house = new_house()
+    house.variables["user_id_kind"] = "text"
+    house.deliver("a.csv", [Event(user_id="ann")])
+    named = side(
+        house,
+        consents="user_id,purpose,state,changed_at\nann,ads,given,2019-10-01\nguest,ads,given,2019-10-01\n"
+        "NULL,ads,given,2019-10-01\n,ads,given,2019-10-01\n",
+    )
+    variables = {"sentinel_user_ids": "0,guest"}
+    house.build("--select", "+consents", *WITHOUT_TESTS, variables=variables, **named)
+    assert house.rows(FAULTY) == [(number, "missing_user_id", None) for number in (3, 4, 5)]
+
+
+def test_a_line_without_a_time_that_can_be_meant_goes_by_its_delivery(shop: House):
+    """As lines of events do; of consents only those of nobody known, as with a time."""
+    consents = "user_id,purpose,state,changed_at\n"
+    exposures = "experiment,user_id,arm,exposed_at\n"
+    times = ("soon", "", "2019-02-30", "2091-10-01")
+    faulty = {
+        "consents": consents
+        + "".join(f"{user},ads,given,{time}\n" for user in (ANN, STRANGER) for time in times),
+        "experiment_exposures": exposures + "".join(f"red,{BEN},a,{time}\n" for time in times),
+    }
+    young = {
+        "consents": f"{STRANGER},ads,given, 2019-10-01 \n",
+        "experiment_exposures": f"blue,{BEN},a, 2019-12-01 \n",
+    }
+    months = {"events_retention_months": 2, "inactive_profile_months": 3, "clock": "2020-01-01 00:00:00"}
+    named = side(shop, **{name: text + young[name] for name, text in faulty.items()})
+    named |= side(shop, stock="product_id,stock_date,units\n1001,2019-10-01,3\n")
+    build = ("--select", "retention", *UP_TO_SIDE[1:])
+    shop.build(*build, variables=months, **named)
+    held = shop.rows(BOOKS)
+    assert held == [
+        ("consents.csv", 10, 1, 0, 1, 0, 8, 0, 0, 0),
+        ("experiment_exposures.csv", 6, 1, 0, 1, 0, 4, 0, 0, 0),
+        ("stock.csv", 2, 1, 0, 1, 0, 0, 0, 0, 0),
+    ]
+    deliver = (
+        "update vault.vault.side_files set delivered_at = (select delivered_at from vault.vault.side_files "
+        "where side_input = 'stock') - interval '{}' where side_input != 'stock'"
+    )
+    for age, n_consents, n_exposures in (
+        ("1 month", 0, 0),
+        ("2 months 1 hour", 0, 4),
+        ("3 months 1 hour", 4, 4),
+    ):
+        with shop.connection(read_only=False) as connection:
+            connection.execute(deliver.format(age))
+        shop.build(*build, variables=months, **named)
+        assert shop.rows(BOOKS) == [
+            ("consents.csv", 10, 1, 0, 1, 0, 8 - n_consents, 0, n_consents, 0),
+            ("experiment_exposures.csv", 6, 1, 0, 1, 0, 4 - n_exposures, 0, n_exposures, 0),
+            ("stock.csv", 2, 1, 0, 1, 0, 0, 0, 0, 0),
+        ], age
+    kept = shop.rows("select distinct user_id from vault.vault.side_judged where line_kind = 'faulty'")
+    assert kept == [(int(ANN),)]
 
 
 def test_a_corrected_file_replaces_and_one_that_vanishes_is_held(shop: House):

@@ -1,6 +1,7 @@
 {#- Grain: one physical line of a file of a side input, split into texts and not judged: rules and settings may change,
     files may go. Rows go with their file when it is replaced. A line of an erased customer, and one that retention has
-    let go, stays as a number without a text, so that the books balance. Late data is another content of a file. -#}
+    let go, stays as a number without a text, so that the books balance. Whom a line names is read by the rules of
+    today. Late data is another content of a file. -#}
 -- depends_on: {{ ref('side_files') }}
 -- depends_on: {{ ref('retention') }}
 -- depends_on: {{ ref('user_keys') }}
@@ -37,11 +38,15 @@ files as (
     select * from {{ ref('side_files') }} where status = 'accepted'
 ),
 
+together as (
+    select file_id, line_number, line_kind, line_fault, {{ texts | join(', ') }} from earlier
+    union all
+    select file_id, line_number, line_kind, line_fault, {{ texts | join(', ') }} from split
+),
+
 named as (
-    select
-        split.*,
-        {{ clientele.readable_id('split.person', clientele.id_kind('user')) }} as user_id
-    from split
+    select together.*, {{ clientele.named_customer('together.person') }} as user_id
+    from together
 ),
 
 hashed as (
@@ -55,14 +60,7 @@ erased_users as (
     inner join {{ clientele.register('tombstones') }} as tombstones on hashed.erased_hash = tombstones.erased_hash
 ),
 
-together as (
-    select
-        earlier.file_id, files.side_input, files.file_name, files.delivered_at, earlier.line_number, earlier.line_kind,
-        earlier.line_fault, earlier.user_id,
-        earlier.{{ texts | join(', earlier.') }}
-    from earlier
-    inner join files on earlier.file_id = files.file_id
-    union all
+placed as (
     select
         named.file_id, files.side_input, files.file_name, files.delivered_at, named.line_number,
         cast(case when erased_users.user_id is null then named.line_kind else 'erased' end as varchar(8)) as line_kind,
@@ -74,17 +72,17 @@ together as (
 ),
 
 ages as (
-    {{ clientele.side_lines_too_old('together') }}
+    {{ clientele.side_lines_too_old('placed') }}
 ),
 
 kept as (
     select
-        together.*,
+        placed.*,
         case
-            when together.line_kind = 'line' and ages.file_id is not null then 'expired' else together.line_kind
+            when placed.line_kind = 'line' and ages.file_id is not null then 'expired' else placed.line_kind
         end as kind_now
-    from together
-    left join ages on together.file_id = ages.file_id and together.line_number = ages.line_number
+    from placed
+    left join ages on placed.file_id = ages.file_id and placed.line_number = ages.line_number
 ),
 
 final as (
