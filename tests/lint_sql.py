@@ -2,18 +2,20 @@
 
 A model that asks macros for a score of 36 features and 10 personas renders to 140 kB out of 5, and
 sqlfluff's time is all in such text, about which it says nothing: what a macro wrote is a templated area,
-which every rule leaves alone. So the project is linted with a few features, of which each loop still has
-a first, a middle and a last one, with the fewest personas, and with the features' own arithmetic left
-out. What is written in the files is rendered as ever.
+which every rule leaves alone. So of what a macro writes the names of CTEs stay and what each of them
+reads, and the rest is left out. The project has a few features, of which each loop still has a first, a
+middle and a last one, and the fewest personas. What is written in the files is rendered as ever.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import sqlfluff_templater_dbt
+from dbt.clients.jinja import MacroGenerator
 from sqlfluff.cli.commands import cli
 from sqlfluff_templater_dbt.templater import DbtTemplater
 
@@ -21,47 +23,18 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 N_FEATURES = 3
+# From so many characters on what a macro writes is left out.
+LONG = 400
+CTE = re.compile(r"[\s,]*([a-z_][a-z0-9_]*)\s+as\s*\(", re.IGNORECASE)
+READ = re.compile(r"\b(?:from|join)\s+((?:\"\w+\"|\w+)(?:\.(?:\"\w+\"|\w+))*)", re.IGNORECASE)
 VARS = {"max_segments": 2}
 
-# The same CTE from the same arguments, all of them used: a CTE that only the macro reads is no unused one.
 SHORT_FORMS = {
-    "user_feature_ctes": """
-{% macro user_feature_ctes(windows, sessions, events) %}
-user_features_as_of as (
-    select {{ windows }}.*
-    from {{ windows }}
-    inner join {{ sessions }} on {{ windows }}.user_sk = {{ sessions }}.user_sk
-    inner join {{ events }} on {{ windows }}.user_sk = {{ events }}.user_sk
-)
-{% endmacro %}
-""",
-    # seven heads of two dozen features and four pieces are more nodes than sqlfluff reads
-    "prediction_features": """
-{% macro prediction_features() %}
-    {{ return(['recency_ln', 'orders_ln', 'events_30d_ln']) }}
-{% endmacro %}
-""",
-    "rebuy_features": """
-{% macro rebuy_features() %}
-    {{ return(['item_days_ln', 'item_again_logit']) }}
-{% endmacro %}
-""",
-    "session_features": """
-{% macro session_features() %}
-    {{ return(['prefix_events_ln', 'in_cart']) }}
-{% endmacro %}
-""",
     # three searches for persons in each free text of seven side inputs
     "without_person": """
 {% macro without_person(text) -%}
     {{ text }}
 {%- endmacro %}
-""",
-    # a level of brackets for each count that judges a cell
-    "_judged_cells": """
-{% macro _judged_cells(cells, bases, keys, within) %}
-    (select * from {{ cells }})
-{% endmacro %}
 """,
     # forty brackets in one another are deeper than sqlfluff goes
     "hypergeometric": """
@@ -88,6 +61,54 @@ def shorten(manifest: Manifest) -> Manifest:
     return manifest
 
 
+def in_short(text: str) -> str:
+    """Return what a macro has rendered with the bodies of its CTEs, or of its query, left out.
+
+    Names of CTEs stay, and so does what each reads: one that only a macro reads is no unused one. What is no
+    query is returned as it is.
+
+    Examples
+    --------
+    >>> in_short("paid as (\\n  select sum(price) as paid\\n  from orders\\n)")
+    'paid as (select orders.* from orders)'
+    """
+    plain = re.sub(r"--[^\n]*|'(?:[^']|'')*'", "", text).strip()
+    if re.match(r"select\b", plain, re.IGNORECASE):
+        return reading(plain)
+    found, end = [], 0
+    while cte := CTE.match(plain, end):
+        end = closing(plain, cte.end())
+        found.append(f"{cte[1]} as ({reading(plain[cte.end() : end - 1])})")
+    return ",\n\n".join(found) if found and not plain[end:].strip() else text
+
+
+def reading(query: str) -> str:
+    """Return a query that reads what this one reads."""
+    read = list(dict.fromkeys(READ.findall(query)))
+    return f"select {read[0]}.* from {' cross join '.join(read)}" if read else "select 1 as nothing"
+
+
+def closing(text: str, start: int) -> int:
+    """Return the place after the bracket that closes the one before `start`."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if depth == 0:
+            return place + 1
+    return len(text)
+
+
+def render_in_short() -> None:
+    """Have every macro of this process render in short."""
+    whole = MacroGenerator.__call__
+
+    def short(self: MacroGenerator, *arguments: object, **named: object) -> object:
+        rendered = whole(self, *arguments, **named)
+        return in_short(rendered) if isinstance(rendered, str) and len(rendered) >= LONG else rendered
+
+    MacroGenerator.__call__ = short
+
+
 class ShortTemplater(DbtTemplater):
     """The dbt templater over the shortened project."""
 
@@ -101,5 +122,6 @@ class ShortTemplater(DbtTemplater):
 
 
 if __name__ == "__main__":
+    render_in_short()
     sqlfluff_templater_dbt.DbtTemplater = ShortTemplater  # what the plugin hands to sqlfluff as `dbt`
     sys.exit(cli())
