@@ -67,9 +67,10 @@ statistics as (
 
 
 {% macro statistics_fingerprint_ctes(scores='persona_scores') %}
-    {#- CTEs that end in `fingerprints`, one row: who has which persona with which features, in any order. Two populations
-        share one about once in 10^19 pairs. -#}
+    {#- CTEs that end in `fingerprints`, one row: who has which persona with which features, in any order, and what is worked
+        out of them. Two populations share one about once in 10^19 pairs. -#}
 {%- set columns = ['user_sk', 'segment_id', 'n_orders', 'n_carts'] + clientele.feature_names() -%}
+{%- set statement = clientele.feature_statistics_ctes(clientele.feature_catalog(), 'state', scores) -%}
 profiled as (
     select persona_scores.segment_id, feature_values.*
     from {{ ref(scores) }} as persona_scores
@@ -81,7 +82,10 @@ hashed_users as (
 ),
 
 fingerprints as (
-    select cast(coalesce(sum(row_hash), 0) as varchar(64)) as fingerprint from hashed_users
+    select cast(
+        cast(coalesce(sum(row_hash), 0) as varchar(40)) || '-{{ local_md5(statement | string)[:16] }}' as varchar(64)
+    ) as fingerprint
+    from hashed_users
 )
 {% endmacro %}
 

@@ -33,6 +33,7 @@
         dead. The ring in the vault opens with its own key only, also for a full refresh; the epoch beside core tells
         that a database file of another epoch was put back. -#}
     {%- do clientele.create_registers() -%}
+    {{ clientele.refuse_stopped_requests() }}
     {%- set ring = clientele.register('key_ring') -%}
     {%- set epochs = api.Relation.create(database=target.database, schema='core', identifier='key_epoch') -%}
     {{ clientele.refuse_lost_halves() }}
@@ -51,5 +52,4 @@
         ) }}
     {%- endif -%}
     {{ clientele.require_both_halves() }}
-    {{ clientele.refuse_stopped_requests() }}
 {% endmacro %}

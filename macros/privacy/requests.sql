@@ -12,7 +12,7 @@
 {% macro begin_request(kind, n_customers, noting=none) %}
     {#- Adds a request that is being carried out, and returns its number. With it goes `noting`, a statement that notes in
         the vault whom it is about: of a request on record that was stopped the next command knows them. -#}
-    {{ clientele.refuse_lost_halves() }}
+    {{ clientele.refuse_lost_halves(kind) }}
     {{ clientele.require_both_halves() }}
     {{ clientele.next_generation() }}
     {%- set requests = clientele.register('requests') -%}
@@ -72,9 +72,10 @@
 {% endmacro %}
 
 
-{% macro refuse_lost_halves() %}
+{% macro refuse_lost_halves(kind=none) %}
     {#- Ends what was begun when the vault or the warehouse is empty beside the other. A build makes a warehouse anew from the
-        files; a request would find nobody there, and be reported done. -#}
+        files; a request (of this kind) would find nobody there, and be reported done. One that was stopped builds wait for, so
+        it is finished in the vault alone. -#}
     {%- set ring, epochs = clientele.register('key_ring'), clientele.built('core', 'key_epoch') -%}
     {%- set has_ring = run_query('select count(*) from ' ~ ring).columns[0].values()[0] > 0 -%}
     {%- set has_epoch = run_query('select count(*) from ' ~ epochs).columns[0].values()[0] > 0 -%}
@@ -84,9 +85,13 @@
             ~ 'would come back. Restore the vault. If it is lost, remove the warehouse and its publications, build anew, '
             ~ 'and carry out all erasures and objections again.'
         ) }}
-    {%- elif has_ring and not has_epoch and flags.WHICH == 'run-operation' -%}
+    {%- endif -%}
+    {%- set users = clientele.register('user_keys') -%}
+    {%- set has_customers = clientele.is_there(users) and run_query('select count(*) from ' ~ users).columns[0].values()[0] > 0 -%}
+    {%- if flags.WHICH == 'run-operation' and has_customers and not clientele.is_there(clientele.built('core', 'events'))
+        and kind not in clientele.stopped_requests() -%}
         {{ clientele.refuse(
-            'The warehouse is lost: the vault knows customers, and core holds nothing about them. Restore it from the moment of the vault, '
+            'The warehouse is lost, or its first build was stopped: the vault knows customers, and core has no event of anybody. Restore it from the moment of the vault, '
             ~ 'or build anew, and try again. Nothing was changed.'
         ) }}
     {%- endif -%}

@@ -299,6 +299,7 @@
     {%- if execute -%}
         {%- do clientele._require_warehouse() -%}
         {%- do clientele.create_registers() -%}
+        {%- do clientele.refuse_lost_halves('erase') -%}
         {%- do clientele.require_key_of_ring() -%}
         {%- do clientele.take_build_lock('erase') -%}
         {#- lines that a killed build has left on Redshift: the next build takes them up anew -#}

@@ -3,7 +3,7 @@
 
 {% macro reference_window(of_orders=false) %}
     {#- One row (starts_on, ends_before); none when nothing in the window has changed since this model's last load.
-        `of_orders`: where these days hold fewer than fifty purchases it goes on until as many days have one, so that a shop
+        `of_orders`: where these days hold no purchase it goes on until as many days have one, so that a shop
         that begins to sell later has a usual order as well. A day of the window that was built may be none by now. -#}
     {%- set n_days = clientele.setting('reference_days') -%}
     select starts_on, ends_before
@@ -12,7 +12,7 @@
             min(days.event_date) as starts_on,
             {%- if of_orders %}
             {%- set first_days = 'case when days.place <= ' ~ n_days ~ ' then ' %}
-            {%- set last_day = 'case when sum(' ~ first_days ~ 'days.n_purchases end) >= 50 then max(' ~ first_days
+            {%- set last_day = 'case when sum(' ~ first_days ~ 'days.n_purchases end) > 0 then max(' ~ first_days
                 ~ 'days.event_date end) else max(days.event_date) end' %}
             {{ dbt.dateadd('day', 1, last_day) }} as ends_before
             {%- else %}

@@ -232,7 +232,7 @@ def test_a_warehouse_without_a_build_is_a_sentence(house: House):
     house.target.mkdir()
     (Path(house.target) / "manifest.json").write_text('{"exposures": {}}')
     refused = call(house, "activate")
-    assert refused.exit_code == 1 and "build first" in refused.output
+    assert refused.exit_code == 1 and "Build once" in refused.output
 
 
 def test_who_withdraws_a_consent_leaves_the_audience_and_its_destination(shop):

@@ -37,7 +37,7 @@ create table vault.vault.exports (export_number bigint, destination varchar, aud
 create table vault.vault.user_keys (user_sk bigint, user_key varchar, user_id bigint);
 create table vault.vault.objections (user_id bigint); create table vault.vault.restrictions (user_id bigint);
 create table core.audience_matches (audience varchar, user_key varchar);
-create table core.profiling_objections (user_sk bigint);
+create table core.profiling_objections (user_sk bigint); create table core.events (user_sk bigint);
 create table marts.audience_members (audience varchar, user_key varchar);
 create table marts.audiences (audience varchar, label varchar, purpose varchar, status varchar,
     reason varchar, as_of_date date, max_leaving_share double, destinations varchar,

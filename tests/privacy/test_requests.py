@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support import FIRST_USER, NEXT_KEY, UP_TO_EVENTS, little_shop
+from support import FIRST_USER, NEXT_KEY, UP_TO_EVENTS, House, little_shop
 
 from clientele import cli
 from clientele.privacy import register
@@ -85,53 +86,88 @@ def test_requests_are_registered_and_halves_of_a_backup_refused(house, tmp_path)
     assert not stopped.succeeded and "The vault is lost" in stopped.said
 
 
-@pytest.mark.parametrize(
-    ("half", "sentence"),
-    [("vault", "The vault is lost, or another one"), ("warehouse", "The warehouse is lost")],
+LOST = {"vault": "The vault is lost, or another one", "warehouse": "The warehouse is lost"}
+REQUESTS = (
+    *("object_to_profiling", "withdraw_objection", "restrict_subjects"),
+    *("erase_subjects", "readmit_subjects", "rotate_key"),
 )
-def test_a_half_that_is_lost_is_told_by_whatever_needs_it(keyed, tmp_path, half, sentence):
-    """It found nobody, and was reported done: a copy without events, a backup without a warehouse."""
-    house = keyed.copy(tmp_path)
-    (house.home / f"{half}.duckdb").unlink()
-    (other,) = {"vault", "warehouse"} - {half}
+
+
+def refuses_the_rest(house: House, half: str, folder: Path) -> None:
+    """Whatever needs the half that is lost says so, and leaves the other one as it is."""
+    (other,) = set(LOST) - {half}
     held = (house.home / f"{other}.duckdb").read_bytes()
 
-    def refuses(said: str) -> None:
-        assert sentence in said and "build anew" in said, said[-2000:]
+    def is_told(said: str) -> None:
+        assert LOST[half] in said and "build anew" in said, said[-2000:]
         assert (house.home / f"{other}.duckdb").read_bytes() == held
 
-    # once more when dbt has made an empty file in the place of the lost one
-    for _ in range(2):
-        for give_out in (warehouses.opened, warehouses.check, fits.opened):
-            with (
-                house.surroundings(),
-                locking.held(house.home),
-                pytest.raises(warehouses.WarehouseError) as told,
-                give_out(house.home) or nullcontext(),  # a context to enter, or a check that is done at once
-            ):
-                raise AssertionError("data of half a home is given out")
-            refuses(str(told.value))
-        with house.surroundings(), pytest.raises(backups.BackupError) as told:
-            backups.take(house.home, tmp_path / "saved", keep=1)
-        refuses(str(told.value))
-        for operation in (
-            "object_to_profiling",
-            "withdraw_objection",
-            "restrict_subjects",
-            "erase_subjects",
-            "readmit_subjects",
-            "rotate_key",
+    for give_out in (warehouses.opened, warehouses.check, fits.opened):
+        with (
+            house.surroundings(),
+            locking.held(house.home),
+            pytest.raises(warehouses.WarehouseError) as told,
+            give_out(house.home) or nullcontext(),  # a context to enter, or a check that is done at once
         ):
-            ran = house.operation(operation, CLIENTELE_SUBJECT=FIRST, CLIENTELE_PSEUDONYM_KEY_NEW=NEXT_KEY)
-            assert not ran.succeeded, operation
-            refuses(ran.said)
-    assert not (tmp_path / "saved").exists() or not list((tmp_path / "saved").iterdir())
+            raise AssertionError("data of half a home is given out")
+        is_told(str(told.value))
+    with house.surroundings(), pytest.raises(backups.BackupError) as told:
+        backups.take(house.home, folder, keep=1)
+    is_told(str(told.value))
+    assert not list(folder.glob("*"))
+    for operation in REQUESTS:
+        ran = house.operation(operation, CLIENTELE_SUBJECT=FIRST, CLIENTELE_PSEUDONYM_KEY_NEW=NEXT_KEY)
+        assert not ran.succeeded, operation
+        is_told(ran.said)
+
+
+@pytest.mark.parametrize("half", LOST)
+def test_a_half_that_is_lost_is_told_by_whatever_needs_it(keyed, tmp_path, half):
+    """It found nobody, and was reported done: a copy without events, a backup without a warehouse."""
+    house = keyed.copy(tmp_path)
+    lost = house.home / f"{half}.duckdb"
+    lost.unlink()
+    refuses_the_rest(house, half, tmp_path / "saved")
+    assert not lost.exists()  # an empty one would pass for a vault, and a restore be refused
     built = house.run(*UP_TO_EVENTS)
-    assert built.succeeded is (half == "warehouse"), built.said[-2000:]
     if half == "vault":
-        refuses(built.said)
+        assert not built.succeeded and LOST["vault"] in built.said and not lost.exists()
     else:
-        assert house.value("select count(*) from core.events") == len(SHOP)
+        assert built.succeeded and house.value("select count(*) from core.events") == len(SHOP)
+
+
+def test_a_build_of_seeds_alone_makes_no_warehouse_anew(keyed, tmp_path):
+    house = keyed.copy(tmp_path)
+    (house.home / "warehouse.duckdb").unlink()
+    house.build("--select", "resource_type:seed")
+    refuses_the_rest(house, "warehouse", tmp_path / "saved")
+
+
+@pytest.mark.parametrize("builds_first", [False, True])
+def test_an_erasure_that_was_stopped_is_finished_in_the_vault_when_the_warehouse_is_lost(
+    keyed, tmp_path, builds_first
+):
+    """A build waits for it, so it must not wait for a build."""
+    house = keyed.copy(tmp_path)
+    with house.connection(read_only=False) as connection:
+        connection.execute(f"insert into vault.vault.erasure_requests values ({FIRST})")
+    (house.home / "warehouse.duckdb").unlink()
+    if builds_first:
+        stopped = house.run(*UP_TO_EVENTS)
+        assert not stopped.succeeded and "An erasure was interrupted" in stopped.said
+    restricted = house.operation("restrict_subjects", CLIENTELE_SUBJECT=SECOND)
+    assert not restricted.succeeded and LOST["warehouse"] in restricted.said
+    assert house.operation("erase_subjects").succeeded
+    house.build(*UP_TO_EVENTS)
+    expected = sum(event.user_id != FIRST for event in SHOP)
+    assert house.value("select count(*) from core.events") == expected
+
+
+def test_where_nothing_was_built_there_is_nothing_to_save(house, tmp_path):
+    """Such a backup could not be restored, and an older one would go for it."""
+    assert house.operation("object_to_profiling", CLIENTELE_SUBJECT=FIRST).succeeded
+    with house.surroundings(), pytest.raises(backups.BackupError, match="there is nothing to save"):
+        backups.take(house.home, tmp_path / "saved", keep=1)
 
 
 @pytest.mark.parametrize("operation", ["erase_subjects", "readmit_subjects", "rotate_key"])

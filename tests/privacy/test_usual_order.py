@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pandas as pd
-import pytest
 from support import WITHOUT_TESTS, Event, House, csv_text
 
 PAPERS = False
@@ -126,9 +125,6 @@ def test_the_days_of_the_usual_order_go_on_until_orders_are_in(new_house):
     assert not measured_anew("later.csv", *LATER_SALES), "ten days hold orders, and stay what they are"
     assert measured_anew("late.csv", event(600_000_030, 45, "purchase", 450, 1002)) and priors(house)[1] == 50
     assert as_in_a_full_refresh()
-    # ten first days with fifty purchases are the days, as in any shop
-    early = [one for day in range(1, 11) for one in selling(day, 5)]
-    assert measured_anew("early.csv", *early[:-1]) and priors(house)[1] < 50
-    assert measured_anew("fiftieth.csv", early[-1])
-    assert priors(house)[1] == pytest.approx(sum(float(one.price) for one in early) / 50)
+    # a purchase in the first ten days, and these are the days, as in any shop
+    assert measured_anew("early.csv", event(600_000_031, 4, "purchase", 70)) and priors(house)[1] == 70
     assert as_in_a_full_refresh()

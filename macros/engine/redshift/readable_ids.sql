@@ -20,6 +20,8 @@
     case
         when regexp_count(btrim({{ text }}, ' '), '{{ date }}') > 0 then null
         when regexp_count({{ plain }}, '^[+-]?[0-9]+$') > 0 then try_cast({{ plain }} as bigint)
+        {#- 0.250 is a price in another's column, and no customer 250 -#}
+        when regexp_count({{ plain }}, '^[+-]?0+[.,]([1-9][0-9][0-9]|0[1-9][0-9]|00[1-9])$') > 0 then null
         when {{ is_grouped }}
             then try_cast(split_part({{ ungrouped }}, '.', 1) as bigint)
         when regexp_count({{ plain }}, '^[+-]?[0-9]+[.,~]0*$') > 0

@@ -43,6 +43,8 @@ _NUMBER = re.compile(rf"(?P<sign>[+-]?)(?P<whole>\d*)(?:[{_MARK}](?P<fraction>\d
 _GROUPS = (
     r"0*\d{1,3}(?:(?P<mark>[.,'])\d{3}(?:(?P=mark)\d{3})*)|0*\d{1,2}(?:,\d{2})+(?P<comma>,)\d{3}|\d+(?:_\d+)+"
 )
+# 0.250 is a price in another's column, and no customer 250.
+_SMALL = re.compile(r"[+-]?0+[.,]\d{3}")
 _GROUPED = re.compile(
     rf"(?P<sign>[+-]?)(?P<whole>{_GROUPS})"
     rf"(?:(?!(?P=mark))(?!(?P=comma))[{_MARK}](?P<fraction>\d*))?{_POWER}",
@@ -127,7 +129,8 @@ def _number(normal: str) -> int | None:
         return int(found[1] + found[2].replace("_", ""), 16)
     found, grouped = _NUMBER.fullmatch(normal), _GROUPED.fullmatch(normal)
     # 1,234 are thousands; 1.234e3 is what computers write.
-    found = grouped if grouped and not (found and found["power"]) else found
+    if grouped and not (found and found["power"]) and not _SMALL.fullmatch(normal):
+        found = grouped
     if not found or not (found["whole"] or found["fraction"]):
         return None
     sign, whole, fraction, power = (found[name] or "" for name in ("sign", "whole", "fraction", "power"))

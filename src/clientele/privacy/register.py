@@ -55,6 +55,11 @@ def lines(home: Path) -> list[str]:
     ]
 
 
+def stopped_kinds(ask: Callable[[str], list[tuple]], vault: str) -> list[str]:
+    """Return the kinds of requests that were stopped on their way, as `stopped` takes them."""
+    return [kind for (kind,) in ask(_STOPPED.format(vault=vault))]
+
+
 def stopped(ask: Callable[[str], list[tuple]], vault: str) -> str | None:
     """Return in a sentence what is to be finished first; None if no request was stopped on its way.
 
@@ -67,7 +72,7 @@ def stopped(ask: Callable[[str], list[tuple]], vault: str) -> str | None:
     vault : str
         What stands before a table of the vault.
     """
-    for (kind,) in ask(_STOPPED.format(vault=vault)):
+    for kind in stopped_kinds(ask, vault):
         return (
             f"A request of customers was interrupted. Finish it first: clientele {kind} (without a subject). "
             "Nothing was changed."

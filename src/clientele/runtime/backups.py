@@ -124,9 +124,8 @@ def take(
     HomeInUseError
         When a build or an operation is still running.
     """
-    lacks = generations.missing(home)
-    if lacks:
-        raise BackupError(lacks)
+    if not any((home / name).exists() for name in DATABASES):
+        raise BackupError(generations.missing(home))
     if folder.resolve().is_relative_to(home.resolve()):
         raise BackupError(
             f"{folder} is inside of the home that is to be saved, {home}: each backup would hold those "
@@ -138,6 +137,9 @@ def take(
     _wait_for(home, wait_seconds)
     with locking.held(home), stopping.unwinding(), modes.private():
         rewriting.finish(home)
+        lacks = generations.missing(home)
+        if lacks:
+            raise BackupError(lacks)
         facts = _facts_of(home)
         now = datetime.now(UTC)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -321,6 +323,8 @@ def _facts_of(home: Path) -> dict:
         if problem:
             raise BackupError(problem)
         found = generations.read(connection)
+        if not found.has_ring:
+            raise BackupError(f"Nothing was built in {home} yet: there is nothing to save. Build once.")
         epochs = connection.execute("select max(key_epoch) from vault.vault.key_ring").fetchall()
     published = next((one.number for one in publishing.publications(home) if one.is_current), None)
     return {"generation": found.vault, "key_epoch": epochs[0][0], "n_requests": found.newest,

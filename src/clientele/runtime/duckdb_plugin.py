@@ -111,6 +111,8 @@ class Plugin(BasePlugin):
         """
         if not os.environ.get("CLIENTELE_MEMORY"):
             config["memory_limit"] = memory.for_duckdb(config.get("memory_limit", "3GB"))
+        places = [creds.path, *(database.path for database in creds.attach or [])]
+        self._made = [path for path in map(Path, places) if not path.exists()]
         with _explained(creds.path):
             self._opened = duckdb.connect(creds.path, config=config)
 
@@ -127,10 +129,17 @@ class Plugin(BasePlugin):
             except DbtRuntimeError:
                 conn.close()  # dbt tries once more, and must find nothing left of this attempt
                 raise
-        which = getattr(get_flags(), "WHICH", None)
-        told = generations.problem(conn, self._home, is_build=which != "run-operation")
+        flags = get_flags()
+        told = generations.problem(
+            conn,
+            self._home,
+            is_build=getattr(flags, "WHICH", None) != "run-operation",
+            request=_FINISHED_BY.get(getattr(flags, "MACRO", None)),
+        )
         if told:
             conn.close()
+            for path in self._made:  # an empty file is no vault, and must not be taken for one
+                path.unlink(missing_ok=True)
             raise DbtRuntimeError(told)
         atexit.register(
             conn.close
@@ -269,6 +278,12 @@ class Plugin(BasePlugin):
 
 
 # A whole build is asked for without these. With one it is not whole, or is to be done in any case.
+# What finishes requests of a kind that were stopped.
+_FINISHED_BY = {
+    "erase_subjects": "erase",
+    "object_to_profiling": "object",
+    "restrict_subjects": "restrict",
+}
 _SELECTIONS = (
     *("SELECT", "EXCLUDE", "SELECTOR", "RESOURCE_TYPES", "FULL_REFRESH", "EMPTY", "SAMPLE", "STORE_FAILURES"),
     *("EVENT_TIME_START", "EVENT_TIME_END", "DEFER", "STATE", "DEFER_STATE", "FAVOR_STATE"),

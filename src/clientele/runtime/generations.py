@@ -23,6 +23,7 @@ import duckdb
 
 from clientele import __version__
 from clientele.errors import ClienteleError
+from clientele.privacy import register
 from clientele.runtime import publishing
 
 __all__ = ["WITHDRAWING", "GenerationError", "Generations", "advance", "missing", "problem", "read"]
@@ -41,10 +42,10 @@ _LOST_VAULT = (
     " and the folder publications, build anew, and carry out all erasures and objections again."
 )
 _LOST_WAREHOUSE = (
-    "The warehouse is lost: the vault has the key of a build, and warehouse.duckdb holds nothing of it. "
-    "What is asked would be done by halves and reported done. Put it back from the moment of the vault "
-    "(clientele restore takes a backup's parts together), or build anew from the event files, and try "
-    "again."
+    "The warehouse is lost, or its first build was stopped: the vault knows customers, and "
+    "warehouse.duckdb has no event of anybody. What is asked would be done by halves and reported done. "
+    "Put it back from the moment of the vault (clientele restore takes a backup's parts together), or "
+    "build anew from the event files, and try again."
 )
 
 
@@ -62,10 +63,12 @@ class Generations:
         Numbers of the generations, which only tell what is older; 0 before the first.
     vault_token, next_token, warehouse_token : str or None
         What has to be equal; None where no run has written one.
-    is_new_warehouse : bool
-        Nothing of ours was ever written there.
     has_ring, has_epoch : bool
         Whether a build has put its key into the vault, and the epoch of that key into the warehouse.
+    has_customers, has_events : bool
+        Whether the vault knows customers, and whether the warehouse has the table of their events.
+    stopped : list of str
+        Kinds of requests that were stopped on their way.
     newest, withdrawn, known : int
         Number of the newest request in the vault, of the newest finished one after which publications lack
         somebody, and of the newest that the warehouse knows of.
@@ -78,9 +81,11 @@ class Generations:
     vault_token: str | None
     next_token: str | None
     warehouse_token: str | None
-    is_new_warehouse: bool
     has_ring: bool
     has_epoch: bool
+    has_customers: bool
+    has_events: bool
+    stopped: list[str]
     newest: int
     withdrawn: int
     known: int
@@ -88,8 +93,8 @@ class Generations:
 
     @property
     def are_together(self) -> bool:
-        """Whether both databases are of the same moment, or the warehouse is new."""
-        if self.warehouse_token is None and self.is_new_warehouse:
+        """Whether both databases are of the same moment, or nothing was loaded into the warehouse yet."""
+        if self.warehouse_token is None and not self.has_events:
             return True
         return self.warehouse_token == self.vault_token or (
             self.warehouse_token is not None and self.warehouse_token == self.next_token
@@ -122,9 +127,11 @@ def read(connection: duckdb.DuckDBPyConnection) -> Generations:
         vault_token=in_vault[0][1],
         next_token=in_vault[0][2],
         warehouse_token=in_warehouse[0][1],
-        is_new_warehouse=known[0][0] is None,
         has_ring=bool(rows("select sealed from vault.vault.key_ring")),
         has_epoch=bool(rows(f'select key_epoch from "{warehouse}".core.key_epoch')),
+        has_customers=bool(rows("select user_key from vault.vault.user_keys limit 1")),
+        has_events=bool(rows(f'select count(*) from (select 1 from "{warehouse}".core.events limit 1)')),
+        stopped=register.stopped_kinds(rows, "vault.vault"),
         newest=requests[0][0],
         withdrawn=requests[0][1],
         known=known[0][0] or 0,
@@ -142,7 +149,9 @@ def missing(home: Path) -> str | None:
     return f"{home / 'warehouse.duckdb'} does not exist: there is nothing yet in this home. Build once."
 
 
-def problem(connection: duckdb.DuckDBPyConnection, home: Path, *, is_build: bool = False) -> str | None:
+def problem(
+    connection: duckdb.DuckDBPyConnection, home: Path, *, is_build: bool = False, request: str | None = None
+) -> str | None:
     """Return in a sentence why a home must not be changed, with the way out; None if nothing is wrong.
 
     Parameters
@@ -154,9 +163,12 @@ def problem(connection: duckdb.DuckDBPyConnection, home: Path, *, is_build: bool
     is_build : bool
         Whether a build asks, which makes a warehouse that is lost anew from the event files. Everybody else
         would find nobody there.
+    request : str, optional
+        The kind of request that asks. One that was stopped builds wait for, so it is finished in the vault
+        alone.
     """
     found = read(connection)
-    if found.has_ring and not found.has_epoch and not is_build:
+    if found.has_customers and not (found.has_events or is_build or request in found.stopped):
         return f"{_LOST_WAREHOUSE} Nothing was changed."
     told = _databases(found) or _publications(found, home)
     return f"{told} Nothing was changed." if told else None
