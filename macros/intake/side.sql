@@ -171,7 +171,7 @@
         (
             moment < {{ clientele.kept_from(what) }}
             or (
-                (moment is null {{ 'or moment > ' ~ clientele.utc_now() ~ " + interval '1 day'" if column['is_past'] }})
+                (moment is null {{ 'or ' ~ clientele.is_in_future('moment') if column['is_past'] }})
                 and {{ clientele.was_delivered_before('month', months[what], ref('side_files')) }}
             )
         )

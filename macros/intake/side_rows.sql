@@ -37,6 +37,12 @@
 {% endmacro %}
 
 
+{% macro is_in_future(moment) -%}
+    {#- A condition: more than a day ahead, which no clock that is off explains. -#}
+    {{ moment }} > {{ clientele.utc_now() }} + interval '1 day'
+{%- endmacro %}
+
+
 {% macro side_moment(field) %}
     {#- The moment that a text says; a day alone is its first moment. -#}
     {{ return(clientele.utc_timestamp(
@@ -78,7 +84,7 @@
             {% endif -%}
             when valued.has_{{ field }} and valued.{{ field }} is null then 'bad_{{ column['name'] }}'
             {% if column['is_past'] -%}
-            when cast(valued.{{ field }} as timestamp) > {{ clientele.utc_now() }} + interval '1 day' then 'future_{{ column['name'] }}'
+            when {{ clientele.is_in_future('cast(valued.' ~ field ~ ' as timestamp)') }} then 'future_{{ column['name'] }}'
             {% endif -%}
             {% if column['is_not_negative'] -%}
             when valued.{{ field }} like '-%' then 'negative_{{ column['name'] }}'

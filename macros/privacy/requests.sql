@@ -86,13 +86,13 @@
             ~ 'and carry out all erasures and objections again.'
         ) }}
     {%- endif -%}
+    {#- each is asked only where those before it hold: a build asks nothing -#}
     {%- set users = clientele.register('user_keys') -%}
-    {%- set has_customers = clientele.is_there(users) and run_query('select count(*) from ' ~ users).columns[0].values()[0] > 0 -%}
-    {%- if flags.WHICH == 'run-operation' and has_customers and not clientele.is_there(clientele.built('core', 'events'))
-        and kind not in clientele.stopped_requests() -%}
+    {%- if flags.WHICH == 'run-operation' and not clientele.is_there(clientele.built('core', 'events')) and clientele.is_there(users)
+        and run_query('select count(*) from ' ~ users).columns[0].values()[0] > 0 and kind not in clientele.stopped_requests() -%}
         {{ clientele.refuse(
-            'The warehouse is lost, or its first build was stopped: the vault knows customers, and core has no event of anybody. Restore it from the moment of the vault, '
-            ~ 'or build anew, and try again. Nothing was changed.'
+            'The warehouse is lost, or its first build was stopped: the vault knows customers, and core has no event of anybody. Restore '
+            ~ 'it from the moment of the vault, or build anew, and try again. Nothing was changed.'
         ) }}
     {%- endif -%}
 {% endmacro %}

@@ -33,11 +33,10 @@ def event(user: int | str, day: int, kind: str, price: float = 40, product: int 
     )
 
 
-def selling(day: int, n_orders: int = 4) -> list[Event]:
+def selling(day: int) -> list[Event]:
     """Return the orders of a day, some customers' turn each day, worth 40 in the mean."""
-    buyers = [600_000_000 + (day * n_orders + number) % 60 for number in range(n_orders)]
-    worth = [30, 50] * n_orders
-    return [event(user, day, "purchase", price) for user, price in zip(buyers, worth, strict=False)]
+    buyers = [600_000_000 + (day * 4 + number) % 60 for number in range(4)]
+    return [event(user, day, "purchase", price) for user, price in zip(buyers, [30, 50] * 2, strict=True)]
 
 
 LOOKING = [
@@ -66,7 +65,7 @@ def published(house: House) -> dict[str, pd.Series]:
     found = {}
     for table, (key, money) in SUMS.items():
         rows = house.rows(
-            f"select concat_ws(' ', {key}), {money} from marts.{table} where {money} is not null"
+            f"select concat_ws(' ', {key}), {money} from marts.{table} where {money} is not null order by all"
         )
         found[table] = pd.Series(dict(rows), dtype=float)
     return found

@@ -134,7 +134,8 @@ class Plugin(BasePlugin):
             conn,
             self._home,
             is_build=getattr(flags, "WHICH", None) != "run-operation",
-            request=_FINISHED_BY.get(getattr(flags, "MACRO", None)),
+            # erase_subjects finishes requests of the kind erase, and so on
+            request=(getattr(flags, "MACRO", None) or "").partition("_")[0],
         )
         if told:
             conn.close()
@@ -278,12 +279,6 @@ class Plugin(BasePlugin):
 
 
 # A whole build is asked for without these. With one it is not whole, or is to be done in any case.
-# What finishes requests of a kind that were stopped.
-_FINISHED_BY = {
-    "erase_subjects": "erase",
-    "object_to_profiling": "object",
-    "restrict_subjects": "restrict",
-}
 _SELECTIONS = (
     *("SELECT", "EXCLUDE", "SELECTOR", "RESOURCE_TYPES", "FULL_REFRESH", "EMPTY", "SAMPLE", "STORE_FAILURES"),
     *("EVENT_TIME_START", "EVENT_TIME_END", "DEFER", "STATE", "DEFER_STATE", "FAVOR_STATE"),
