@@ -11,6 +11,15 @@ if [ $# = 0 ]; then echo "deliver.sh: which files or folders?" >&2; exit 2; fi
 if [ -z "${BUCKET:-}" ]; then echo "deliver.sh: BUCKET is not set (docs/redshift.md)" >&2; exit 2; fi
 if ! [[ $day =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]]; then echo "deliver.sh: DELIVERED is no day: $day" >&2; exit 2; fi
 place="s3://$BUCKET/events/delivered=$day/"
+# Two files of one name would be one in the bucket, and the first lost without a word.
+twice=$(for item in "$@"; do
+    if [ -d "$item" ]; then (cd "$item" && find . -type f | sed 's|^\./||'); else basename "$item"; fi
+done | sort | uniq -d)
+if [ -n "$twice" ]; then
+    echo "deliver.sh: more than one of what you named would be $place${twice%%$'\n'*}. Nothing was delivered; give each" \
+        "a name of its own, or deliver them to different days (DELIVERED=…)" >&2
+    exit 2
+fi
 for item in "$@"; do
     if [ -d "$item" ]; then
         aws s3 cp --recursive --only-show-errors "$item" "$place"

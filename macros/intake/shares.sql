@@ -110,8 +110,8 @@
         {{ return('a comma stands at the end of each line and not of the header') }}
     {%- endif -%}
     {%- set cause = clientele.likely_causes().get(row['reason'], '') -%}
-    {#- a word is shown, and nothing that may be an id -#}
-    {%- if row['reason'] == 'unknown_event_type' and modules.re.fullmatch('[A-Za-z_ .:-]{2,16}', row['a_word'] or '') -%}
+    {#- one word is shown, and nothing that may be an id or a name -#}
+    {%- if row['reason'] == 'unknown_event_type' and modules.re.fullmatch('[A-Za-z_.:-]{2,16}', row['a_word'] or '') -%}
         {%- set cause = cause ~ ', such as ' ~ row['a_word'] -%}
     {%- endif -%}
     {{ return(cause) }}

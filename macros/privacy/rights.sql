@@ -14,6 +14,7 @@
         'key_ring': {'key_epoch': 'integer', 'sealed': 'varchar(2048)'},
         'tombstones': {'erased_hash': 'varchar(32)'},
         'erased_sessions': {'session_sk': 'bigint'},
+        'shared_sessions': {'session_sk': 'bigint'},
         'objections': {'user_id': id_type},
         'restrictions': {'user_id': id_type},
         'named_subjects': {'user_id': id_type, 'named_as': 'varchar(64)'},
@@ -172,16 +173,38 @@
 
 
 {% macro sessions_of_erased(lines) %}
-    {#- session_sk of faulty lines without a user, of those sessions that erased customers had and nobody else. `lines`: a CTE
-        or relation with line_kind, user_id and session_sk. -#}
+    {#- session_sk of faulty lines without a user, of those sessions that erased customers had and nobody else. A session that
+        somebody has again, as at a till, is not among them. `lines`: a CTE or relation with line_kind, user_id and session_sk. -#}
+    {%- set sessions = clientele.register('erased_sessions') -%}
     select unnamed.session_sk
     from (
         select distinct session_sk from {{ lines }}
         where
             line_kind = 'faulty' and user_id is null and session_sk != 0
-            and (select count(*) from {{ clientele.register('erased_sessions') }}) > 0
+            and (select count(*) from {{ sessions }}) > 0
     ) as unnamed
-    inner join {{ clientele.register('erased_sessions') }} as erased_sessions on unnamed.session_sk = erased_sessions.session_sk
+    inner join {{ sessions }} as erased_sessions on unnamed.session_sk = erased_sessions.session_sk
+    where unnamed.session_sk not in (
+        select owned.session_sk
+        from (
+            select owners.session_sk, {{ clientele.tombstone('owners.user_id') }} as erased_hash
+            from (
+                select distinct session_sk, user_id from {{ lines }}
+                where line_kind in {{ clientele.kept_kinds() }} and session_sk in (select session_sk from {{ sessions }})
+            ) as owners
+        ) as owned
+        left join {{ clientele.register('tombstones') }} as tombstones on owned.erased_hash = tombstones.erased_hash
+        where tombstones.erased_hash is null
+    )
+{% endmacro %}
+
+
+{% macro sessions_of_nobody() %}
+    {#- session_sk of sessions that erased customers had, alone or with others: a line without a user in one of them is nobody's
+        from then on, whoever has the session beside them or later. -#}
+    select session_sk from {{ clientele.register('erased_sessions') }}
+    union
+    select session_sk from {{ clientele.register('shared_sessions') }}
 {% endmacro %}
 
 
@@ -323,7 +346,8 @@
 
 
 {% macro _mark_as_erased(names) %}
-    {#- From here on no build lets them in, nor lines without a user of sessions that they alone had. Who is unknown leaves no
+    {#- From here on no build lets them in, nor lines without a user of sessions that they alone had;
+        such lines of sessions that they shared are nobody's. Who is unknown leaves no
         mark unless that is asked for: it would say that a request came, and block a customer whose id was typed wrongly.
         Returns of how many nothing is held. -#}
     {%- set tombstones = clientele.register('tombstones') -%}
@@ -342,11 +366,13 @@
         ~ ' where ' ~ hashed ~ ' not in (select erased_hash from ' ~ tombstones ~ ')'
         ~ ('' if env_var('CLIENTELE_ERASE_UNKNOWN', '') else ' and ' ~ is_known)
     ) -%}
-    {%- set sessions = clientele.register('erased_sessions') -%}
-    {%- do run_query(
-        'insert into ' ~ sessions ~ ' select session_sk from clientele_subject_sessions where is_alone = 1 '
-        ~ 'and session_sk not in (select session_sk from ' ~ sessions ~ ')'
-    ) -%}
+    {%- for name, is_alone in {'erased_sessions': 1, 'shared_sessions': 0}.items() -%}
+        {%- set sessions = clientele.register(name) -%}
+        {%- do run_query(
+            'insert into ' ~ sessions ~ ' select session_sk from clientele_subject_sessions where is_alone = ' ~ is_alone
+            ~ ' and session_sk not in (select session_sk from ' ~ sessions ~ ')'
+        ) -%}
+    {%- endfor -%}
     {%- if n_unknown > 0 -%}
         {{ print(
             'nothing is held on ' ~ n_unknown ~ ' of the customers who are named'

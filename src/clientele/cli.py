@@ -262,11 +262,12 @@ def requests(home: Path) -> None:
     When, of how many customers, by which run; no id.
     """
     from clientele.privacy import register
-    from clientele.runtime import rewriting
+    from clientele.runtime import rewriting, warehouses
 
     with rewriting.settled(home):
         for line in register.lines(home):
             click.echo(line)
+        warehouses.require_one_moment(home)  # an older vault lacks requests, which nobody may take for none
 
 
 @main.command()
@@ -892,9 +893,15 @@ def forecast_file(
 
     CSV or Parquet; its days without a value are forecast.
     """
+    from clientele.activation.exports import is_formula
     from clientele.forecast.files import daily_table, forecast_days, read_daily_sales
 
     found = forecast_days(daily_table(read_daily_sales(path), day, value, series, known), known)
+    runs = found["series"].map(is_formula)
+    if runs.any():
+        n_named = found.loc[runs, "series"].nunique()
+        found["series"] = ("'" + found["series"].astype(str)).where(runs, found["series"])
+        click.echo(f"{n_named} series that a spreadsheet would run have a ' before their name.", err=True)
     found.to_csv(output, index=False)
     n_series, n_refused = found["series"].nunique(), int((found["forecast_source"] == "refused").sum())
     click.echo(f"{n_series} series, {n_refused} of them refused, written to {output}")

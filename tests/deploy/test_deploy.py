@@ -210,12 +210,36 @@ def health(tmp_path, running: bool, **environment: str) -> subprocess.CompletedP
 def test_the_health_check_knows_the_ill_from_the_well(tmp_path):
     assert health(tmp_path, True, CLIENTELE_MINIMUM_FREE_MB="1").returncode == 0
     for running, settings, said in (
-        (False, {}, "dbt is not running"),
+        (False, {}, "neither dbt nor clientele is running"),
         (True, {"CLIENTELE_HOME": "/proc/clientele"}, "cannot be written to"),
         (True, {"CLIENTELE_MINIMUM_FREE_MB": "999999999"}, "MB left"),
     ):
         ran = health(tmp_path, running, **settings)
         assert ran.returncode == 1 and said in ran.stderr
+
+
+def test_two_files_of_one_name_are_not_delivered_over_each_other(tmp_path):
+    """In the bucket they would be one, and a build would never see the first."""
+    for tool in ("aws", "python"):
+        (tmp_path / tool).write_text(f'#!/bin/sh\necho {tool} "$@" >> {tmp_path}/called\n')
+        (tmp_path / tool).chmod(0o755)
+    for folder in ("one", "two", "other/one"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "events.csv").write_text("x\n")
+
+    def deliver(*items: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [ROOT / "deploy" / "redshift" / "deliver.sh", *items],
+            cwd=tmp_path, env={"PATH": f"{tmp_path}:/usr/bin:/bin", "BUCKET": "b"},
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    for items in (["one/events.csv", "two/events.csv"], ["one", "two"], ["one/events.csv", "two"]):
+        ran = deliver(*items)
+        assert ran.returncode == 2 and "events.csv. Nothing was delivered" in ran.stderr, items
+    assert not (tmp_path / "called").exists()
+    assert deliver("one", "other").returncode == 0  # events.csv, and one/events.csv
+    assert (tmp_path / "called").read_text().count("aws") == 2
 
 
 # --- the compose file

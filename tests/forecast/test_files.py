@@ -73,6 +73,17 @@ def test_the_command_writes_forecasts(tmp_path):
     assert len(written) == 28 and (written["stock_95"] >= written["hi_80"]).all()
 
 
+def test_a_name_that_a_spreadsheet_would_run_is_inert_in_the_forecasts(tmp_path):
+    sales = make_file()
+    sales["store"] = sales["store"].map(lambda store: {1: "=cmd|' /C calc'!A0"}.get(store, f"store {store}"))
+    sales.to_csv(tmp_path / "sales.csv", index=False)
+    call = ["forecast-file", str(tmp_path / "sales.csv"), "--day", "date", "--value", "sales"]
+    ran = CliRunner().invoke(main, [*call, "--series", "store", "--output", str(tmp_path / "out.csv")])
+    assert ran.exit_code == 0 and "1 series that a spreadsheet would run" in ran.output
+    named = set(pd.read_csv(tmp_path / "out.csv")["series"])
+    assert "'=cmd|' /C calc'!A0" in named and len(named) == 2 and not any(name[0] == "=" for name in named)
+
+
 @pytest.mark.skipif("CLIENTELE_REAL_DATA" not in os.environ, reason="needs CLIENTELE_REAL_DATA")
 def test_real_stores_are_forecast_better_than_by_the_rule():
     """Some of the stores: all of them, and the bars, are measured by measure_files.py."""

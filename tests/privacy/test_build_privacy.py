@@ -137,6 +137,7 @@ def test_no_table_of_people_is_unknown_to_the_manifest(green):
     keys_of_people = {"user_id", "user_sk", "user_key", "line_text", "session_sk"}
     assert {f"{table}.{column}" for table, column in strangers if column in keys_of_people} == {
         "vault.erased_sessions.session_sk",
+        "vault.shared_sessions.session_sk",
         "vault.erasure_requests.user_id",
         "vault.named_subjects.user_id",
         "vault.objections.user_id",

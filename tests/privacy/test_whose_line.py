@@ -151,6 +151,7 @@ NO_IDS = [
     "9223372036854775808", "-9223372036854775809", "1e19", "1e99", "aGVsbG8=", "a@b.example",
     "'; drop table", "\\x41", "%", "\u066a", "\uff11.\uff15", "2019 10 01", "2019_10_01", "1.10.2019",
     "1 10 2019", "19.90", "1,299.90", "0.250", "-0,250", "00.123",
+    "AAA1", "NBA2", "FDID", "YCAEOH", "MAI4", "LTMSFA", "MQAy",
     "1e999", "1e99999", "NA", "NDA", "NTQ", "10:00", "5%", "$5", "=", "'",
     ".", "\u0665\u0664\u0661\u066b\u0663\u0661\u0662", "\u00bd", "1\u20442", "0x1.5", "\u4e00\u4e8c\u4e09",
     "\u2116 7", "\u0438\u04347", '=""', "e5", "1_", "1__0", "1.,0", "1,000,0", "MjAxOS0xMC0wMQ==", "MS41",
@@ -520,6 +521,36 @@ def test_lines_without_a_user_are_of_who_had_the_session_before_an_erasure(house
         kept = [text for (text,) in house.rows("select line_text from vault.vault.quarantined_lines")]
         assert kept == lines("of-2"), n_good
         assert {account.unaccounted for account in house.accounts().values()} == {0}
+
+
+def test_a_session_of_somebody_erased_is_nobodys_whoever_has_it_beside_them_or_later(house):
+    """Until the same line is read again, from the whole lake or another file, is not for good."""
+    house.variables["quarantine_refuse_share"] = 1
+
+    def unnamed(session: str, price: str) -> str:
+        return Event(user_id="", user_session=session, price=price).line()
+
+    def kept() -> list[tuple[str, bool]]:
+        lines = "vault.vault.quarantined_lines order by file_name, line_number"
+        return house.rows(f"select line_text, session_sk = 0 from {lines}")
+
+    owners = (("1", "shared"), ("2", "shared"), ("2", "till"), ("1", "own"))
+    mixed = [Event(user_id=user, user_session=session).line() for user, session in owners]
+    shared, till, living = unnamed("shared", "-1"), unnamed("till", "-2"), unnamed("till", "-3")
+    house.deliver("a.csv", "\n".join([HEADER, *mixed, shared, till, ""]).encode())
+    house.build(*UP_TO_EVENTS)
+    assert kept() == [(shared, False), (till, False)]
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
+    assert kept() == [(shared, True)]
+
+    house.build(*UP_TO_EVENTS, "--full-refresh")
+    assert kept() == [(shared, True)]
+    house.deliver("b.csv", "\n".join([HEADER, Event(user_id="3").line(), shared, ""]).encode())
+    later = Event(user_id="4", user_session="till").line()
+    house.deliver("c.csv", "\n".join([HEADER, later, living, ""]).encode())
+    house.build(*UP_TO_EVENTS)
+    assert sorted(kept()) == sorted([(shared, True), (shared, True), (living, True)])
+    assert {account.unaccounted for account in house.accounts().values()} == {0}
 
 
 def test_lines_of_nobody_are_let_go_and_counted(house):

@@ -389,11 +389,28 @@ def test_a_damaged_manifest_is_told_and_passed_over(lived, tmp_path, spoil):
     assert ran.exit_code == 1 and "is damaged" in ran.output and not (tmp_path / "home").exists()
 
 
+def test_no_backup_removes_itself_or_those_of_another_home(lived, tmp_path):
+    """A clock that was ahead has left one that looks newer; a folder may be shared."""
+    house, saved, said = lived[0].copy(tmp_path / "house"), tmp_path / "saved", []
+    ahead = backups.take(house.home, saved)
+    manifest = ahead.folder / backups.MANIFEST
+    manifest.write_text(
+        manifest.read_text().replace(f'"taken_at": "{ahead.manifest["taken_at"][:4]}', '"taken_at": "2999')
+    )
+    shutil.copytree(house.home, tmp_path / "second", symlinks=True)
+    of_second = backups.take(tmp_path / "second", saved)
+    newest = backups.take(house.home, saved, keep=1, say=said.append)
+    assert {backup.folder for backup in backups.backups(saved)} == {newest.folder, of_second.folder}
+    assert len(said) == 1 and "1 backup(s)" in said[0] and "another home" in said[0]
+
+
 def test_a_damaged_manifest_keeps_no_older_backup_alive(lived, tmp_path):
     house, _, folder = lived
     other = house.copy(tmp_path / "house")
     for number in (1, 2):
         shutil.copytree(folder, tmp_path / "saved" / f"{number}-backup", symlinks=True)
+    first = tmp_path / "saved" / "1-backup" / backups.MANIFEST
+    first.write_text(json.dumps(json.loads(first.read_text()) | {"home": str(other.home.resolve())}))
     (tmp_path / "saved" / "2-backup" / "backup.json").write_text("{}")
     said = []
     taken = backups.take(other.home, tmp_path / "saved", keep=1, say=said.append)

@@ -195,7 +195,7 @@ def user_ids(ledger: Ledger, audience: str, purpose: str) -> list[object]:
     )
     if not found:
         raise LedgerError(f"nobody is in {audience}. {known[audience].reason}".strip())
-    given = [user_id for (user_id,) in found if not _is_formula(user_id)]
+    given = [user_id for (user_id,) in found if not is_formula(user_id)]
     if n_left_out := len(found) - len(given):
         why = (
             f"{n_left_out:,} ids are left out: a spreadsheet runs what begins with = + - or @ and is no "
@@ -212,9 +212,9 @@ def user_ids(ledger: Ledger, audience: str, purpose: str) -> list[object]:
     return given
 
 
-def _is_formula(user_id: object) -> bool:
-    """Whether a spreadsheet would run an id. A quote in front would stop it, and be another id."""
-    text = str(user_id).lstrip(" ")
+def is_formula(value: object) -> bool:
+    """Whether a spreadsheet would run a text. A quote in front would stop it; an id would be another one."""
+    text = str(value).lstrip(" ")
     return text.startswith(_FORMULAS) and not _NUMBER.fullmatch(text)
 
 

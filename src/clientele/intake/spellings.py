@@ -51,6 +51,7 @@ _GROUPED = re.compile(
     re.IGNORECASE,
 )
 # Two or three letters without an end are a word: NA is what base64 makes of 4.
+_UTF_16 = re.compile(rb"(?P<le>(?:\xff\xfe)?(?:[^\0]\0)+)|(?P<be>(?:\xfe\xff)?(?:\0[^\0])+)", re.DOTALL)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}|[A-Za-z0-9+/_-]{2}==|[A-Za-z0-9+/_-]{3}=")
 
 
@@ -146,8 +147,16 @@ def _number(normal: str) -> int | None:
 
 
 def _unpacked(normal: str) -> str:
+    """Return the text that base64 has packed; nothing if it is none, as of most codes of four letters.
+
+    Control characters are dropped from a field, but bytes that happen to be some are no text at all: AAA1 is
+    no customer 5. Blanks and ends of lines may surround it, and UTF-16 has a zero beside each character.
+    """
     letters = normal.rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode(letters + "=" * (-len(letters) % 4)).decode()
+        packed = base64.b64decode(letters + "=" * (-len(letters) % 4))
+        is_wide = _UTF_16.fullmatch(packed)
+        text = packed.decode(f"utf-16-{is_wide.lastgroup}" if is_wide else "utf-8").strip(" \t\r\n\ufeff")
     except (binascii.Error, UnicodeDecodeError):
         return ""
+    return "" if any(unicodedata.category(one) == "Cc" for one in text) else text

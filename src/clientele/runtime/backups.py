@@ -44,7 +44,7 @@ _REGISTERS = {"objections": ("object_to_profiling", "withdraw_objection"),
               "restrictions": ("restrict_subjects", "unrestrict_subjects")}  # fmt: skip
 
 # What no restore undoes: what was done outside of the home, and whose sessions are to be left out.
-_STAYING = ("destination_ledger", "exports", "erased_sessions")
+_STAYING = ("destination_ledger", "exports", "erased_sessions", "shared_sessions")
 
 
 class BackupError(ClienteleError, ValueError):
@@ -61,7 +61,8 @@ class Backup:
         Where it is.
     manifest : dict
         `taken_at` (UTC), `clientele` and `duckdb` (versions), `generation`, `key_epoch`, `n_requests`,
-        `published` (number or None) and `files`: `bytes` and `sha256` by path in the folder.
+        `published` (number or None), `home` (its path) and `files`: `bytes` and `sha256` by path in the
+        folder.
     """
 
     folder: Path
@@ -153,16 +154,31 @@ def take(
                 if path.is_file()
             }
             manifest = {"taken_at": f"{now:%Y-%m-%d %H:%M:%S}", "clientele": __version__,
-                        "duckdb": duckdb.__version__, **facts, "files": files}  # fmt: skip
+                        "duckdb": duckdb.__version__, "home": str(home.resolve()), **facts,
+                        "files": files}  # fmt: skip
             publishing._put(draft / MANIFEST, json.dumps(manifest, indent=2) + "\n")
             for path in [draft, *draft.rglob("*")]:
                 path.chmod(0o700 if path.is_dir() else 0o600)
                 publishing._sync(path)
             os.replace(draft, folder / name)
             publishing._sync(folder)
-    for old in backups(folder, say)[:-keep] if keep else []:
+    taken = Backup(folder / name, manifest)
+    if keep:
+        _remove_older(taken, keep, say)
+    return taken
+
+
+def _remove_older(taken: Backup, keep: int, say: Callable[[str], None]) -> None:
+    """Remove the backups of this home but so many, never the one just taken: a clock may have been ahead."""
+    others = [backup for backup in backups(taken.folder.parent, say) if backup.folder != taken.folder]
+    own = [backup for backup in others if backup.manifest.get("home") == taken.manifest["home"]]
+    for old in own[: max(0, len(own) + 1 - keep)]:
         shutil.rmtree(old.folder)
-    return Backup(folder / name, manifest)
+    if len(own) < len(others):
+        say(
+            f"{len(others) - len(own)} backup(s) in {taken.folder.parent} are of another home, or of a "
+            "version that did not say of which: they stay until somebody removes them."
+        )
 
 
 def backups(folder: Path, say: Callable[[str], None] = lambda _: None) -> list[Backup]:

@@ -122,6 +122,22 @@ def require_files(home: Path) -> None:
     _refuse(generations.missing(home))
 
 
+def require_one_moment(home: Path) -> None:
+    """Raise :class:`WarehouseError` unless vault, warehouse and publications of a home are of one moment.
+
+    For a command that reads the vault alone, as an officer does: requests that were stopped are let pass, and
+    so is a vault whose warehouse is not there. The lock of `home` is held.
+    """
+    import duckdb
+
+    if generations.missing(home):
+        return
+    path = str(home / "vault.duckdb").replace("'", "''")
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        connection.execute(f"attach '{path}' as vault (read_only)")
+        _refuse(generations.problem(connection, home))
+
+
 def refuse_unsound(connection: Any, home: Path) -> None:
     """Raise :class:`WarehouseError` unless what a home holds may be given out, shown and learned from.
 
