@@ -36,13 +36,11 @@ suspects as (
         stored_lines.reason,
         stored_lines.event_at as event_time,
         stored_lines.user_id,
-        case
-            when stored_lines.user_id is null and sessions_of_nobody.session_sk is not null then 0
-            else stored_lines.session_sk
-        end as session_sk,
+        case when sessions_of_nobody.session_sk is null then stored_lines.session_sk else 0 end as session_sk,
         stored_lines.line_text
     from {{ ref('stg_lake__lines') }} as stored_lines
-    left join sessions_of_nobody on stored_lines.session_sk = sessions_of_nobody.session_sk
+    left join sessions_of_nobody
+        on stored_lines.user_id is null and stored_lines.session_sk = sessions_of_nobody.session_sk
     left join erased_users on stored_lines.user_id = erased_users.user_id
     left join erased_sessions on stored_lines.user_id is null and stored_lines.session_sk = erased_sessions.session_sk
     where

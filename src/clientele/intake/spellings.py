@@ -50,8 +50,8 @@ _GROUPED = re.compile(
     rf"(?:(?!(?P=mark))(?!(?P=comma))[{_MARK}](?P<fraction>\d*))?{_POWER}",
     re.IGNORECASE,
 )
-# Two or three letters without an end are a word: NA is what base64 makes of 4.
 _UTF_16 = re.compile(rb"(?P<le>(?:\xff\xfe)?(?:[^\0]\0)+)|(?P<be>(?:\xfe\xff)?(?:\0[^\0])+)", re.DOTALL)
+# Two or three letters without an end are a word: NA is what base64 makes of 4.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}|[A-Za-z0-9+/_-]{2}==|[A-Za-z0-9+/_-]{3}=")
 
 
