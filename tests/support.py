@@ -332,13 +332,17 @@ class House:
         locking.release(self.home)
         return Build(ran.success, "\n".join([*lines, str(ran.exception or "")]), {}, {})
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start `dbt build` as a process of its own, as a user does."""
+    def start(self, *arguments: str, **changed: str | None) -> subprocess.Popen[str]:
+        """Start `dbt build` as a process of its own, as a user does; what is `changed` of its environment."""
         call = [Path(sys.executable).with_name("dbt"), "build", *arguments]
         if self.variables:
             call += ["--vars", json.dumps(self.variables)]
         return subprocess.Popen(
-            call, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            call,
+            env=self.environment(**changed),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     def decide(self, *decisions: tuple[str, str], gates: dict[int, str] | None = None, to: str = "") -> None:

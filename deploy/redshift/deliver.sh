@@ -13,7 +13,7 @@ if ! [[ $day =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]]; then echo "deliver.sh: DELIVERE
 place="s3://$BUCKET/events/delivered=$day/"
 # Two files of one name would be one in the bucket, and the first lost without a word.
 twice=$(for item in "$@"; do
-    if [ -d "$item" ]; then (cd "$item" && find . -type f | sed 's|^\./||'); else basename "$item"; fi
+    if [ -d "$item" ]; then (cd "$item" && find -L . -type f | sed 's|^\./||'); else basename "$item"; fi
 done | sort | uniq -d)
 if [ -n "$twice" ]; then
     echo "deliver.sh: more than one of what you named would be $place${twice%%$'\n'*}. Nothing was delivered; give each" \

@@ -13,7 +13,7 @@ ask() { python deploy/redshift/run.py "$1"; }
 say() { printf '\n== %s\n' "$1"; }
 
 say "1. The cluster answers, and it is Redshift"
-ask "select version()" | tee /dev/stderr | grep -q Redshift
+ask "select version()" | tee >(cat >&2) | grep -q Redshift
 
 say "2. This database is empty: the test shop must not mix with customers"
 tables=$(ask "select count(*) from svv_tables where table_schema = 'core' and table_name = 'events'")

@@ -110,8 +110,9 @@
         {{ return('a comma stands at the end of each line and not of the header') }}
     {%- endif -%}
     {%- set cause = clientele.likely_causes().get(row['reason'], '') -%}
-    {#- one word is shown, and nothing that may be an id or a name -#}
-    {%- if row['reason'] == 'unknown_event_type' and modules.re.fullmatch('[A-Za-z_.:-]{2,16}', row['a_word'] or '') -%}
+    {#- One word is shown, and nothing that may be an id: where those are texts, columns may have changed places. -#}
+    {%- set is_shown = row['reason'] == 'unknown_event_type' and clientele.id_kind('user') == 'integer' -%}
+    {%- if is_shown and modules.re.fullmatch('[A-Za-z_.:-]{2,16}', row['a_word'] or '') -%}
         {%- set cause = cause ~ ', such as ' ~ row['a_word'] -%}
     {%- endif -%}
     {{ return(cause) }}

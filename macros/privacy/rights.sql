@@ -173,38 +173,33 @@
 
 
 {% macro sessions_of_erased(lines) %}
-    {#- session_sk of faulty lines without a user, of those sessions that erased customers had and nobody else. A session that
-        somebody has again, as at a till, is not among them. `lines`: a CTE or relation with line_kind, user_id and session_sk. -#}
+    {#- file_id and session_sk of faulty lines without a user, of those sessions that erased customers had and nobody else. A
+        session may come again with somebody else, as at a till: where a file names somebody living in it and nobody erased, it
+        is not among them. `lines`: a CTE or relation with file_id, line_kind, user_id and session_sk. -#}
     {%- set sessions = clientele.register('erased_sessions') -%}
-    select unnamed.session_sk
+    select unnamed.file_id, unnamed.session_sk
     from (
-        select distinct session_sk from {{ lines }}
+        select distinct file_id, session_sk from {{ lines }}
         where
             line_kind = 'faulty' and user_id is null and session_sk != 0
             and (select count(*) from {{ sessions }}) > 0
     ) as unnamed
     inner join {{ sessions }} as erased_sessions on unnamed.session_sk = erased_sessions.session_sk
-    where unnamed.session_sk not in (
-        select owned.session_sk
+    left join (
+        select owned.file_id, owned.session_sk
         from (
-            select owners.session_sk, {{ clientele.tombstone('owners.user_id') }} as erased_hash
+            select owners.file_id, owners.session_sk, {{ clientele.tombstone('owners.user_id') }} as erased_hash
             from (
-                select distinct session_sk, user_id from {{ lines }}
-                where line_kind in {{ clientele.kept_kinds() }} and session_sk in (select session_sk from {{ sessions }})
+                select distinct file_id, session_sk, user_id from {{ lines }}
+                where user_id is not null and session_sk in (select session_sk from {{ sessions }})
             ) as owners
         ) as owned
         left join {{ clientele.register('tombstones') }} as tombstones on owned.erased_hash = tombstones.erased_hash
-        where tombstones.erased_hash is null
-    )
-{% endmacro %}
-
-
-{% macro sessions_of_nobody() %}
-    {#- session_sk of sessions that erased customers had, alone or with others: a line without a user in one of them is nobody's
-        from then on, whoever has the session beside them or later. -#}
-    select session_sk from {{ clientele.register('erased_sessions') }}
-    union
-    select session_sk from {{ clientele.register('shared_sessions') }}
+        group by owned.file_id, owned.session_sk
+        having count(tombstones.erased_hash) = 0
+    ) as of_the_living
+        on unnamed.file_id = of_the_living.file_id and unnamed.session_sk = of_the_living.session_sk
+    where of_the_living.session_sk is null
 {% endmacro %}
 
 

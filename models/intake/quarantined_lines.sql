@@ -13,7 +13,7 @@
 with
 
 lines as (
-    select line_kind, user_id, session_sk from {{ ref('stg_lake__lines') }}
+    select file_id, line_kind, user_id, session_sk from {{ ref('stg_lake__lines') }}
 ),
 
 erased_users as (
@@ -24,10 +24,6 @@ erased_sessions as (
     {{ clientele.sessions_of_erased('lines') }}
 ),
 
-sessions_of_nobody as (
-    {{ clientele.sessions_of_nobody() }}
-),
-
 suspects as (
     select
         {{ clientele.line_id('stored_lines') }} as line_id,
@@ -36,13 +32,18 @@ suspects as (
         stored_lines.reason,
         stored_lines.event_at as event_time,
         stored_lines.user_id,
-        case when sessions_of_nobody.session_sk is null then stored_lines.session_sk else 0 end as session_sk,
+        -- of a session that an erased customer shared, a line is nobody's
+        case when shared_sessions.session_sk is null then stored_lines.session_sk else 0 end as session_sk,
         stored_lines.line_text
     from {{ ref('stg_lake__lines') }} as stored_lines
-    left join sessions_of_nobody
-        on stored_lines.user_id is null and stored_lines.session_sk = sessions_of_nobody.session_sk
+    left join {{ clientele.register('shared_sessions') }} as shared_sessions
+        on stored_lines.user_id is null and stored_lines.session_sk = shared_sessions.session_sk
     left join erased_users on stored_lines.user_id = erased_users.user_id
-    left join erased_sessions on stored_lines.user_id is null and stored_lines.session_sk = erased_sessions.session_sk
+    left join erased_sessions
+        on
+            stored_lines.user_id is null
+            and stored_lines.file_id = erased_sessions.file_id
+            and stored_lines.session_sk = erased_sessions.session_sk
     where
         stored_lines.line_kind = 'faulty'
         and erased_users.user_id is null and erased_sessions.session_sk is null

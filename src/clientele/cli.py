@@ -7,6 +7,7 @@ does not wait for pandas.
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import os
@@ -50,7 +51,9 @@ class _Sentences(click.Group):
         except OSError as problem:
             if problem.errno == errno.EPIPE:  # somebody has read enough, which click knows about
                 raise
-            where = f"{problem.filename}: " if problem.filename else ""
+            # of two, as of a copy, the second is written to, and the one that a full disk is about
+            filename = problem.filename2 or problem.filename
+            where = f"{filename}: " if filename else ""
             raise click.ClickException(f"{where}{problem.strerror or problem}") from None
 
 
@@ -902,7 +905,8 @@ def forecast_file(
         n_named = found.loc[runs, "series"].nunique()
         found["series"] = ("'" + found["series"].astype(str)).where(runs, found["series"])
         click.echo(f"{n_named} series that a spreadsheet would run have a ' before their name.", err=True)
-    found.to_csv(output, index=False)
+    # quoted, so that no part of a name is a cell of its own where a semicolon divides cells
+    found.to_csv(output, index=False, quoting=csv.QUOTE_NONNUMERIC)
     n_series, n_refused = found["series"].nunique(), int((found["forecast_source"] == "refused").sum())
     click.echo(f"{n_series} series, {n_refused} of them refused, written to {output}")
 

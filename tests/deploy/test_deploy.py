@@ -5,6 +5,7 @@ The image itself is built and run by `make test-image` (tests/container).
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import signal
@@ -184,6 +185,30 @@ def test_the_entry_point_hears_that_it_is_to_stop(tmp_path, number):
     assert (process.returncode, said) == (143, "ended in order\n") and "Asked to stop" in told
 
 
+def test_the_entry_point_hears_it_before_the_program_has_begun(tmp_path):
+    """As the first process of a container, which is deaf by itself, while a password is waited for."""
+    for name, text in (("clientele", "echo asked >&2\nexec sleep 60"), ("dbt", "echo begun")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    alone = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*alone, "true"], capture_output=True).returncode:
+        pytest.skip("this machine gives no process a namespace of its own")
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "CLIENTELE_HOME": str(tmp_path / "home"),
+        "REDSHIFT_SECRET": "a",
+    }
+    with subprocess.Popen(
+        [*alone, ROOT / "deploy" / "container" / "entrypoint", "build"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr.readline() == "asked\n"
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGTERM)
+        said, told = process.communicate(timeout=10)
+    assert (process.returncode, said) == (143, "") and "Asked to stop" in told
+
+
 def test_a_home_in_which_nothing_can_be_published_is_told_at_the_start(tmp_path):
     publishing.check_place(tmp_path)
     assert not list(tmp_path.iterdir())
@@ -234,7 +259,14 @@ def test_two_files_of_one_name_are_not_delivered_over_each_other(tmp_path):
             capture_output=True, text=True,
         )  # fmt: skip
 
-    for items in (["one/events.csv", "two/events.csv"], ["one", "two"], ["one/events.csv", "two"]):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "events.csv").symlink_to(tmp_path / "two" / "events.csv")
+    for items in (
+        ["one/events.csv", "two/events.csv"],
+        ["one", "two"],
+        ["one/events.csv", "two"],
+        ["one", "links"],
+    ):
         ran = deliver(*items)
         assert ran.returncode == 2 and "events.csv. Nothing was delivered" in ran.stderr, items
     assert not (tmp_path / "called").exists()

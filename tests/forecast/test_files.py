@@ -75,12 +75,13 @@ def test_the_command_writes_forecasts(tmp_path):
 
 def test_a_name_that_a_spreadsheet_would_run_is_inert_in_the_forecasts(tmp_path):
     sales = make_file()
-    sales["store"] = sales["store"].map(lambda store: {1: "=cmd|' /C calc'!A0"}.get(store, f"store {store}"))
+    sales["store"] = sales["store"].map({1: "=cmd|' /C calc'!A0", 2: "shop;=1+1"})
     sales.to_csv(tmp_path / "sales.csv", index=False)
     call = ["forecast-file", str(tmp_path / "sales.csv"), "--day", "date", "--value", "sales"]
     ran = CliRunner().invoke(main, [*call, "--series", "store", "--output", str(tmp_path / "out.csv")])
     assert ran.exit_code == 0 and "1 series that a spreadsheet would run" in ran.output
     named = set(pd.read_csv(tmp_path / "out.csv")["series"])
+    assert '"shop;=1+1"' in (tmp_path / "out.csv").read_text()  # one cell, whatever divides them
     assert "'=cmd|' /C calc'!A0" in named and len(named) == 2 and not any(name[0] == "=" for name in named)
 
 

@@ -524,7 +524,10 @@ def test_lines_without_a_user_are_of_who_had_the_session_before_an_erasure(house
 
 
 def test_a_session_of_somebody_erased_is_nobodys_whoever_has_it_beside_them_or_later(house):
-    """Until the same line is read again, from the whole lake or another file, is not for good."""
+    """Until the same line is read again, from the whole lake or another file, is not for good.
+
+    And what is erased stays so when its file is read beside one in which somebody else has the session.
+    """
     house.variables["quarantine_refuse_share"] = 1
 
     def unnamed(session: str, price: str) -> str:
@@ -549,8 +552,38 @@ def test_a_session_of_somebody_erased_is_nobodys_whoever_has_it_beside_them_or_l
     later = Event(user_id="4", user_session="till").line()
     house.deliver("c.csv", "\n".join([HEADER, later, living, ""]).encode())
     house.build(*UP_TO_EVENTS)
-    assert sorted(kept()) == sorted([(shared, True), (shared, True), (living, True)])
+    assert sorted(kept()) == sorted([(shared, True), (shared, True), (living, False)])
+    house.build(*UP_TO_EVENTS, "--full-refresh")
+    assert sorted(kept()) == sorted([(shared, True), (shared, True), (living, False)])
     assert {account.unaccounted for account in house.accounts().values()} == {0}
+
+
+def test_a_session_that_an_erased_customer_had_can_be_somebodys_own_again(house):
+    """That of who came later, or of who was erased and is readmitted: their lines go with them."""
+    house.variables["quarantine_refuse_share"] = 1
+
+    def own(user: str, session: str) -> list[str]:
+        return [
+            Event(user_id=id_, user_session=session, price=price).line()
+            for id_, price in ((user, "1"), ("", "-1"))
+        ]
+
+    def kept() -> list[tuple[str, bool]]:
+        return house.rows("select file_name, session_sk = 0 from vault.vault.quarantined_lines order by 1")
+
+    house.deliver(
+        "a.csv", "\n".join([HEADER, *own("1", "s"), *own("2", "till"), *own("3", "t"), ""]).encode()
+    )
+    house.build(*UP_TO_EVENTS)
+    for user in ("2", "3"):
+        assert house.operation("erase_subjects", CLIENTELE_SUBJECT=user).succeeded
+    assert house.operation("readmit_subjects", CLIENTELE_SUBJECT="3").succeeded
+    house.deliver("b.csv", "\n".join([HEADER, *own("3", "t"), *own("4", "till"), ""]).encode())
+    house.build(*UP_TO_EVENTS)
+    assert kept() == [("a.csv", False), ("b.csv", False), ("b.csv", False)]
+    for user in ("3", "4"):
+        assert house.operation("erase_subjects", CLIENTELE_SUBJECT=user).succeeded
+    assert kept() == [("a.csv", False)]
 
 
 def test_lines_of_nobody_are_let_go_and_counted(house):

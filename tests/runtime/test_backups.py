@@ -404,6 +404,25 @@ def test_no_backup_removes_itself_or_those_of_another_home(lived, tmp_path):
     assert len(said) == 1 and "1 backup(s)" in said[0] and "another home" in said[0]
 
 
+def test_a_kill_while_an_older_backup_is_removed_leaves_none_that_nobody_finds(lived, tmp_path, monkeypatch):
+    house, saved = lived[0].copy(tmp_path / "house"), tmp_path / "saved"
+    backups.take(house.home, saved)
+
+    remove = shutil.rmtree
+
+    def killed(folder, **settings):
+        if not (folder / backups.MANIFEST).exists():
+            return remove(folder, **settings)
+        (folder / backups.MANIFEST).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(backups.shutil, "rmtree", killed)
+        backups.take(house.home, saved, keep=1)
+    taken = backups.take(house.home, saved, keep=1)
+    assert [path.name for path in saved.iterdir()] == [taken.folder.name]
+
+
 def test_a_damaged_manifest_keeps_no_older_backup_alive(lived, tmp_path):
     house, _, folder = lived
     other = house.copy(tmp_path / "house")

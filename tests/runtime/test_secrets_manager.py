@@ -46,12 +46,15 @@ def test_a_secret_without_a_password_is_told_without_what_is_in_it(aws, text):
 def test_what_aws_refuses_is_a_sentence(aws, monkeypatch):
     client, stub = aws
     stub.add_client_error("get_secret_value", "AccessDeniedException", "User is not authorized")
-    monkeypatch.setattr(boto3, "client", lambda _: client)
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    regions = []
+    monkeypatch.setattr(boto3, "client", lambda _, region_name: regions.append(region_name) or client)
     ran = CliRunner().invoke(cli.main, ["redshift-password", "--secret", "a"])
     assert ran.exit_code == 1 and isinstance(ran.exception, SystemExit)
     assert (
         "does not give the secret a: User is not authorized" in ran.output and "Traceback" not in ran.output
     )
+    assert regions == ["eu-west-3"]
 
 
 def test_nobody_to_ask_as_is_a_sentence(monkeypatch):

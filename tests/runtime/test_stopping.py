@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -37,7 +38,14 @@ def house(new_house):
     + ([(signal.SIGTERM, name) for name in ("event_files", "stg_lake__lines", "users")] if IS_LONG else []),
 )
 def test_a_signal_ends_a_build_with_a_sentence(house, number, moment):
-    with house.start(*UP_TO_EVENTS) as process:
+    """Whoever is to be told and never answers, too."""
+    deaf = socket.create_server(("127.0.0.1", 0))
+    place = f"127.0.0.1:{deaf.getsockname()[1]}"
+    deaf_ones = {"WEBHOOK": f"http://{place}/", "EMAIL": "on-call@example.com"}
+    told = {"CLIENTELE_SMTP": place} | {
+        f"CLIENTELE_ALERT_{one}": address for one, address in deaf_ones.items()
+    }
+    with deaf, house.start(*UP_TO_EVENTS, **told) as process:
         for line in process.stdout:
             if moment in line and "START" in line:
                 break
@@ -51,6 +59,7 @@ def test_a_signal_ends_a_build_with_a_sentence(house, number, moment):
     assert status == 128 + number
     assert f"Stopped by {number.name}." in said and "the next dbt build goes on from here" in said
     assert "Traceback" not in said and "Exception" not in said
+    assert said.count("nothing answers within") == 2
 
 
 def test_the_next_build_ends_where_one_that_was_never_stopped_would(house, new_house):

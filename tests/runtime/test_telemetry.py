@@ -188,6 +188,29 @@ def test_who_cannot_be_told_fails_no_run(tmp_path, monkeypatch):
     assert any("could not be written" in sentence for sentence in telemetry.end(tmp_path, GOOD))
 
 
+def test_who_never_answers_is_not_waited_for_and_the_figures_are_there_meanwhile(tmp_path, monkeypatch):
+    """A letter now and then is no answer: it would make each wait for the next one begin anew."""
+    read = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle():
+            client, _ = server.accept()
+            with contextlib.suppress(OSError):
+                while True:
+                    read.append((tmp_path / "metrics" / "clientele.json").read_text())
+                    client.sendall(b"H")
+                    time.sleep(0.1)
+
+        threading.Thread(target=trickle, daemon=True).start()
+        monkeypatch.setenv("CLIENTELE_ALERT_WEBHOOK", f"http://127.0.0.1:{server.getsockname()[1]}/")
+        telemetry.begin(tmp_path, "build")
+        began = time.monotonic()
+        telemetry.end_unended(tmp_path, "stopped by SIGTERM", 0.5)
+        assert 0.5 <= time.monotonic() - began < 5
+    assert json.loads(read[0])["problem"] == "stopped by SIGTERM"
+    assert json.loads(read[0])["channels"]["CLIENTELE_ALERT_WEBHOOK"]["failure"] is None
+
+
 def test_builds_tell_of_themselves(house, webhook):
     house.deliver("a.csv", little_shop(seed=11, n_users=6, n_days=10))
     settings = {"CLIENTELE_ALERT_WEBHOOK": None}

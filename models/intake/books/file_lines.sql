@@ -38,7 +38,8 @@ faulty_of_erased as (
     select lines.file_id, count(*) as n_lines
     from lines
     left join erased_users on lines.user_id = erased_users.user_id
-    left join erased_sessions on lines.user_id is null and lines.session_sk = erased_sessions.session_sk
+    left join erased_sessions
+        on lines.user_id is null and lines.file_id = erased_sessions.file_id and lines.session_sk = erased_sessions.session_sk
     where
         lines.line_kind = 'faulty'
         and (erased_users.user_id is not null or erased_sessions.session_sk is not null)

@@ -150,13 +150,14 @@ def _unpacked(normal: str) -> str:
     """Return the text that base64 has packed; nothing if it is none, as of most codes of four letters.
 
     Control characters are dropped from a field, but bytes that happen to be some are no text at all: AAA1 is
-    no customer 5. Blanks and ends of lines may surround it, and UTF-16 has a zero beside each character.
+    no customer 5. Blanks may surround it, an end of line may follow, and UTF-16 has a zero beside each one.
     """
     letters = normal.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         packed = base64.b64decode(letters + "=" * (-len(letters) % 4))
         is_wide = _UTF_16.fullmatch(packed)
-        text = packed.decode(f"utf-16-{is_wide.lastgroup}" if is_wide else "utf-8").strip(" \t\r\n\ufeff")
+        text = packed.decode(f"utf-16-{is_wide.lastgroup}" if is_wide else "utf-8").strip(" \ufeff")
     except (binascii.Error, UnicodeDecodeError):
         return ""
+    text = text.rstrip(" \r\n")
     return "" if any(unicodedata.category(one) == "Cc" for one in text) else text

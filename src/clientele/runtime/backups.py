@@ -173,7 +173,10 @@ def _remove_older(taken: Backup, keep: int, say: Callable[[str], None]) -> None:
     others = [backup for backup in backups(taken.folder.parent, say) if backup.folder != taken.folder]
     own = [backup for backup in others if backup.manifest.get("home") == taken.manifest["home"]]
     for old in own[: max(0, len(own) + 1 - keep)]:
-        shutil.rmtree(old.folder)
+        # Under the name of a draft: what a kill leaves is no backup, and the next one removes it.
+        going = taken.folder.with_name(f".{taken.folder.name}")
+        os.replace(old.folder, going)
+        shutil.rmtree(going)
     if len(own) < len(others):
         say(
             f"{len(others) - len(own)} backup(s) in {taken.folder.parent} are of another home, or of a "

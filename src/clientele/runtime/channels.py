@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import queue
 import smtplib
 import ssl
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -29,7 +31,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
-def tell(channel: str, kind: str, sentence: str, told: Mapping) -> tuple[bool, str]:
+def tell(channel: str, kind: str, sentence: str, told: Mapping, seconds: float = SECONDS) -> tuple[bool, str]:
     """Send a word; returns whether it has come, and a sentence where not all is well.
 
     Parameters
@@ -40,16 +42,30 @@ def tell(channel: str, kind: str, sentence: str, told: Mapping) -> tuple[bool, s
         What has happened.
     told : mapping
         The figures of the run. Values that JSON can hold.
+    seconds : float
+        How long to wait for all of it, names of servers included, for which nothing else has a limit.
 
     Returns
     -------
     tuple of bool and str
         No address is in the sentence: that of a webhook is a secret.
     """
+    answers: queue.SimpleQueue[tuple[bool, str]] = queue.SimpleQueue()
+
+    def send() -> None:
+        try:
+            answers.put((True, CHANNELS[channel](os.environ[channel], kind, sentence, told)))
+        except (OSError, ValueError, http.client.HTTPException) as problem:
+            answers.put((False, f"{channel} could not be told: {_why(problem, channel)}"))
+
     try:
-        return True, CHANNELS[channel](os.environ[channel], kind, sentence, told)
-    except (OSError, ValueError, http.client.HTTPException) as problem:
-        return False, f"{channel} could not be told: {_why(problem, channel)}"
+        threading.Thread(target=send, daemon=True).start()
+    except RuntimeError:  # a Python that is about to end starts none
+        send()
+    try:
+        return answers.get(timeout=seconds)
+    except queue.Empty:
+        return False, f"{channel} could not be told: nothing answers within {seconds:g} seconds"
 
 
 def _why(problem: Exception, channel: str) -> str:

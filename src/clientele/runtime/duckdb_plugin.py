@@ -79,7 +79,9 @@ class Plugin(BasePlugin):
                 atexit.register(
                     telemetry.end_unended, home, "it ended before its end was told: see what dbt said"
                 )
-                stopping.before_the_end(lambda name: telemetry.end_unended(home, f"stopped by {name}"))
+                stopping.before_the_end(
+                    lambda name: telemetry.end_unended(home, f"stopped by {name}", stopping.SECONDS)
+                )
             if which == "build":
                 try:
                     publishing.check_place(home)

@@ -8,6 +8,7 @@ in the usual places: a pod's role, an instance's, a profile.
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from clientele.errors import ClienteleError
@@ -52,7 +53,7 @@ def password(name: str, client: Any = None) -> str:
             "AWS Secrets Manager needs boto3, which comes with the extra redshift: pip install '.[redshift]'."
         ) from None
     try:
-        client = client or boto3.client("secretsmanager")
+        client = client or boto3.client("secretsmanager", region_name=os.environ.get("AWS_REGION") or None)
         text = client.get_secret_value(SecretId=name).get("SecretString", "")
     except ClientError as problem:
         told = problem.response.get("Error", {})

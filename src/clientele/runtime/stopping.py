@@ -18,7 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["before_the_end", "listen", "unwinding"]
+__all__ = ["SECONDS", "before_the_end", "listen", "unwinding"]
+
+# For each word that is sent before the end, and for all that is done before it: a container that is asked to
+# stop is killed after ten.
+SECONDS = 2.0
+_AT_MOST = 9.0
 
 _SENTENCE = (
     "Stopped by {name}. What was loaded is kept, the last publication stays, and nothing is to be done by "
@@ -52,7 +57,7 @@ def listen() -> None:
     threading.Thread(target=_wait, args=(reading,), daemon=True).start()
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in ours:
-        signal.signal(number, lambda *_: None)  # the thread has heard it before
+        signal.signal(number, _stand_still)
 
 
 @contextmanager
@@ -78,6 +83,11 @@ def unwinding() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+def _stand_still(*_: object) -> None:
+    """Let the main thread do no more, as the other one has heard the signal: a build could end meanwhile."""
+    threading.Event().wait()
+
+
 def _wait(reading: int) -> None:
     while True:
         (number,) = os.read(reading, 1)
@@ -87,11 +97,14 @@ def _wait(reading: int) -> None:
 
 def _end(number: int) -> None:
     name = signal.Signals(number).name
+    os.write(1, f"\n{_SENTENCE.format(name=name)}\n".encode())
+    last = threading.Timer(_AT_MOST, os._exit, [128 + number])
+    last.daemon = True
+    last.start()
     for callback in _callbacks:
         try:
             callback(name)
         except Exception as problem:
             os.write(2, f"{problem}\n".encode())
     sys.stdout.flush()
-    os.write(1, f"\n{_SENTENCE.format(name=name)}\n".encode())
     os._exit(128 + number)

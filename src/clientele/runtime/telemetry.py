@@ -48,7 +48,7 @@ def begin(home: Path, command: str) -> None:
     _begun[home.resolve()] = (command, time.time())
 
 
-def end(home: Path, facts: Mapping[str, object]) -> list[str]:
+def end(home: Path, facts: Mapping[str, object], seconds: float = channels.SECONDS) -> list[str]:
     """Write the figures of a run, and send word if something is wrong.
 
     Parameters
@@ -60,6 +60,8 @@ def end(home: Path, facts: Mapping[str, object]) -> list[str]:
         `alarms` (rows of monitor.health_alarms, when this run has built them), and where they are known
         `run_id`, `n_run_lines`, `n_lines`, `n_loaded`, `n_duplicates`, `n_quarantined` and `last_event`
         (seconds since 1970).
+    seconds : float
+        How long a word may take to be sent.
 
     Returns
     -------
@@ -98,10 +100,17 @@ def end(home: Path, facts: Mapping[str, object]) -> list[str]:
     hours = (now - told["last_event_at"]) / 3600 if told["last_event_at"] else None
     told["late"] = late_after is not None and hours is not None and hours > late_after
     told["alarms"] = alarms.states(facts.get("alarms") or [], before["alarms"])
+    heard = {channel: _known(before) | before["channels"].get(channel, {}) for channel in channels.CHANNELS}
+    # written before anybody is told, as a kill may fall into the waiting
+    _write(folder, told | {"channels": heard}, [])
     told["channels"] = {
-        channel: _tell(channel, told, _known(before) | before["channels"].get(channel, {}), hours, problems)
-        for channel in channels.CHANNELS
+        channel: _tell(channel, told, known, hours, problems, seconds) for channel, known in heard.items()
     }
+    _write(folder, told, problems)
+    return problems
+
+
+def _write(folder: Path, told: Mapping, problems: list[str]) -> None:
     try:
         if not folder.exists():
             folder.mkdir(parents=True)
@@ -110,13 +119,12 @@ def end(home: Path, facts: Mapping[str, object]) -> list[str]:
         _put(folder / "clientele.prom", prometheus(told))
     except OSError as problem:
         problems.append(f"metrics could not be written to {folder}: {problem.strerror}")
-    return problems
 
 
-def end_unended(home: Path, problem: str) -> None:
+def end_unended(home: Path, problem: str, seconds: float = channels.SECONDS) -> None:
     """Tell of a run that has begun and told of no end; does nothing for another."""
     if home.resolve() in _begun and home.is_dir():
-        for sentence in end(home, {"problem": problem}):
+        for sentence in end(home, {"problem": problem}, seconds):
             os.write(2, f"{sentence}\n".encode())
 
 
@@ -151,7 +159,9 @@ def _known(told: Mapping) -> dict:
     return {"failure": failure, "late": bool(told.get("late")), "alarms": told["alarms"]}
 
 
-def _tell(channel: str, told: Mapping, heard: Mapping, hours: float | None, problems: list[str]) -> dict:
+def _tell(
+    channel: str, told: Mapping, heard: Mapping, hours: float | None, problems: list[str], seconds: float
+) -> dict:
     """Send a channel what is news to it; returns the states as it knows them then.
 
     The first word that does not come is the last that is tried: a server that hangs takes its time once.
@@ -161,7 +171,7 @@ def _tell(channel: str, told: Mapping, heard: Mapping, hours: float | None, prob
     heard = dict(heard)
     for kind, sentence, change in _news(told, heard, hours):
         facts = {**told, "alarm": change._asdict()} if isinstance(change, alarms.Change) else told
-        has_come, problem = channels.tell(channel, kind, sentence, facts)
+        has_come, problem = channels.tell(channel, kind, sentence, facts, seconds)
         problems += [problem] if problem else []
         if not has_come:
             return heard

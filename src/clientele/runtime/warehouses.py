@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -128,14 +128,10 @@ def require_one_moment(home: Path) -> None:
     For a command that reads the vault alone, as an officer does: requests that were stopped are let pass, and
     so is a vault whose warehouse is not there. The lock of `home` is held.
     """
-    import duckdb
-
     if generations.missing(home):
         return
-    path = str(home / "vault.duckdb").replace("'", "''")
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
-        connection.execute(f"attach '{path}' as vault (read_only)")
-        _refuse(generations.problem(connection, home))
+    with _files(home, is_read=True, judge=_refuse_two_moments):
+        pass
 
 
 def refuse_unsound(connection: Any, home: Path) -> None:
@@ -150,9 +146,13 @@ def refuse_unsound(connection: Any, home: Path) -> None:
     """
     import duckdb
 
-    _refuse(generations.problem(connection, home))
+    _refuse_two_moments(connection, home)
     with suppress(duckdb.CatalogException):  # of a version before, which the next build brings up to date
         _refuse(register.stopped(lambda sql: connection.execute(sql).fetchall(), "vault.vault"))
+
+
+def _refuse_two_moments(connection: Any, home: Path) -> None:
+    _refuse(generations.problem(connection, home))
 
 
 def _refuse(problem: str | None) -> None:
@@ -161,7 +161,9 @@ def _refuse(problem: str | None) -> None:
 
 
 @contextmanager
-def _files(home: Path, *, is_read: bool = False) -> Iterator[Connection]:
+def _files(
+    home: Path, *, is_read: bool = False, judge: Callable[[Any, Path], None] = refuse_unsound
+) -> Iterator[Connection]:
     import duckdb
 
     rewriting.finish(home)
@@ -174,7 +176,7 @@ def _files(home: Path, *, is_read: bool = False) -> Iterator[Connection]:
                 connection.execute("set TimeZone = 'UTC'")
                 path = str(home / "vault.duckdb").replace("'", "''")
                 connection.execute(f"attach '{path}' as vault{' (read_only)' if is_read else ''}")
-                refuse_unsound(connection, home)
+                judge(connection, home)
             yield Connection(connection, "vault.vault")
     except duckdb.CatalogException:
         raise WarehouseError(
