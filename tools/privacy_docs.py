@@ -127,6 +127,7 @@ def record(manifest: Mapping[str, Any]) -> str:
         "vault.erasure_requests, vault.named_subjects: ids until the request is carried out. "
         "vault.tombstones: a keyed hash of who was erased, no id. "
         "vault.erased_sessions, vault.shared_sessions: keyed numbers of their sessions. "
+        "vault.erased_lines: keyed hashes of their faulty lines. "
         "vault.destination_ledger: pseudonyms of who was sent to which destination, until a removal is "
         "acknowledged. vault.exports: counts |",
         "| Special categories (Article 9) | None asked for; purchases may allow conclusions, see the DPIA |",

@@ -13,6 +13,7 @@
         },
         'key_ring': {'key_epoch': 'integer', 'sealed': 'varchar(2048)'},
         'tombstones': {'erased_hash': 'varchar(32)'},
+        'erased_lines': {'erased_hash': 'varchar(32)'},
         'erased_sessions': {'session_sk': 'bigint'},
         'shared_sessions': {'session_sk': 'bigint'},
         'objections': {'user_id': id_type},
@@ -172,19 +173,21 @@
 {% endmacro %}
 
 
-{% macro sessions_of_erased(lines) %}
-    {#- file_id and session_sk of faulty lines without a user, of those sessions that erased customers had and nobody else. A
-        session may come again with somebody else, as at a till: where a file names somebody living in it and nobody erased, it
-        is not among them. `lines`: a CTE or relation with file_id, line_kind, user_id and session_sk. -#}
+{% macro faulty_lines_of_erased(lines) %}
+    {#- line_id of faulty lines without a user that are of erased customers: those that an erasure has deleted, and others of
+        sessions that these customers had and nobody else. A session may come again with somebody else, as at a till: where a
+        file names somebody living in it and nobody erased, its lines are not among the others. `lines`: stg_lake__lines. -#}
     {%- set sessions = clientele.register('erased_sessions') -%}
-    select unnamed.file_id, unnamed.session_sk
+    select unnamed.line_id
     from (
-        select distinct file_id, session_sk from {{ lines }}
-        where
-            line_kind = 'faulty' and user_id is null and session_sk != 0
-            and (select count(*) from {{ sessions }}) > 0
+        select
+            {{ clientele.line_id('lines') }} as line_id, lines.file_id, lines.session_sk,
+            {{ clientele.erased_line_hash('lines.line_text') }} as erased_hash
+        from {{ lines }} as lines
+        inner join {{ sessions }} as erased_sessions on lines.session_sk = erased_sessions.session_sk
+        where lines.line_kind = 'faulty' and lines.user_id is null
     ) as unnamed
-    inner join {{ sessions }} as erased_sessions on unnamed.session_sk = erased_sessions.session_sk
+    left join {{ clientele.register('erased_lines') }} as erased_lines on unnamed.erased_hash = erased_lines.erased_hash
     left join (
         select owned.file_id, owned.session_sk
         from (
@@ -199,8 +202,14 @@
         having count(tombstones.erased_hash) = 0
     ) as of_the_living
         on unnamed.file_id = of_the_living.file_id and unnamed.session_sk = of_the_living.session_sk
-    where of_the_living.session_sk is null
+    where erased_lines.erased_hash is not null or of_the_living.session_sk is null
 {% endmacro %}
+
+
+{% macro erased_line_hash(text) -%}
+    {#- What a faulty line without a user is known by that an erasure has deleted. -#}
+    {{ clientele.erased_hash("left(" ~ text ~ ", 4096)") }}
+{%- endmacro %}
 
 
 {% macro named_subjects() %}
@@ -341,9 +350,8 @@
 
 
 {% macro _mark_as_erased(names) %}
-    {#- From here on no build lets them in, nor lines without a user of sessions that they alone had;
-        such lines of sessions that they shared are nobody's. Who is unknown leaves no
-        mark unless that is asked for: it would say that a request came, and block a customer whose id was typed wrongly.
+    {#- From here on no build lets them in, nor lines without a user of sessions that they alone had; such lines of sessions
+        that they shared are nobody's. Who is unknown leaves no mark unless that is asked for: it would say that a request came, and block a customer whose id was typed wrongly.
         Returns of how many nothing is held. -#}
     {%- set tombstones = clientele.register('tombstones') -%}
     {%- set hashed = clientele.erased_hash('cast(user_id as varchar(256))') -%}
@@ -361,6 +369,15 @@
         ~ ' where ' ~ hashed ~ ' not in (select erased_hash from ' ~ tombstones ~ ')'
         ~ ('' if env_var('CLIENTELE_ERASE_UNKNOWN', '') else ' and ' ~ is_known)
     ) -%}
+    {%- if 'quarantined_lines' in names -%}
+        {%- set lines = clientele.register('erased_lines') -%}
+        {%- set hashed = clientele.erased_line_hash('line_text') -%}
+        {%- do run_query(
+            'insert into ' ~ lines ~ ' select distinct ' ~ hashed ~ ' from ' ~ clientele.register('quarantined_lines')
+            ~ ' where line_text is not null and ' ~ clientele._is_of_subjects({'session_sk': 'session_of_nobody_else'})
+            ~ ' and ' ~ hashed ~ ' not in (select erased_hash from ' ~ lines ~ ')'
+        ) -%}
+    {%- endif -%}
     {%- for name, is_alone in {'erased_sessions': 1, 'shared_sessions': 0}.items() -%}
         {%- set sessions = clientele.register(name) -%}
         {%- do run_query(

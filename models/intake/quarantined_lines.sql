@@ -12,16 +12,12 @@
 
 with
 
-lines as (
-    select file_id, line_kind, user_id, session_sk from {{ ref('stg_lake__lines') }}
-),
-
 erased_users as (
-    {{ clientele.erased_among('lines') }}
+    {{ clientele.erased_among(ref('stg_lake__lines')) }}
 ),
 
-erased_sessions as (
-    {{ clientele.sessions_of_erased('lines') }}
+erased_lines as (
+    {{ clientele.faulty_lines_of_erased(ref('stg_lake__lines')) }}
 ),
 
 suspects as (
@@ -39,14 +35,10 @@ suspects as (
     left join {{ clientele.register('shared_sessions') }} as shared_sessions
         on stored_lines.user_id is null and stored_lines.session_sk = shared_sessions.session_sk
     left join erased_users on stored_lines.user_id = erased_users.user_id
-    left join erased_sessions
-        on
-            stored_lines.user_id is null
-            and stored_lines.file_id = erased_sessions.file_id
-            and stored_lines.session_sk = erased_sessions.session_sk
+    left join erased_lines on {{ clientele.line_id('stored_lines') }} = erased_lines.line_id
     where
         stored_lines.line_kind = 'faulty'
-        and erased_users.user_id is null and erased_sessions.session_sk is null
+        and erased_users.user_id is null and erased_lines.line_id is null
 ),
 
 numbered as (

@@ -62,7 +62,7 @@ READS = {
     USER: {"vault", "core", "marts", "monitor"},
 }
 # Tables that no model makes, so that dbt keeps no grants of theirs.
-NO_MODELS = {"key_ring", "tombstones", "erased_sessions", "shared_sessions", "objections",
+NO_MODELS = {"key_ring", "tombstones", "erased_lines", "erased_sessions", "shared_sessions", "objections",
              "named_subjects", "erasure_requests", "erasure_counts", "pseudonym_key", "load_marks",
              "key_epoch", "run_log", "requests", "requests_done", "restrictions", "build_lock",
              "destination_ledger", "exports"}  # fmt: skip

@@ -11,7 +11,7 @@ import itertools
 import os
 import random
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import duckdb
 import pytest
@@ -562,11 +562,9 @@ def test_a_session_that_an_erased_customer_had_can_be_somebodys_own_again(house)
     """That of who came later, or of who was erased and is readmitted: their lines go with them."""
     house.variables["quarantine_refuse_share"] = 1
 
-    def own(user: str, session: str) -> list[str]:
-        return [
-            Event(user_id=id_, user_session=session, price=price).line()
-            for id_, price in ((user, "1"), ("", "-1"))
-        ]
+    def own(user: str, session: str, price: str = "1") -> list[str]:
+        event = Event(user_id=user, user_session=session, price=price)
+        return [event.line(), replace(event, user_id="", price=f"-{price}").line()]
 
     def kept() -> list[tuple[str, bool]]:
         return house.rows("select file_name, session_sk = 0 from vault.vault.quarantined_lines order by 1")
@@ -578,12 +576,48 @@ def test_a_session_that_an_erased_customer_had_can_be_somebodys_own_again(house)
     for user in ("2", "3"):
         assert house.operation("erase_subjects", CLIENTELE_SUBJECT=user).succeeded
     assert house.operation("readmit_subjects", CLIENTELE_SUBJECT="3").succeeded
-    house.deliver("b.csv", "\n".join([HEADER, *own("3", "t"), *own("4", "till"), ""]).encode())
+    house.deliver("b.csv", "\n".join([HEADER, *own("3", "t", "2"), *own("4", "till", "2"), ""]).encode())
     house.build(*UP_TO_EVENTS)
     assert kept() == [("a.csv", False), ("b.csv", False), ("b.csv", False)]
     for user in ("3", "4"):
         assert house.operation("erase_subjects", CLIENTELE_SUBJECT=user).succeeded
     assert kept() == [("a.csv", False)]
+
+
+def test_a_line_that_an_erasure_has_deleted_stays_away_whatever_its_file_says_then(house):
+    """A file that has become another one, with somebody living in the session, brings none back."""
+    house.variables["quarantine_refuse_share"] = 1
+    gone = Event(user_id="", user_session="till", price="-1").line()
+    fresh = Event(user_id="", user_session="till", price="-2").line()
+    living = Event(user_id="1").line()
+    house.deliver(
+        "a.csv", "\n".join([HEADER, Event(user_id="2", user_session="till").line(), living, ""]).encode()
+    )
+    house.deliver("b.csv", "\n".join([HEADER, living, gone, ""]).encode())
+    house.build(*UP_TO_EVENTS)
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
+    till = Event(user_id="4", user_session="till").line()
+    house.deliver("b.csv", "\n".join([HEADER, living, gone, till, fresh, ""]).encode())
+    for how in ((), ("--full-refresh",)):
+        house.build(*UP_TO_EVENTS, *how)
+        assert house.rows("select line_text from vault.vault.quarantined_lines") == [(fresh,)]
+        assert {account.unaccounted for account in house.accounts().values()} == {0}
+        assert house.accounts()["b.csv"].erased == 1
+
+
+def test_a_line_of_somebody_erased_that_was_never_seen_goes_by_its_file(house):
+    """An old file that comes after the erasure: lines of the erased, though another has the session."""
+    house.variables["quarantine_refuse_share"] = 1
+    events = {user: Event(user_id=user, user_session="till").line() for user in ("2", "4")}
+    theirs, fresh = (Event(user_id="", user_session="till", price=price).line() for price in ("-1", "-2"))
+    house.deliver("a.csv", "\n".join([HEADER, events["2"], Event(user_id="1").line(), ""]).encode())
+    house.build(*UP_TO_EVENTS)
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
+    house.deliver("old.csv", "\n".join([HEADER, events["2"], theirs, ""]).encode())
+    house.deliver("new.csv", "\n".join([HEADER, events["4"], fresh, ""]).encode())
+    house.build(*UP_TO_EVENTS)
+    assert house.rows("select line_text from vault.vault.quarantined_lines") == [(fresh,)]
+    assert {account.unaccounted for account in house.accounts().values()} == {0}
 
 
 def test_lines_of_nobody_are_let_go_and_counted(house):

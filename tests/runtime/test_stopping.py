@@ -62,6 +62,26 @@ def test_a_signal_ends_a_build_with_a_sentence(house, number, moment):
     assert said.count("nothing answers within") == 2
 
 
+HEARING = """
+import sys, time
+sys.argv[0] = "dbt"
+from clientele.runtime import stopping
+stopping.listen()
+print("hearing", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_what_nobody_reads_any_more(number):
+    """As `dbt build | tee log` when INT has ended tee, too: the sentence has nowhere to go."""
+    with subprocess.Popen([sys.executable, "-c", HEARING], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "hearing\n"
+        process.stdout.close()
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 128 + number
+
+
 def test_the_next_build_ends_where_one_that_was_never_stopped_would(house, new_house):
     """The builds above were stopped one after another in one house; this one goes on from there."""
     house.build(*UP_TO_EVENTS)

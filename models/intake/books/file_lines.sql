@@ -6,7 +6,12 @@
 with
 
 lines as (
-    select file_id, line_kind, user_id, session_sk from {{ ref('stg_lake__lines') }}
+    select
+        stored_lines.file_id,
+        stored_lines.line_kind,
+        stored_lines.user_id,
+        {{ clientele.line_id('stored_lines') }} as line_id
+    from {{ ref('stg_lake__lines') }} as stored_lines
 ),
 
 counted as (
@@ -30,19 +35,18 @@ erased_users as (
     {{ clientele.erased_among('lines') }}
 ),
 
-erased_sessions as (
-    {{ clientele.sessions_of_erased('lines') }}
+erased_lines as (
+    {{ clientele.faulty_lines_of_erased(ref('stg_lake__lines')) }}
 ),
 
 faulty_of_erased as (
     select lines.file_id, count(*) as n_lines
     from lines
     left join erased_users on lines.user_id = erased_users.user_id
-    left join erased_sessions
-        on lines.user_id is null and lines.file_id = erased_sessions.file_id and lines.session_sk = erased_sessions.session_sk
+    left join erased_lines on lines.line_id = erased_lines.line_id
     where
         lines.line_kind = 'faulty'
-        and (erased_users.user_id is not null or erased_sessions.session_sk is not null)
+        and (erased_users.user_id is not null or erased_lines.line_id is not null)
     group by lines.file_id
 ),
 

@@ -44,7 +44,7 @@ _REGISTERS = {"objections": ("object_to_profiling", "withdraw_objection"),
               "restrictions": ("restrict_subjects", "unrestrict_subjects")}  # fmt: skip
 
 # What no restore undoes: what was done outside of the home, and whose sessions are to be left out.
-_STAYING = ("destination_ledger", "exports", "erased_sessions", "shared_sessions")
+_STAYING = ("destination_ledger", "exports", "erased_lines", "erased_sessions", "shared_sessions")
 
 
 class BackupError(ClienteleError, ValueError):
@@ -171,16 +171,21 @@ def take(
 def _remove_older(taken: Backup, keep: int, say: Callable[[str], None]) -> None:
     """Remove the backups of this home but so many, never the one just taken: a clock may have been ahead."""
     others = [backup for backup in backups(taken.folder.parent, say) if backup.folder != taken.folder]
-    own = [backup for backup in others if backup.manifest.get("home") == taken.manifest["home"]]
+    own = [
+        backup
+        for backup in others
+        if backup.manifest.get("home") == taken.manifest["home"] and not backup.folder.is_symlink()
+    ]
     for old in own[: max(0, len(own) + 1 - keep)]:
         # Under the name of a draft: what a kill leaves is no backup, and the next one removes it.
         going = taken.folder.with_name(f".{taken.folder.name}")
-        os.replace(old.folder, going)
-        shutil.rmtree(going)
+        with suppress(FileNotFoundError):  # another backup into this folder was quicker
+            os.replace(old.folder, going)
+        scratch.remove_left([going])
     if len(own) < len(others):
         say(
-            f"{len(others) - len(own)} backup(s) in {taken.folder.parent} are of another home, or of a "
-            "version that did not say of which: they stay until somebody removes them."
+            f"{len(others) - len(own)} backup(s) in {taken.folder.parent} are of another home, links, or of "
+            "a version that did not say of which home: they stay until somebody removes them."
         )
 
 

@@ -55,7 +55,7 @@ def tell(channel: str, kind: str, sentence: str, told: Mapping, seconds: float =
     def send() -> None:
         try:
             answers.put((True, CHANNELS[channel](os.environ[channel], kind, sentence, told)))
-        except (OSError, ValueError, http.client.HTTPException) as problem:
+        except Exception as problem:  # of the libraries that read addresses and answers, any
             answers.put((False, f"{channel} could not be told: {_why(problem, channel)}"))
 
     try:
@@ -85,7 +85,7 @@ def _why(problem: Exception, channel: str) -> str:
                 f"its certificate is not trusted, {problem.verify_message}: "
                 "SSL_CERT_FILE may name a file of others to trust"
             )
-        case urllib.error.URLError() | http.client.InvalidURL() | ValueError():
+        case urllib.error.URLError() | http.client.InvalidURL() | ValueError() | LookupError():
             also = ", or that in CLIENTELE_SMTP" if channel == "CLIENTELE_ALERT_EMAIL" else ""
             return f"the address there{also} is not one that can be used"
         case OSError():

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -97,14 +97,17 @@ def _wait(reading: int) -> None:
 
 def _end(number: int) -> None:
     name = signal.Signals(number).name
-    os.write(1, f"\n{_SENTENCE.format(name=name)}\n".encode())
     last = threading.Timer(_AT_MOST, os._exit, [128 + number])
     last.daemon = True
     last.start()
+    with suppress(OSError):  # nobody reads any more, as of a pipe that INT has ended, too
+        os.write(1, f"\n{_SENTENCE.format(name=name)}\n".encode())
     for callback in _callbacks:
         try:
             callback(name)
         except Exception as problem:
-            os.write(2, f"{problem}\n".encode())
-    sys.stdout.flush()
+            with suppress(OSError):
+                os.write(2, f"{problem}\n".encode())
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
     os._exit(128 + number)

@@ -125,7 +125,8 @@ def end_unended(home: Path, problem: str, seconds: float = channels.SECONDS) -> 
     """Tell of a run that has begun and told of no end; does nothing for another."""
     if home.resolve() in _begun and home.is_dir():
         for sentence in end(home, {"problem": problem}, seconds):
-            os.write(2, f"{sentence}\n".encode())
+            with suppress(OSError):  # nobody reads any more
+                os.write(2, f"{sentence}\n".encode())
 
 
 def _late_after(problems: list[str]) -> float | None:

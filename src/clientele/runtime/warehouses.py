@@ -171,19 +171,35 @@ def _files(
     try:
         with ExitStack() as stack:
             with modes.private():
-                connection = duckdb.connect(str(home / "warehouse.duckdb"), read_only=is_read)
-                stack.callback(_close, connection)
-                connection.execute("set TimeZone = 'UTC'")
-                path = str(home / "vault.duckdb").replace("'", "''")
-                connection.execute(f"attach '{path}' as vault{' (read_only)' if is_read else ''}")
+                connection = stack.enter_context(_connected(home, is_read))
                 judge(connection, home)
             yield Connection(connection, "vault.vault")
     except duckdb.CatalogException:
         raise WarehouseError(
             "A table that is needed is not there: build once with this version, then try again"
         ) from None
-    except duckdb.IOException:
-        raise WarehouseError(f"{home} is in use: wait for the build that has it open") from None
+
+
+@contextmanager
+def _connected(home: Path, is_read: bool) -> Iterator[Any]:
+    import duckdb
+
+    with ExitStack() as stack:
+        try:
+            connection = duckdb.connect(str(home / "warehouse.duckdb"), read_only=is_read)
+            stack.callback(_close, connection)
+            connection.execute("set TimeZone = 'UTC'")
+            path = str(home / "vault.duckdb").replace("'", "''")
+            connection.execute(f"attach '{path}' as vault{' (read_only)' if is_read else ''}")
+        except duckdb.Error as problem:
+            said = str(problem).splitlines()[0]
+            if "could not set lock" in said.lower():
+                raise WarehouseError(f"{home} is in use: wait for the build that has it open") from None
+            raise WarehouseError(
+                f"warehouse.duckdb or vault.duckdb in {home} cannot be opened: {said}. If it is damaged, "
+                "put both back from one moment: clientele restore takes a backup's parts together."
+            ) from None
+        yield connection
 
 
 def _close(connection: Any) -> None:
