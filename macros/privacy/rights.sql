@@ -173,36 +173,54 @@
 {% endmacro %}
 
 
-{% macro faulty_lines_of_erased(lines) %}
-    {#- line_id of faulty lines without a user that are of erased customers: those that an erasure has deleted, and others of
-        sessions that these customers had and nobody else. A session may come again with somebody else, as at a till: where a
-        file names somebody living in it and nobody erased, its lines are not among the others. `lines`: stg_lake__lines. -#}
-    {%- set sessions = clientele.register('erased_sessions') -%}
-    select unnamed.line_id
+{% macro unnamed_lines_of_erased(lines) %}
+    {#- line_id and is_erased of faulty lines without a user that erasures concern; without is_erased they are nobody's. `lines`:
+        stg_lake__lines. Erased are lines that an erasure has deleted, those of a session that erased customers had and nobody
+        else, and those that stand in a file that names erased customers alone in the session. A session may come again with
+        somebody else, as at a till: in a file that names somebody living in it, and nobody erased, lines are the living's. -#}
+    {%- set counts = [] -%}
+    {%- for name in ['tombstones', 'erased_sessions', 'shared_sessions'] -%}
+        {%- do counts.append('(select count(*) from ' ~ clientele.register(name) ~ ')') -%}
+    {%- endfor -%}
+    {%- set is_unnamed -%}
+        line_kind = 'faulty' and user_id is null and session_sk != 0 and {{ counts | join(' + ') }} > 0
+    {%- endset -%}
+    select
+        unnamed.line_id,
+        case
+            when erased_lines.erased_hash is not null then 1
+            when erased_sessions.session_sk is not null and (named.n_living is null or named.n_erased > 0) then 1
+            when shared_sessions.session_sk is null and named.n_living = 0 then 1
+            else 0
+        end as is_erased
     from (
         select
             {{ clientele.line_id('lines') }} as line_id, lines.file_id, lines.session_sk,
             {{ clientele.erased_line_hash('lines.line_text') }} as erased_hash
         from {{ lines }} as lines
-        inner join {{ sessions }} as erased_sessions on lines.session_sk = erased_sessions.session_sk
-        where lines.line_kind = 'faulty' and lines.user_id is null
+        where {{ is_unnamed }}
     ) as unnamed
-    left join {{ clientele.register('erased_lines') }} as erased_lines on unnamed.erased_hash = erased_lines.erased_hash
     left join (
-        select owned.file_id, owned.session_sk
+        select
+            owned.file_id, owned.session_sk,
+            count(tombstones.erased_hash) as n_erased, count(*) - count(tombstones.erased_hash) as n_living
         from (
             select owners.file_id, owners.session_sk, {{ clientele.tombstone('owners.user_id') }} as erased_hash
             from (
                 select distinct file_id, session_sk, user_id from {{ lines }}
-                where user_id is not null and session_sk in (select session_sk from {{ sessions }})
+                where user_id is not null and session_sk in (select session_sk from {{ lines }} where {{ is_unnamed }})
             ) as owners
         ) as owned
         left join {{ clientele.register('tombstones') }} as tombstones on owned.erased_hash = tombstones.erased_hash
         group by owned.file_id, owned.session_sk
-        having count(tombstones.erased_hash) = 0
-    ) as of_the_living
-        on unnamed.file_id = of_the_living.file_id and unnamed.session_sk = of_the_living.session_sk
-    where erased_lines.erased_hash is not null or of_the_living.session_sk is null
+    ) as named
+        on unnamed.file_id = named.file_id and unnamed.session_sk = named.session_sk
+    left join {{ clientele.register('erased_lines') }} as erased_lines on unnamed.erased_hash = erased_lines.erased_hash
+    left join {{ clientele.register('erased_sessions') }} as erased_sessions on unnamed.session_sk = erased_sessions.session_sk
+    left join {{ clientele.register('shared_sessions') }} as shared_sessions on unnamed.session_sk = shared_sessions.session_sk
+    where
+        erased_lines.erased_hash is not null or named.n_erased > 0 or shared_sessions.session_sk is not null
+        or (erased_sessions.session_sk is not null and named.n_living is null)
 {% endmacro %}
 
 
@@ -351,8 +369,8 @@
 
 {% macro _mark_as_erased(names) %}
     {#- From here on no build lets them in, nor lines without a user of sessions that they alone had; such lines of sessions
-        that they shared are nobody's. Who is unknown leaves no mark unless that is asked for: it would say that a request came, and block a customer whose id was typed wrongly.
-        Returns of how many nothing is held. -#}
+        that they shared are nobody's. Who is unknown leaves no mark unless that is asked for: it would say that a request came,
+        and block a customer whose id was typed wrongly. Returns of how many nothing is held. -#}
     {%- set tombstones = clientele.register('tombstones') -%}
     {%- set hashed = clientele.erased_hash('cast(user_id as varchar(256))') -%}
     {%- set known = [] -%}

@@ -16,8 +16,8 @@ erased_users as (
     {{ clientele.erased_among(ref('stg_lake__lines')) }}
 ),
 
-erased_lines as (
-    {{ clientele.faulty_lines_of_erased(ref('stg_lake__lines')) }}
+unnamed_lines as (
+    {{ clientele.unnamed_lines_of_erased(ref('stg_lake__lines')) }}
 ),
 
 suspects as (
@@ -28,17 +28,15 @@ suspects as (
         stored_lines.reason,
         stored_lines.event_at as event_time,
         stored_lines.user_id,
-        -- of a session that an erased customer shared, a line is nobody's
-        case when shared_sessions.session_sk is null then stored_lines.session_sk else 0 end as session_sk,
+        -- nobody's, where an erased customer shared the session
+        case when unnamed_lines.line_id is null then stored_lines.session_sk else 0 end as session_sk,
         stored_lines.line_text
     from {{ ref('stg_lake__lines') }} as stored_lines
-    left join {{ clientele.register('shared_sessions') }} as shared_sessions
-        on stored_lines.user_id is null and stored_lines.session_sk = shared_sessions.session_sk
     left join erased_users on stored_lines.user_id = erased_users.user_id
-    left join erased_lines on {{ clientele.line_id('stored_lines') }} = erased_lines.line_id
+    left join unnamed_lines on {{ clientele.line_id('stored_lines') }} = unnamed_lines.line_id
     where
         stored_lines.line_kind = 'faulty'
-        and erased_users.user_id is null and erased_lines.line_id is null
+        and erased_users.user_id is null and coalesce(unnamed_lines.is_erased, 0) = 0
 ),
 
 numbered as (

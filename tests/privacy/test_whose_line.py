@@ -613,10 +613,18 @@ def test_a_line_of_somebody_erased_that_was_never_seen_goes_by_its_file(house):
     house.deliver("a.csv", "\n".join([HEADER, events["2"], Event(user_id="1").line(), ""]).encode())
     house.build(*UP_TO_EVENTS)
     assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
-    house.deliver("old.csv", "\n".join([HEADER, events["2"], theirs, ""]).encode())
+    unknown = [
+        Event(user_id=user, user_session="new", price=price).line()
+        for user, price in (("2", "3"), ("", "-3"))
+    ]
+    mixed = [Event(user_id=user, user_session="mixed", price="4").line() for user in ("2", "4", "x")]
+    house.deliver("old.csv", "\n".join([HEADER, events["2"], theirs, *unknown, *mixed, ""]).encode())
     house.deliver("new.csv", "\n".join([HEADER, events["4"], fresh, ""]).encode())
     house.build(*UP_TO_EVENTS)
-    assert house.rows("select line_text from vault.vault.quarantined_lines") == [(fresh,)]
+    assert house.rows("select line_text, session_sk = 0 from vault.vault.quarantined_lines order by 1") == [
+        (fresh, False),
+        (mixed[2], True),
+    ]
     assert {account.unaccounted for account in house.accounts().values()} == {0}
 
 

@@ -35,18 +35,18 @@ erased_users as (
     {{ clientele.erased_among('lines') }}
 ),
 
-erased_lines as (
-    {{ clientele.faulty_lines_of_erased(ref('stg_lake__lines')) }}
+unnamed_lines as (
+    {{ clientele.unnamed_lines_of_erased(ref('stg_lake__lines')) }}
 ),
 
 faulty_of_erased as (
     select lines.file_id, count(*) as n_lines
     from lines
     left join erased_users on lines.user_id = erased_users.user_id
-    left join erased_lines on lines.line_id = erased_lines.line_id
+    left join unnamed_lines on lines.line_id = unnamed_lines.line_id
     where
         lines.line_kind = 'faulty'
-        and (erased_users.user_id is not null or erased_lines.line_id is not null)
+        and (erased_users.user_id is not null or unnamed_lines.is_erased = 1)
     group by lines.file_id
 ),
 
