@@ -137,9 +137,14 @@ def some(cases: Iterable[Any], n: int) -> list[Any]:
     return [cases[place] for place in sorted(random.Random(n).sample(range(len(cases)), n))]
 
 
+def csv_lines(*lines: str) -> bytes:
+    """Return a plain file of these lines, below the header."""
+    return "".join(f"{line}\n" for line in [HEADER, *lines]).encode()
+
+
 def csv_text(events: Iterable[Event]) -> bytes:
     """Return a plain file of these events."""
-    return "".join(f"{line}\n" for line in [HEADER, *(event.line() for event in events)]).encode()
+    return csv_lines(*(event.line() for event in events))
 
 
 def packed(content: bytes) -> bytes:

@@ -174,53 +174,56 @@
 
 
 {% macro unnamed_lines_of_erased(lines) %}
-    {#- line_id and is_erased of faulty lines without a user that erasures concern; without is_erased they are nobody's. `lines`:
-        stg_lake__lines. Erased are lines that an erasure has deleted, those of a session that erased customers had and nobody
-        else, and those that stand in a file that names erased customers alone in the session. A session may come again with
-        somebody else, as at a till: in a file that names somebody living in it, and nobody erased, lines are the living's. -#}
+    {#- line_id and is_erased of faulty lines without a user: 1 where they are of erased customers, 0 where they are nobody's by
+        them, nothing where no erasure concerns them. `lines`: stg_lake__lines. Erased are lines that an erasure has deleted,
+        those of a session that erased customers had and nobody else, and those in a file that names erased customers alone in
+        the session. A session may come again with somebody else, as at a till: in a file that names somebody living in it, and
+        nobody erased, lines are the living's. No work while nobody is erased. -#}
     {%- set counts = [] -%}
     {%- for name in ['tombstones', 'erased_sessions', 'shared_sessions'] -%}
         {%- do counts.append('(select count(*) from ' ~ clientele.register(name) ~ ')') -%}
     {%- endfor -%}
-    {%- set is_unnamed -%}
-        line_kind = 'faulty' and user_id is null and session_sk != 0 and {{ counts | join(' + ') }} > 0
-    {%- endset -%}
+    with unnamed as (
+        select
+            {{ clientele.line_id('lines') }} as line_id, lines.file_id, lines.session_sk,
+            {{ clientele.erased_line_hash('lines.line_text') }} as erased_hash
+        from {{ lines }} as lines
+        where
+            lines.line_kind = 'faulty' and lines.user_id is null and lines.session_sk != 0
+            and {{ counts | join(' + ') }} > 0
+    ),
+
+    owners as (
+        select distinct file_id, session_sk, user_id from {{ lines }}
+        where user_id is not null and session_sk in (select session_sk from unnamed)
+    ),
+
+    owned as (
+        select owners.file_id, owners.session_sk, {{ clientele.tombstone('owners.user_id') }} as erased_hash from owners
+    ),
+
+    named as (
+        select
+            owned.file_id, owned.session_sk,
+            count(tombstones.erased_hash) as n_erased, count(*) - count(tombstones.erased_hash) as n_living
+        from owned
+        left join {{ clientele.register('tombstones') }} as tombstones on owned.erased_hash = tombstones.erased_hash
+        group by owned.file_id, owned.session_sk
+    )
+
     select
         unnamed.line_id,
         case
             when erased_lines.erased_hash is not null then 1
             when erased_sessions.session_sk is not null and (named.n_living is null or named.n_erased > 0) then 1
             when shared_sessions.session_sk is null and named.n_living = 0 then 1
-            else 0
+            when shared_sessions.session_sk is not null or named.n_erased > 0 then 0
         end as is_erased
-    from (
-        select
-            {{ clientele.line_id('lines') }} as line_id, lines.file_id, lines.session_sk,
-            {{ clientele.erased_line_hash('lines.line_text') }} as erased_hash
-        from {{ lines }} as lines
-        where {{ is_unnamed }}
-    ) as unnamed
-    left join (
-        select
-            owned.file_id, owned.session_sk,
-            count(tombstones.erased_hash) as n_erased, count(*) - count(tombstones.erased_hash) as n_living
-        from (
-            select owners.file_id, owners.session_sk, {{ clientele.tombstone('owners.user_id') }} as erased_hash
-            from (
-                select distinct file_id, session_sk, user_id from {{ lines }}
-                where user_id is not null and session_sk in (select session_sk from {{ lines }} where {{ is_unnamed }})
-            ) as owners
-        ) as owned
-        left join {{ clientele.register('tombstones') }} as tombstones on owned.erased_hash = tombstones.erased_hash
-        group by owned.file_id, owned.session_sk
-    ) as named
-        on unnamed.file_id = named.file_id and unnamed.session_sk = named.session_sk
+    from unnamed
+    left join named on unnamed.file_id = named.file_id and unnamed.session_sk = named.session_sk
     left join {{ clientele.register('erased_lines') }} as erased_lines on unnamed.erased_hash = erased_lines.erased_hash
     left join {{ clientele.register('erased_sessions') }} as erased_sessions on unnamed.session_sk = erased_sessions.session_sk
     left join {{ clientele.register('shared_sessions') }} as shared_sessions on unnamed.session_sk = shared_sessions.session_sk
-    where
-        erased_lines.erased_hash is not null or named.n_erased > 0 or shared_sessions.session_sk is not null
-        or (erased_sessions.session_sk is not null and named.n_living is null)
 {% endmacro %}
 
 
@@ -389,11 +392,11 @@
     ) -%}
     {%- if 'quarantined_lines' in names -%}
         {%- set lines = clientele.register('erased_lines') -%}
-        {%- set hashed = clientele.erased_line_hash('line_text') -%}
+        {%- set line_hash = clientele.erased_line_hash('line_text') -%}
         {%- do run_query(
-            'insert into ' ~ lines ~ ' select distinct ' ~ hashed ~ ' from ' ~ clientele.register('quarantined_lines')
+            'insert into ' ~ lines ~ ' select distinct ' ~ line_hash ~ ' from ' ~ clientele.register('quarantined_lines')
             ~ ' where line_text is not null and ' ~ clientele._is_of_subjects({'session_sk': 'session_of_nobody_else'})
-            ~ ' and ' ~ hashed ~ ' not in (select erased_hash from ' ~ lines ~ ')'
+            ~ ' and ' ~ line_hash ~ ' not in (select erased_hash from ' ~ lines ~ ')'
         ) -%}
     {%- endif -%}
     {%- for name, is_alone in {'erased_sessions': 1, 'shared_sessions': 0}.items() -%}

@@ -29,7 +29,7 @@ suspects as (
         stored_lines.event_at as event_time,
         stored_lines.user_id,
         -- nobody's, where an erased customer shared the session
-        case when unnamed_lines.line_id is null then stored_lines.session_sk else 0 end as session_sk,
+        case when unnamed_lines.is_erased is null then stored_lines.session_sk else 0 end as session_sk,
         stored_lines.line_text
     from {{ ref('stg_lake__lines') }} as stored_lines
     left join erased_users on stored_lines.user_id = erased_users.user_id

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support import HEADER, MATERIAL, NEXT_KEY, UP_TO_EVENTS, Event, csv_text
+from support import MATERIAL, NEXT_KEY, UP_TO_EVENTS, Event, csv_lines, csv_text
 
 from clientele.ids import normal_text
 from clientele.intake import spellings, times
@@ -510,13 +510,13 @@ def test_lines_without_a_user_are_of_who_had_the_session_before_an_erasure(house
     house.deliver("own.csv", own)
     mixed = [Event(user_id="1", user_session="of-2", price="-1").line(), *lines("of-1", "of-2")]
     good = [Event(user_id="2", event_time=f"2019-10-0{day} 12:00:00 UTC").line() for day in (2, 3, 4, 5)]
-    house.deliver("mixed.csv", "\n".join([HEADER, *mixed, good[0], ""]).encode())
+    house.deliver("mixed.csv", csv_lines(*mixed, good[0]))
     house.build(*UP_TO_EVENTS)
     assert house.operation("erase_subjects", CLIENTELE_SUBJECT="1").succeeded
     assert house.operation("rotate_key", CLIENTELE_PSEUDONYM_KEY_NEW=NEXT_KEY).succeeded
     again = {"CLIENTELE_PSEUDONYM_KEY": NEXT_KEY}
     for n_good, delivered in ((2, mixed), (3, lines("of-1", "of-2")), (4, lines("of-2", "of-1", "of-1"))):
-        house.deliver("mixed.csv", "\n".join([HEADER, *delivered, *good[:n_good], ""]).encode())
+        house.deliver("mixed.csv", csv_lines(*delivered, *good[:n_good]))
         house.build(*UP_TO_EVENTS, **again)
         kept = [text for (text,) in house.rows("select line_text from vault.vault.quarantined_lines")]
         assert kept == lines("of-2"), n_good
@@ -540,7 +540,7 @@ def test_a_session_of_somebody_erased_is_nobodys_whoever_has_it_beside_them_or_l
     owners = (("1", "shared"), ("2", "shared"), ("2", "till"), ("1", "own"))
     mixed = [Event(user_id=user, user_session=session).line() for user, session in owners]
     shared, till, living = unnamed("shared", "-1"), unnamed("till", "-2"), unnamed("till", "-3")
-    house.deliver("a.csv", "\n".join([HEADER, *mixed, shared, till, ""]).encode())
+    house.deliver("a.csv", csv_lines(*mixed, shared, till))
     house.build(*UP_TO_EVENTS)
     assert kept() == [(shared, False), (till, False)]
     assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
@@ -548,9 +548,9 @@ def test_a_session_of_somebody_erased_is_nobodys_whoever_has_it_beside_them_or_l
 
     house.build(*UP_TO_EVENTS, "--full-refresh")
     assert kept() == [(shared, True)]
-    house.deliver("b.csv", "\n".join([HEADER, Event(user_id="3").line(), shared, ""]).encode())
+    house.deliver("b.csv", csv_lines(Event(user_id="3").line(), shared))
     later = Event(user_id="4", user_session="till").line()
-    house.deliver("c.csv", "\n".join([HEADER, later, living, ""]).encode())
+    house.deliver("c.csv", csv_lines(later, living))
     house.build(*UP_TO_EVENTS)
     assert sorted(kept()) == sorted([(shared, True), (shared, True), (living, False)])
     house.build(*UP_TO_EVENTS, "--full-refresh")
@@ -569,14 +569,12 @@ def test_a_session_that_an_erased_customer_had_can_be_somebodys_own_again(house)
     def kept() -> list[tuple[str, bool]]:
         return house.rows("select file_name, session_sk = 0 from vault.vault.quarantined_lines order by 1")
 
-    house.deliver(
-        "a.csv", "\n".join([HEADER, *own("1", "s"), *own("2", "till"), *own("3", "t"), ""]).encode()
-    )
+    house.deliver("a.csv", csv_lines(*own("1", "s"), *own("2", "till"), *own("3", "t")))
     house.build(*UP_TO_EVENTS)
     for user in ("2", "3"):
         assert house.operation("erase_subjects", CLIENTELE_SUBJECT=user).succeeded
     assert house.operation("readmit_subjects", CLIENTELE_SUBJECT="3").succeeded
-    house.deliver("b.csv", "\n".join([HEADER, *own("3", "t", "2"), *own("4", "till", "2"), ""]).encode())
+    house.deliver("b.csv", csv_lines(*own("3", "t", "2"), *own("4", "till", "2")))
     house.build(*UP_TO_EVENTS)
     assert kept() == [("a.csv", False), ("b.csv", False), ("b.csv", False)]
     for user in ("3", "4"):
@@ -590,14 +588,12 @@ def test_a_line_that_an_erasure_has_deleted_stays_away_whatever_its_file_says_th
     gone = Event(user_id="", user_session="till", price="-1").line()
     fresh = Event(user_id="", user_session="till", price="-2").line()
     living = Event(user_id="1").line()
-    house.deliver(
-        "a.csv", "\n".join([HEADER, Event(user_id="2", user_session="till").line(), living, ""]).encode()
-    )
-    house.deliver("b.csv", "\n".join([HEADER, living, gone, ""]).encode())
+    house.deliver("a.csv", csv_lines(Event(user_id="2", user_session="till").line(), living))
+    house.deliver("b.csv", csv_lines(living, gone))
     house.build(*UP_TO_EVENTS)
     assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
     till = Event(user_id="4", user_session="till").line()
-    house.deliver("b.csv", "\n".join([HEADER, living, gone, till, fresh, ""]).encode())
+    house.deliver("b.csv", csv_lines(living, gone, till, fresh))
     for how in ((), ("--full-refresh",)):
         house.build(*UP_TO_EVENTS, *how)
         assert house.rows("select line_text from vault.vault.quarantined_lines") == [(fresh,)]
@@ -610,7 +606,7 @@ def test_a_line_of_somebody_erased_that_was_never_seen_goes_by_its_file(house):
     house.variables["quarantine_refuse_share"] = 1
     events = {user: Event(user_id=user, user_session="till").line() for user in ("2", "4")}
     theirs, fresh = (Event(user_id="", user_session="till", price=price).line() for price in ("-1", "-2"))
-    house.deliver("a.csv", "\n".join([HEADER, events["2"], Event(user_id="1").line(), ""]).encode())
+    house.deliver("a.csv", csv_lines(events["2"], Event(user_id="1").line()))
     house.build(*UP_TO_EVENTS)
     assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
     unknown = [
@@ -618,8 +614,8 @@ def test_a_line_of_somebody_erased_that_was_never_seen_goes_by_its_file(house):
         for user, price in (("2", "3"), ("", "-3"))
     ]
     mixed = [Event(user_id=user, user_session="mixed", price="4").line() for user in ("2", "4", "x")]
-    house.deliver("old.csv", "\n".join([HEADER, events["2"], theirs, *unknown, *mixed, ""]).encode())
-    house.deliver("new.csv", "\n".join([HEADER, events["4"], fresh, ""]).encode())
+    house.deliver("old.csv", csv_lines(events["2"], theirs, *unknown, *mixed))
+    house.deliver("new.csv", csv_lines(events["4"], fresh))
     house.build(*UP_TO_EVENTS)
     assert house.rows("select line_text, session_sk = 0 from vault.vault.quarantined_lines order by 1") == [
         (fresh, False),

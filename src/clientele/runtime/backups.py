@@ -181,7 +181,7 @@ def _remove_older(taken: Backup, keep: int, say: Callable[[str], None]) -> None:
         going = taken.folder.with_name(f".{taken.folder.name}")
         with suppress(FileNotFoundError):  # another backup into this folder was quicker
             os.replace(old.folder, going)
-        scratch.remove_left([going])
+            shutil.rmtree(going)
     if len(own) < len(others):
         say(
             f"{len(others) - len(own)} backup(s) in {taken.folder.parent} are of another home, links, or of "

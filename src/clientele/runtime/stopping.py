@@ -20,10 +20,8 @@ from types import FrameType
 
 __all__ = ["SECONDS", "before_the_end", "listen", "unwinding"]
 
-# For each word that is sent before the end, and for all that is done before it: a container that is asked to
-# stop is killed after ten.
-SECONDS = 2.0
-_AT_MOST = 9.0
+SECONDS = 2.0  # for each word that is sent before the end
+_AT_MOST = 9.0  # for all that is done before it: a container that is asked to stop is killed after ten
 
 _SENTENCE = (
     "Stopped by {name}. What was loaded is kept, the last publication stays, and nothing is to be done by "
