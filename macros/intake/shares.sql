@@ -74,11 +74,23 @@
 
 {% macro _shares_of_files() %}
     {%- set nobodys = "('" ~ clientele.without_a_customer() | join("', '") ~ "')" %}
-    with faulty as (
+    with words as (
+        -- of many: where columns have changed places, it may be somebody's session
+        select file_id, event_type
+        from {{ this }}
+        where line_kind = 'faulty' and reason = 'unknown_event_type'
+        group by file_id, event_type
+        having count(distinct user_id) >= 10 and count(distinct session_sk) >= 10
+    ),
+
+    first_words as (
+        select file_id, 'unknown_event_type' as reason, min(event_type) as a_word from words group by file_id
+    ),
+
+    faulty as (
         select
             file_id, reason, count(*) as n_lines,
-            sum(case when line_text like '%,' then 1 else 0 end) as n_commas,
-            min(event_type) as a_word
+            sum(case when line_text like '%,' then 1 else 0 end) as n_commas
         from {{ this }}
         where line_kind = 'faulty' and reason not in {{ nobodys }}
         group by file_id, reason
@@ -95,11 +107,12 @@
     )
 
     select
-        files.file_name, faulty.reason, faulty.n_lines, faulty.n_commas, faulty.a_word,
+        files.file_name, faulty.reason, faulty.n_lines, faulty.n_commas, first_words.a_word,
         coalesce(totals.n_judged, 0) as n_judged, coalesce(totals.n_nobodys, 0) as n_nobodys
     from {{ ref('stg_lake__files') }} as files
     left join totals on files.file_id = totals.file_id
     left join faulty on files.file_id = faulty.file_id
+    left join first_words on faulty.file_id = first_words.file_id and faulty.reason = first_words.reason
     where coalesce(totals.n_judged, 0) = 0 or faulty.n_lines > 0
     order by files.file_id, faulty.n_lines desc, faulty.reason
 {% endmacro %}

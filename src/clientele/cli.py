@@ -55,6 +55,22 @@ class _Sentences(click.Group):
             filename = problem.filename2 or problem.filename
             where = f"{filename}: " if filename else ""
             raise click.ClickException(f"{where}{problem.strerror or problem}") from None
+        except Exception as problem:
+            if not _is_of_a_database_file(problem):
+                raise
+            said = str(problem).splitlines()[0].rstrip(".!")
+            raise click.ClickException(
+                f"a database cannot be used: {said}. If a build has it open, wait for it; if it is damaged, "
+                "clientele restore puts all parts of a backup back."
+            ) from None
+
+
+def _is_of_a_database_file(problem: Exception) -> bool:
+    """Whether DuckDB could not read or write a file, by its errors; most commands never load it."""
+    duckdb = sys.modules.get("duckdb")
+    return duckdb is not None and isinstance(
+        problem, (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException)
+    )
 
 
 @click.group(cls=_Sentences)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -244,3 +245,23 @@ def test_help_does_not_wait_for_pandas():
     asking = "import sys, clientele.cli; print({'pandas', 'sklearn', 'duckdb', 'dbt'} & sys.modules.keys())"
     said = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True).stdout
     assert said == "set()\n"
+
+
+@pytest.mark.parametrize("name", ["warehouse.duckdb", "vault.duckdb"])
+@pytest.mark.parametrize("content", [b"", b"damaged", None])
+def test_a_damaged_database_is_a_sentence(started, tmp_path, monkeypatch, name, content):
+    """A file of another kind, an empty one, a folder: whichever command opens it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for one, held in {"warehouse": "core", "vault": "vault"}.items():
+        with duckdb.connect(str(home / f"{one}.duckdb")) as connection:
+            connection.execute(f"create schema {held}")
+    (home / name).unlink()
+    (home / name).mkdir() if content is None else (home / name).write_bytes(content)
+    monkeypatch.setenv("CLIENTELE_HOME", str(home))
+    commands = (["describe"], ["requests"], ["report"], ["dossier"], ["evaluate"], ["fit"], ["activate"],
+                ["backup", "--to", str(tmp_path / "backups")], ["score-sessions"])  # fmt: skip
+    for command in commands:
+        ran = CliRunner().invoke(cli.main, command)
+        assert ran.exit_code and isinstance(ran.exception, SystemExit), (command, ran.exception)
+        assert "Error: " in ran.output or command == ["score-sessions"], (command, ran.output)

@@ -17,6 +17,7 @@ import pytest
 from shop_simulator import generate
 from support import (
     TESTED_UP_TO_EVENTS,
+    UP_TO_EVENTS,
     WITHOUT_TESTS,
     Account,
     Event,
@@ -382,6 +383,20 @@ def test_parquet_with_types_or_text(house):
     events[1] = replace(events[1], brand='Black, "Deck"')
     assert house.events() == Counter(event.row() for event in [*events, *others])
     assert house.accounts()["text.parquet"] == Account(4, headers=0, loaded=3, quarantined=1)
+
+
+@pytest.mark.parametrize(("session", "is_shown"), [("own-{}", True), ("view", False)])
+def test_an_unknown_word_is_told_where_it_is_a_word_of_many(house, session, is_shown):
+    """Else it may be a session, or a person: where columns have changed places, they stand there."""
+    house.variables["quarantine_refuse_share"] = 1
+    words = [
+        Event(event_type="besteld", user_id=str(user), user_session=session.format(user))
+        for user in range(1, 13)
+    ]
+    house.deliver("a.csv", csv_text([Event(user_id="1"), *words]))
+    said = house.build(*UP_TO_EVENTS).said
+    assert "seeds/event_type_map.csv" in said
+    assert ("such as besteld." in said) == is_shown and ("besteld" in said) == is_shown
 
 
 def test_dirt_of_the_synthetic_shop_reconciles(house):

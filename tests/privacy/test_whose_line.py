@@ -601,6 +601,22 @@ def test_a_line_that_an_erasure_has_deleted_stays_away_whatever_its_file_says_th
         assert house.accounts()["b.csv"].erased == 1
 
 
+def test_a_line_is_known_by_all_of_it_however_long_it_is(house):
+    """Two lines of two customers that differ at their end alone, after a long description."""
+    house.variables["quarantine_refuse_share"] = 1
+    columns = ("brand", *(name for name in COLUMNS if name != "brand"))
+    unnamed = {
+        user: Event(user_id="", user_session=f"of-{user}", brand="x" * 60_000).line(columns) for user in "24"
+    }
+    events = [Event(user_id=user, user_session=f"of-{user}").line(columns) for user in "24"]
+    house.deliver("a.csv", f"{','.join(columns)}\n{chr(10).join([*events, *unnamed.values()])}\n".encode())
+    house.build(*UP_TO_EVENTS)
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
+    for how in ((), ("--full-refresh",)):
+        house.build(*UP_TO_EVENTS, *how)
+        assert house.rows("select line_text from vault.vault.quarantined_lines") == [(unnamed["4"],)]
+
+
 def test_a_line_of_somebody_erased_that_was_never_seen_goes_by_its_file(house):
     """An old file that comes after the erasure: lines of the erased, though another has the session."""
     house.variables["quarantine_refuse_share"] = 1

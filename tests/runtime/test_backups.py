@@ -17,7 +17,19 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from support import FIRST_USER, KEY, MATERIAL, UP_TO_FEATURES, WITHOUT_TESTS, House, assert_same, little_shop
+from support import (
+    FIRST_USER,
+    KEY,
+    MATERIAL,
+    UP_TO_EVENTS,
+    UP_TO_FEATURES,
+    WITHOUT_TESTS,
+    Event,
+    House,
+    assert_same,
+    csv_lines,
+    little_shop,
+)
 
 from clientele import cli
 from clientele.activation import destinations
@@ -647,6 +659,40 @@ def test_a_request_that_was_done_before_a_restore_has_left_nobody_in_the_exports
     with home.surroundings():
         backups.restore(backups.opened(folder), home.home, operate(home))
     assert exported(home.home) == {key_of(MEMBER)}
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_line_without_a_user_stays_erased_when_its_session_is_named_after_the_backup(
+    house, is_known, is_shared
+):
+    """A session over midnight: the backup has its first lines, the next day's file says whose it is."""
+    house.variables["quarantine_refuse_share"] = 1
+    unnamed = Event(user_id="", user_session="night", price="-123456.78").line()
+    nobodys = Event(user_id="", user_session="day", price="-2").line()
+    events = [Event(user_id="1")]
+    events += [Event(user_id="2", user_session="other")] * is_known
+    events += [Event(user_id="4", user_session="night")] * is_shared
+    house.deliver("a.csv", csv_lines(unnamed, nobodys, *(event.line() for event in events)))
+    house.build(*UP_TO_EVENTS)
+    saved = backups.take(house.home, house.folder / "backups")
+    named = Event(user_id="2", user_session="night", event_time="2019-10-02 00:00:01 UTC")
+    house.deliver("b.csv", csv_lines(Event(user_id="1", product_id="7").line(), named.line()))
+    house.build(*UP_TO_EVENTS)
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
+
+    lines = "select line_text, session_sk = 0 from vault.vault.quarantined_lines order by 1"
+    left = [(nobodys, False), *([(unnamed, True)] * is_shared)]
+    assert house.rows(lines) == sorted(left)
+    with house.surroundings():
+        backups.restore(saved, house.home, operate(house))
+    assert house.rows(lines) == sorted(left)
+    assert (b"-123456.78" in (house.home / "vault.duckdb").read_bytes()) == is_shared
+    for how in ((), ("--full-refresh",)):
+        house.build(*UP_TO_EVENTS, *how)
+        assert house.rows(lines) == sorted(left)
+        assert {account.unaccounted for account in house.accounts().values()} == {0}
+        assert house.accounts()["a.csv"].erased == int(is_known) + (not is_shared)
 
 
 # --- what the register tells, and what it cannot

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from support import IS_LONG, UP_TO_EVENTS, assert_same, little_shop
@@ -80,6 +83,67 @@ def test_a_signal_ends_what_nobody_reads_any_more(number):
         process.stdout.close()
         process.send_signal(number)
         assert process.wait(timeout=10) == 128 + number
+
+
+# A Python from 3.12 on, once it is about to end: what is left to do then has to have its threads by now.
+ENDING = HEARING.replace(
+    "print(",
+    """
+import threading
+from clientele.runtime import channels
+
+def refuse(self):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+channels.get_ready()
+threading.Thread.start = refuse
+print(""",
+).replace(
+    "time.sleep(60)",
+    'print(channels.tell("CLIENTELE_ALERT_WEBHOOK", "failure", "it failed", {}, float(sys.argv[1])))',
+)
+
+
+@contextmanager
+def ending(seconds: float) -> Iterator[tuple[subprocess.Popen, socket.socket]]:
+    """Start what tells a webhook while Python ends, waiting so long; yields it and the webhook's side."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        told = {"CLIENTELE_ALERT_WEBHOOK": f"http://127.0.0.1:{server.getsockname()[1]}/"}
+        command = [sys.executable, "-c", ENDING, str(seconds)]
+        with subprocess.Popen(
+            command, env=os.environ | told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout.readline() == "hearing\n"
+            server.settimeout(10)
+            asked, _ = server.accept()
+            try:
+                with asked:
+                    yield process, asked
+            finally:
+                process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_what_is_about_to_end_itself(number):
+    with ending(60) as (process, _):
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=10)
+    assert process.returncode == 128 + number
+    assert f"Stopped by {number.name}." in said and "Traceback" not in said and "Error" not in said
+
+
+def test_who_answers_letter_by_letter_is_waited_for_no_longer_also_at_the_end():
+    with ending(1) as (process, asked):
+        asked.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        for _ in range(20):
+            if process.poll() is not None:
+                break
+            with suppress(OSError):
+                asked.sendall(b"x")
+            time.sleep(0.5)
+        process.kill()
+        said, _ = process.communicate()
+    assert "nothing answers within 1 seconds" in said and process.returncode == 0
 
 
 def test_the_next_build_ends_where_one_that_was_never_stopped_would(house, new_house):

@@ -56,7 +56,7 @@ def evaluate(home: Path, max_users: int = 10_000, layers: Sequence[int] = ()) ->
             frames = _read(connection) | (_read_histories(connection) if layers else {})
     except duckdb.IOException as error:
         raise EvaluationError(
-            f"{warehouse} cannot be read while a build runs: {str(error).splitlines()[0]}"
+            f"{warehouse} cannot be read, as while a build runs: {str(error).splitlines()[0]}"
         ) from None
     except duckdb.CatalogException as error:
         raise EvaluationError(

@@ -434,7 +434,7 @@ def _has(connection: duckdb.DuckDBPyConnection, table: str, database: str = "vau
 
 
 def _carry_over(connection: duckdb.DuckDBPyConnection, latest: Path, beside: Path) -> None:
-    """Keep what the vault knows for good: whom a destination was given, and sessions of the erased."""
+    """Keep what the vault knows for good: whom a destination was given, lines and sessions of the erased."""
     with _copied(latest, beside) as copy:
         connection.execute(f"attach '{_quoted(copy)}' as later")
         for table in _STAYING:
@@ -559,6 +559,10 @@ def _replay(
     _note_requests(
         staged, max((row[0] for row in present.requests), default=0)
     )  # what follows takes out who must not be there
+    if "erase" in {row[1] for row in present.requests[n:]}:
+        # what is theirs may name nobody in the backup, where it is older than the file that names them
+        operate("leave_lines_of_erased", staged, None)
+        rewriting.leave_out_deleted(staged / DATABASES[1], staged)
     if gone:
         operate("erase_subjects", staged, None)
     said = [

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
-__all__ = ["CHANNELS", "tell"]
+__all__ = ["CHANNELS", "get_ready", "tell"]
 
 SECONDS = 10  # for a webhook or a mail server to answer
 _SUBJECT = 120  # characters
@@ -29,6 +29,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 _OPENER = urllib.request.build_opener(_NoRedirect)
+_asked: dict[str, queue.SimpleQueue] = {}
 
 
 def tell(channel: str, kind: str, sentence: str, told: Mapping, seconds: float = SECONDS) -> tuple[bool, str]:
@@ -50,22 +51,31 @@ def tell(channel: str, kind: str, sentence: str, told: Mapping, seconds: float =
     tuple of bool and str
         No address is in the sentence: that of a webhook is a secret.
     """
-    answers: queue.SimpleQueue[tuple[bool, str]] = queue.SimpleQueue()
-
-    def send() -> None:
-        try:
-            answers.put((True, CHANNELS[channel](os.environ[channel], kind, sentence, told)))
-        except Exception as problem:  # of the libraries that read addresses and answers, any
-            answers.put((False, f"{channel} could not be told: {_why(problem, channel)}"))
-
+    get_ready()
+    answer: queue.SimpleQueue[tuple[bool, str]] = queue.SimpleQueue()
+    _asked[channel].put((kind, sentence, told, answer))
     try:
-        threading.Thread(target=send, daemon=True).start()
-    except RuntimeError:  # a Python that is about to end starts none
-        send()
-    try:
-        return answers.get(timeout=seconds)
+        return answer.get(timeout=seconds)
     except queue.Empty:
+        del _asked[channel]  # what hangs there would have the next word wait
         return False, f"{channel} could not be told: nothing answers within {seconds:g} seconds"
+
+
+def get_ready() -> None:
+    """Start what sends words to those who are to be told: a Python that is about to end starts no thread."""
+    for channel in CHANNELS:
+        if os.environ.get(channel) and channel not in _asked:
+            _asked[channel] = queue.SimpleQueue()
+            threading.Thread(target=_send, args=(channel, _asked[channel]), daemon=True).start()
+
+
+def _send(channel: str, asked: queue.SimpleQueue) -> None:
+    while True:
+        kind, sentence, told, answer = asked.get()
+        try:
+            answer.put((True, CHANNELS[channel](os.environ[channel], kind, sentence, told)))
+        except Exception as problem:  # of the libraries that read addresses and answers, any
+            answer.put((False, f"{channel} could not be told: {_why(problem, channel)}"))
 
 
 def _why(problem: Exception, channel: str) -> str:

@@ -10,9 +10,11 @@ statement (tests/end_to_end/test_faults.py).
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +31,7 @@ _SENTENCE = (
     "the next dbt build goes on from here."
 )
 _callbacks: list[Callable[[str], None]] = []
+_heard: queue.SimpleQueue[int] = queue.SimpleQueue()
 
 
 def before_the_end(callback: Callable[[str], None]) -> None:
@@ -52,7 +55,9 @@ def listen() -> None:
         return
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
+    # both by now: a Python that is about to end starts no thread
     threading.Thread(target=_wait, args=(reading,), daemon=True).start()
+    threading.Thread(target=_end_at_last, daemon=True).start()
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in ours:
         signal.signal(number, _stand_still)
@@ -93,11 +98,15 @@ def _wait(reading: int) -> None:
             _end(number)
 
 
+def _end_at_last() -> None:
+    number = _heard.get()
+    time.sleep(_AT_MOST)
+    os._exit(128 + number)
+
+
 def _end(number: int) -> None:
     name = signal.Signals(number).name
-    last = threading.Timer(_AT_MOST, os._exit, [128 + number])
-    last.daemon = True
-    last.start()
+    _heard.put(number)
     with suppress(OSError):  # nobody reads any more, as of a pipe that INT has ended, too
         os.write(1, f"\n{_SENTENCE.format(name=name)}\n".encode())
     for callback in _callbacks:

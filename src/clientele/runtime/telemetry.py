@@ -46,6 +46,7 @@ _HELP = {
 def begin(home: Path, command: str) -> None:
     """Note that a run has begun, whose end `end` tells, or else `end_unended`."""
     _begun[home.resolve()] = (command, time.time())
+    channels.get_ready()
 
 
 def end(home: Path, facts: Mapping[str, object], seconds: float = channels.SECONDS) -> list[str]:

@@ -192,7 +192,7 @@ def _connected(home: Path, is_read: bool) -> Iterator[Any]:
             path = str(home / "vault.duckdb").replace("'", "''")
             connection.execute(f"attach '{path}' as vault{' (read_only)' if is_read else ''}")
         except duckdb.Error as problem:
-            said = str(problem).splitlines()[0]
+            said = str(problem).splitlines()[0].rstrip(".!")
             if "could not set lock" in said.lower():
                 raise WarehouseError(f"{home} is in use: wait for the build that has it open") from None
             raise WarehouseError(
