@@ -173,10 +173,9 @@
 {% endmacro %}
 
 
-{% macro unnamed_lines_of_erased(lines, line_id=none) %}
+{% macro unnamed_lines_of_erased(lines) %}
     {#- line_id and is_erased of faulty lines without a user: 1 where they are of erased customers, 0 where they are nobody's by
-        them, nothing where no erasure concerns them. `lines`: stg_lake__lines, or what has its columns beside a `line_id`.
-        Erased are lines that an erasure has deleted,
+        them, nothing where no erasure concerns them. `lines`: stg_lake__lines. Erased are lines that an erasure has deleted,
         those of a session that erased customers had and nobody else, and those in a file that names erased customers alone in
         the session. A session may come again with somebody else, as at a till: in a file that names somebody living in it, and
         nobody erased, lines are the living's. No work while nobody is erased. -#}
@@ -186,7 +185,7 @@
     {%- endfor -%}
     with unnamed as (
         select
-            {{ line_id or clientele.line_id('lines') }} as line_id, lines.file_id, lines.session_sk,
+            {{ clientele.line_id('lines') }} as line_id, lines.file_id, lines.session_sk,
             {{ clientele.erased_line_hash('lines.line_text') }} as erased_hash
         from {{ lines }} as lines
         where
@@ -494,52 +493,6 @@
     ) -%}
     {%- do run_query('update ' ~ clientele.register('requests') ~ ' set n_rows = ' ~ n_rows ~ ' where request_number = ' ~ number) -%}
     {%- if n_subjects > n_unknown -%}{{ print('erased ' ~ (n_subjects - n_unknown) ~ ' customer(s) from ' ~ names | length ~ ' tables: ' ~ n_rows ~ ' line(s) of files') }}{%- endif -%}
-{% endmacro %}
-
-
-{% macro leave_lines_of_erased() %}
-    {#- dbt run-operation, of a restore: the lines without a user that a warehouse from before an erasure holds are judged by
-        what the registers know since, as a build judges them when a file brings them. -#}
-    {%- if execute -%}
-        {%- do clientele.require_key_of_ring() -%}
-        {%- set names = clientele._held_subject_models() | map(attribute='name') | list -%}
-        {%- set owners = [] -%}
-        {%- for name in ['events', 'refund_lines'] if name in names -%}
-            {%- do owners.append(
-                "select held.file_id, 'event' as line_kind, user_keys.user_id, held.session_sk, cast(null as varchar(1)) as line_text, "
-                ~ 'cast(null as varchar(64)) as line_key from ' ~ clientele.built('core', name) ~ ' as held inner join '
-                ~ clientele.register('user_keys') ~ ' as user_keys on held.user_sk = user_keys.user_sk'
-            ) -%}
-        {%- endfor -%}
-        {%- set judged -%}
-            create temporary table clientele_judged_lines as
-            with held as (
-                select
-                    file_id, 'faulty' as line_kind, user_id, session_sk, line_text,
-                    cast(file_id as varchar(32)) || ':' || cast(line_number as varchar(32)) as line_key
-                from {{ clientele.register('quarantined_lines') }}
-                {% for owner in owners %}union all {{ owner }} {% endfor %}
-            )
-
-            select lines.file_id, lines.line_key, judged.is_erased
-            from ({{ clientele.unnamed_lines_of_erased('held', 'lines.line_key') }}) as judged
-            inner join held as lines on judged.line_id = lines.line_key
-            where judged.is_erased is not null
-        {%- endset -%}
-        {%- if 'quarantined_lines' in names -%}
-            {%- do run_query('drop table if exists clientele_judged_lines') -%}
-            {%- do run_query(judged) -%}
-            {%- set lines, file_lines = clientele.register('quarantined_lines'), clientele.register('file_lines') -%}
-            {%- set chosen = "cast(file_id as varchar(32)) || ':' || cast(line_number as varchar(32)) in (select line_key from clientele_judged_lines where is_erased = " -%}
-            {%- do run_query(
-                'begin; update ' ~ lines ~ ' set session_sk = 0 where ' ~ chosen ~ '0);'
-                ~ ' update ' ~ file_lines ~ ' set n_erased = file_lines.n_erased + gone.n_lines'
-                ~ ' from (select file_id, count(*) as n_lines from clientele_judged_lines where is_erased = 1 group by file_id) as gone'
-                ~ ' where file_lines.file_id = gone.file_id;'
-                ~ ' delete from ' ~ lines ~ ' where ' ~ chosen ~ '1); commit'
-            ) -%}
-        {%- endif -%}
-    {%- endif -%}
 {% endmacro %}
 
 

@@ -28,6 +28,7 @@ from support import (
     House,
     assert_same,
     csv_lines,
+    csv_text,
     little_shop,
 )
 
@@ -669,13 +670,17 @@ def test_a_line_without_a_user_stays_erased_when_its_session_is_named_after_the_
     """A session over midnight: the backup has its first lines, the next day's file says whose it is."""
     house.variables["quarantine_refuse_share"] = 1
     unnamed = Event(user_id="", user_session="night", price="-123456.78").line()
+    replaced = Event(user_id="", user_session="night", price="-3").line()  # not held at the erasure
     nobodys = Event(user_id="", user_session="day", price="-2").line()
     events = [Event(user_id="1")]
     events += [Event(user_id="2", user_session="other")] * is_known
     events += [Event(user_id="4", user_session="night")] * is_shared
-    house.deliver("a.csv", csv_lines(unnamed, nobodys, *(event.line() for event in events)))
+    lived = [nobodys, *(event.line() for event in events)]
+    house.deliver("a.csv", csv_lines(unnamed, *lived))
+    house.deliver("z.csv", csv_lines(Event(user_id="1", product_id="8").line(), replaced))
     house.build(*UP_TO_EVENTS)
     saved = backups.take(house.home, house.folder / "backups")
+    house.deliver("z.csv", csv_lines(Event(user_id="1", product_id="8").line()))
     named = Event(user_id="2", user_session="night", event_time="2019-10-02 00:00:01 UTC")
     house.deliver("b.csv", csv_lines(Event(user_id="1", product_id="7").line(), named.line()))
     house.build(*UP_TO_EVENTS)
@@ -684,15 +689,44 @@ def test_a_line_without_a_user_stays_erased_when_its_session_is_named_after_the_
     lines = "select line_text, session_sk = 0 from vault.vault.quarantined_lines order by 1"
     left = [(nobodys, False), *([(unnamed, True)] * is_shared)]
     assert house.rows(lines) == sorted(left)
+    held = sorted([*left, *([(replaced, True)] * is_shared)])
     with house.surroundings():
         backups.restore(saved, house.home, operate(house))
-    assert house.rows(lines) == sorted(left)
+    assert house.rows(lines) == held
     assert (b"-123456.78" in (house.home / "vault.duckdb").read_bytes()) == is_shared
     for how in ((), ("--full-refresh",)):
         house.build(*UP_TO_EVENTS, *how)
         assert house.rows(lines) == sorted(left)
         assert {account.unaccounted for account in house.accounts().values()} == {0}
         assert house.accounts()["a.csv"].erased == int(is_known) + (not is_shared)
+
+
+@pytest.mark.parametrize("is_expired", [False, True])
+def test_an_erasure_from_before_the_backup_takes_nobody_elses_line(house, is_expired):
+    """The living's own event of the file is held under another one, or is too old; any erasure follows."""
+    house.variables["quarantine_refuse_share"] = 1
+    owners = [
+        Event(user_id=user, user_session=name) for user, name in (("1", "x"), ("2", "night"), ("6", "y"))
+    ]
+    house.deliver("a.csv", csv_text(owners))
+    house.build(*UP_TO_EVENTS)
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
+    theirs = Event(user_id="4", user_session="night", event_time="2019-10-05 10:00:00 UTC")
+    when = "2020-02-05 10:00:01 UTC" if is_expired else "2019-10-05 10:00:01 UTC"
+    unnamed = Event(user_id="", user_session="night", price="-1", event_time=when).line()
+    if is_expired:
+        house.variables["events_retention_months"] = 1
+    else:
+        house.deliver("b.csv", csv_text([theirs]))
+    newest = Event(user_id="1", event_time="2020-02-05 10:00:00 UTC")
+    house.deliver("c.csv", csv_lines(theirs.line(), unnamed, *([newest.line()] * is_expired)))
+    house.build(*UP_TO_EVENTS)
+    saved = backups.take(house.home, house.folder / "backups")
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="6").succeeded
+    with house.surroundings():
+        backups.restore(saved, house.home, operate(house))
+    lines = "select line_text, session_sk = 0 from vault.vault.quarantined_lines"
+    assert house.rows(lines) == [(unnamed, False)]
 
 
 # --- what the register tells, and what it cannot

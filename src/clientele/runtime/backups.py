@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -44,7 +45,8 @@ _REGISTERS = {"objections": ("object_to_profiling", "withdraw_objection"),
               "restrictions": ("restrict_subjects", "unrestrict_subjects")}  # fmt: skip
 
 # What no restore undoes: what was done outside of the home, and whose sessions are to be left out.
-_STAYING = ("destination_ledger", "exports", "erased_lines", "erased_sessions", "shared_sessions")
+_LEFT_OUT = ("erased_lines", "erased_sessions", "shared_sessions")
+_STAYING = ("destination_ledger", "exports", *_LEFT_OUT)
 
 
 class BackupError(ClienteleError, ValueError):
@@ -433,14 +435,64 @@ def _has(connection: duckdb.DuckDBPyConnection, table: str, database: str = "vau
     return bool(connection.execute(query, [database, table]).fetchall())
 
 
-def _carry_over(connection: duckdb.DuckDBPyConnection, latest: Path, beside: Path) -> None:
-    """Keep what the vault knows for good: whom a destination was given, lines and sessions of the erased."""
+def _carry_over(connection: duckdb.DuckDBPyConnection, latest: Path, beside: Path) -> dict[str, set]:
+    """Keep what the vault knows for good: whom a destination was given, lines and sessions of the erased.
+
+    Returns what is new to each of `_LEFT_OUT`.
+    """
+    before = {table: _values(connection, table) for table in _LEFT_OUT}
     with _copied(latest, beside) as copy:
         connection.execute(f"attach '{_quoted(copy)}' as later")
         for table in _STAYING:
             if _has(connection, table, "later"):
                 connection.execute(f"create or replace table vault.vault.{table} as from later.vault.{table}")
         connection.execute("detach later")
+    return {table: _values(connection, table) - before[table] for table in _LEFT_OUT}
+
+
+def _values(connection: duckdb.DuckDBPyConnection, table: str) -> set:
+    if not _has(connection, table):
+        return set()
+    return {value for (value,) in connection.execute(f"from vault.vault.{table}").fetchall()}
+
+
+def _leave_lines_of_erased(
+    connection: duckdb.DuckDBPyConnection, ring: keys.Ring, since: dict[str, set]
+) -> None:
+    """Treat the lines without a user that a backup holds as the erasures since have treated theirs.
+
+    What names the customer in their session may have come after the backup: no erasure of what it holds finds
+    them. `since` has what is new to each of `_LEFT_OUT`; whoever is erased has left the tables.
+    """
+    if not _has(connection, "quarantined_lines"):
+        return
+    owners = ["select session_sk from vault.vault.quarantined_lines where user_id is not null"]
+    held = connection.execute(
+        "select table_name from duckdb_tables() where schema_name = 'core' "
+        "and table_name in ('events', 'refund_lines')"
+    ).fetchall()
+    owners += [f"select session_sk from core.{table}" for (table,) in held]
+    lines = connection.execute(
+        f"select file_id, line_number, session_sk, md5(line_text), session_sk in ({' union '.join(owners)}) "
+        "from vault.vault.quarantined_lines where user_id is null and session_sk <> 0"
+    ).fetchall()
+    gone, nobodys = [], []
+    for file_id, number, session, digest, is_owned in lines:
+        if (digest and keys.erased_hash(digest, ring) in since["erased_lines"]) or (
+            session in since["erased_sessions"] and not is_owned
+        ):
+            gone.append((file_id, number))
+        elif session in since["shared_sessions"]:
+            nobodys.append((file_id, number))
+    one = "vault.vault.quarantined_lines {} where file_id = ? and line_number = ?"
+    for statement, chosen in (
+        ("delete from " + one.format(""), gone),
+        ("update " + one.format("set session_sk = 0"), nobodys),
+        ("update vault.vault.file_lines set n_erased = n_erased + ? where file_id = ?",
+         [(n, file_id) for file_id, n in Counter(file_id for file_id, _ in gone).items()]),
+    ):  # fmt: skip
+        if chosen:
+            connection.executemany(statement, chosen)
 
 
 def _quoted(path: Path) -> str:
@@ -521,8 +573,9 @@ def _replay(
     """
     with _pair(staged) as connection:
         before = _read_register(connection)
+        since: dict[str, set] = {}
         if present.begins_with(before) and present.generation >= backup.manifest["generation"]:
-            _carry_over(connection, latest, staged.parent)
+            since = _carry_over(connection, latest, staged.parent)
         ring = _opened_ring(before.sealed, f"The backup {backup.folder.name}")
         n = len(before.ids)
         # what was under way when the backup was made may have ended since, under its own number
@@ -559,12 +612,12 @@ def _replay(
     _note_requests(
         staged, max((row[0] for row in present.requests), default=0)
     )  # what follows takes out who must not be there
-    if "erase" in {row[1] for row in present.requests[n:]}:
-        # what is theirs may name nobody in the backup, where it is older than the file that names them
-        operate("leave_lines_of_erased", staged, None)
-        rewriting.leave_out_deleted(staged / DATABASES[1], staged)
     if gone:
         operate("erase_subjects", staged, None)
+    if any(since.values()):
+        with _pair(staged) as connection:
+            _leave_lines_of_erased(connection, ring, since)
+        rewriting.leave_out_deleted(staged / DATABASES[1], staged)
     said = [
         f"{len(present.ids) - n} later request(s) are in the register; {len(gone)} customer(s) erased again."
     ]
