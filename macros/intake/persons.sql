@@ -7,14 +7,25 @@
     {%- set plain = clientele.plain_digits(text) -%}
     {%- set before = '(^|[^0-9a-z]|' ~ clientele.words_before_phone() ~ ')' -%}
     case
-        when
-            (position('@' in {{ text }}) > 0 or position('%' in {{ text }}) > 0 or position('&' in {{ text }}) > 0)
-            and {{ clientele.matches(plain, clientele.like_an_email()) }} then 'masked: e-mail'
+        when {{ clientele.is_email(text) }} then 'masked: e-mail'
         when {{ text }} is null or length({{ text }}) < 9 or not ({{ clientele.matches(plain, '[0-9]([^0-9a-zA-Z]{0,6}[0-9]){8}') }}) then {{ text }}
         when {{ clientele.is_card_number(plain) }} then 'masked: card'
         when {{ clientele.matches('lower(' ~ plain ~ ')', before ~ '(' ~ clientele.like_a_plus() ~ '|0)[ ()]*[0-9]([^0-9a-z]{0,3}[0-9]){7,13}([^0-9]|$)') }} then 'masked: phone'
         else {{ text }}
     end
+{%- endmacro %}
+
+
+{% macro without_email(text) -%}
+    {#- A text whose numbers mean something else, as an id of fourteen to nineteen digits is no card. -#}
+    case when {{ clientele.is_email(text) }} then 'masked: e-mail' else {{ text }} end
+{%- endmacro %}
+
+
+{% macro is_email(text) -%}
+    {#- A condition: an e-mail address is in the text. -#}
+    (position('@' in {{ text }}) > 0 or position('%' in {{ text }}) > 0 or position('&' in {{ text }}) > 0)
+    and {{ clientele.matches(clientele.plain_digits(text), clientele.like_an_email()) }}
 {%- endmacro %}
 
 

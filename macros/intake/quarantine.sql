@@ -56,7 +56,7 @@
         judged.event_at,
         {{ clientele.of_refund('event_type', 'judged.event_type', "'refund'") }},
         judged.product_id,
-        judged.category_id,
+        {{ clientele.without_email('judged.category_id') if kinds['category'] == 'text' else 'judged.category_id' }} as category_id,
         {{ clientele.without_person('judged.category_code') }} as category_code,
         {{ clientele.without_person('judged.brand') }} as brand,
         {{ clientele.of_refund('price', 'judged.price', 'abs(judged.price)') }},

@@ -22,7 +22,7 @@ MAX_TEXT = 256
 _NO_WIDTH = dict.fromkeys(
     map(
         ord,
-        "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+        "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\u180e\ufeff\u00ad"
         "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
     )
 )

@@ -39,11 +39,21 @@ def test_marks_of_direction_do_not_turn_a_text():
     assert normal_text("\u202eemca\u2066\u200f") == "emca"
 
 
+def test_what_has_no_width_is_in_no_text():
+    assert normal_text("a\u200bc\u2063m\u180ee\u00ad") == "acme"
+
+
 def test_no_text_of_a_product_carries_a_person_out_of_the_vault(house):
     """One of each kind: the event is kept, its text is not, and no byte of it is in the warehouse."""
     persons = [text for text, mask in LOOKS.items() if mask]
+    card = "4111111111111111"  # a number as a category's id is that
     events = [
-        Event(product_id=str(number), brand=text, category_code=text if number % 2 else "a.b")
+        Event(
+            product_id=str(number),
+            brand=text,
+            category_code=text if number % 2 else "a.b",
+            category_id=text if LOOKS[text] == "masked: e-mail" and len(text) <= 32 else card,
+        )
         for number, text in enumerate(persons, 1)
     ]
     house.deliver("a.csv", [*events, Event(product_id="99", brand="acme \U0010ffff\x01 ab")])
@@ -56,6 +66,11 @@ def test_no_text_of_a_product_carries_a_person_out_of_the_vault(house):
     )
     expected = [mask for mask in LOOKS.values() if mask]
     assert kinds == [(mask, expected.count(mask)) for mask in sorted(set(expected))]
+    n_mails = sum(event.category_id != card for event in events)
+    assert house.rows(
+        "select category_id, count(*) from core.events where product_id <> 99 group by all order by all"
+    ) == [(card, len(events) - n_mails), ("masked: e-mail", n_mails)]
+    assert n_mails > 9
 
 
 @pytest.mark.parametrize("name", NAMES)

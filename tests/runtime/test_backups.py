@@ -662,25 +662,34 @@ def test_a_request_that_was_done_before_a_restore_has_left_nobody_in_the_exports
     assert exported(home.home) == {key_of(MEMBER)}
 
 
-@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("other", ["nobody", "living", "corrected"])
 @pytest.mark.parametrize("is_known", [False, True])
 def test_a_line_without_a_user_stays_erased_when_its_session_is_named_after_the_backup(
-    house, is_known, is_shared
+    house, is_known, other
 ):
-    """A session over midnight: the backup has its first lines, the next day's file says whose it is."""
+    """A session over midnight: the backup has its first lines, the next day's file says whose it is.
+
+    It may be somebody else's, too; or was until a file was corrected, which is after the backup.
+    """
+    is_shared = other == "living"
+    elses = Event(user_id="4", user_session="night")
     house.variables["quarantine_refuse_share"] = 1
     unnamed = Event(user_id="", user_session="night", price="-123456.78").line()
     replaced = Event(user_id="", user_session="night", price="-3").line()  # not held at the erasure
     nobodys = Event(user_id="", user_session="day", price="-2").line()
     events = [Event(user_id="1")]
     events += [Event(user_id="2", user_session="other")] * is_known
-    events += [Event(user_id="4", user_session="night")] * is_shared
+    events += [elses] * is_shared
     lived = [nobodys, *(event.line() for event in events)]
     house.deliver("a.csv", csv_lines(unnamed, *lived))
     house.deliver("z.csv", csv_lines(Event(user_id="1", product_id="8").line(), replaced))
+    if other == "corrected":
+        house.deliver("y.csv", csv_lines(Event(user_id="1", product_id="9").line(), elses.line()))
     house.build(*UP_TO_EVENTS)
     saved = backups.take(house.home, house.folder / "backups")
     house.deliver("z.csv", csv_lines(Event(user_id="1", product_id="8").line()))
+    if other == "corrected":
+        house.deliver("y.csv", csv_lines(Event(user_id="1", product_id="9").line()))
     named = Event(user_id="2", user_session="night", event_time="2019-10-02 00:00:01 UTC")
     house.deliver("b.csv", csv_lines(Event(user_id="1", product_id="7").line(), named.line()))
     house.build(*UP_TO_EVENTS)
@@ -689,7 +698,7 @@ def test_a_line_without_a_user_stays_erased_when_its_session_is_named_after_the_
     lines = "select line_text, session_sk = 0 from vault.vault.quarantined_lines order by 1"
     left = [(nobodys, False), *([(unnamed, True)] * is_shared)]
     assert house.rows(lines) == sorted(left)
-    held = sorted([*left, *([(replaced, True)] * is_shared)])
+    held = sorted([*left, *([(replaced, is_shared)] * (other != "nobody"))])
     with house.surroundings():
         backups.restore(saved, house.home, operate(house))
     assert house.rows(lines) == held
