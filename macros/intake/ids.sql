@@ -31,7 +31,7 @@
     {#- A text with the characters that a link's escapes stand for: %40 is @. The percent sign comes last, so that %2540 is
         the text %40. Engines that decode differ in what is no escape, so each one is replaced; most texts have none. -#}
     {%- set decoded = namespace(sql=text) -%}
-    {%- for code in ['20', '21', '27', '28', '29', '2A', '2B', '2C', '2D', '2E', '2F', '3A', '3D', '40', '5F', '7C', '7E', '25'] -%}
+    {%- for code in ['0A', '0D', '20', '21', '27', '28', '29', '2A', '2B', '2C', '2D', '2E', '2F', '3A', '3D', '40', '5F', '7C', '7E', '25'] -%}
         {%- for form in [code, code | lower] | unique(case_sensitive=true) -%}
             {%- set decoded.sql = 'replace(' ~ decoded.sql ~ ", chr(37) || '" ~ form ~ "', chr(" ~ code | int(base=16) ~ '))' -%}
         {%- endfor -%}

@@ -1,6 +1,7 @@
 {#- A file of which much is left out is told, with the likely cause, and above a share it stops the build. -#}
 
 {% macro likely_causes() %}
+    {%- set no_number = 'ids that are no numbers: the var {}_id_kind: text; ids such as 5.41E+08 were rounded by a spreadsheet: export them anew' -%}
     {{ return({
         'invalid_encoding': 'the file is in another encoding: convert it, such as iconv -f WINDOWS-1252 -t UTF-8',
         'bad_quoting': 'quotes within quotes are written with a backslash, or a record goes over two lines: write them as RFC 4180 has them',
@@ -11,12 +12,12 @@
         'event_time_in_future': 'a clock that is wrong, or day and month exchanged; the var latest_event_date',
         'refund': 'refunds: the var refunds: keep keeps them beside the events',
         'unknown_event_type': "words of your own: add them to seeds/event_type_map.csv",
-        'bad_user_id': 'ids that are no numbers: the var user_id_kind: text',
-        'bad_product_id': 'ids that are no numbers: the var product_id_kind: text',
+        'bad_user_id': no_number.format('user'),
+        'bad_product_id': no_number.format('product'),
         'bad_price': 'a currency, thousands that are set apart, a number that is too large, or a decimal comma: the var decimal: comma',
         'negative_price': 'refunds: the var refunds: keep keeps them beside the events',
         'bad_quantity': 'refunds, where it is below zero: the var refunds: keep keeps them beside the events',
-        'bad_category_id': 'ids that are no numbers: the var category_id_kind: text',
+        'bad_category_id': no_number.format('category'),
     }) }}
 {% endmacro %}
 
@@ -31,7 +32,7 @@
         as those of guests, are no fault of a file. -#}
     {%- if execute -%}
         {%- set warn, refuse = clientele.setting('quarantine_warn_share'), clientele.setting('quarantine_refuse_share') -%}
-        {%- set messages, refusals = [], [] -%}
+        {%- set messages, refusals, losses = [], [], [] -%}
         {%- for row in run_query(clientele._shares_of_files()).rows -%}
             {%- if row['n_judged'] == 0 -%}
                 {%- do messages.append(row['file_name'] ~ ' holds no event' ~ (' of a customer' if row['n_nobodys'] > 0 else '') ~ '.') -%}
@@ -45,25 +46,29 @@
         {%- endfor -%}
         {%- for file in clientele.files_of_other_days(this) -%}
             {%- if file['new_path'] == file['old_path'] -%}
-                {%- do refusals.append(
+                {%- do losses.append(
                     file['new_path'] ~ ' was read before and holds none of its days now: its events would be taken away. Where each day is'
                     ~ ' written under this name, give each a name of its own; where an upload was cut, deliver it again when it is complete'
                 ) -%}
             {%- else -%}
-                {%- do refusals.append(
+                {%- do losses.append(
                     file['new_path'] ~ ' has the name of ' ~ file['old_path'] ~ ', which was read before, and would take its place with'
                     ~ " none of its days. Where it is another file, name the folder above both with a pattern, such as 'above/*/name.csv'"
                 ) -%}
             {%- endif -%}
         {%- endfor -%}
         {%- do clientele._tell_about_spellings(messages) -%}
-        {%- if refusals and clientele.setting('on_refused_file') == 'fail' -%}
+        {%- set stops = (refusals if clientele.setting('on_refused_file') == 'fail' else []) + (losses if refuse < 1 else []) -%}
+        {%- if stops -%}
             {{ clientele.refuse(
-                'Nothing was loaded.\n- ' ~ refusals[:20] | join('\n- ') ~ ('\n- and ' ~ (refusals | length - 20) ~ ' more' if refusals | length > 20)
-                ~ "\nMend or remove what is named above. To load the lines that can be read: --vars '{quarantine_refuse_share: 1}', or '{on_refused_file: skip}'."
-                ~ ' The lines stand in vault.quarantined_lines once they are loaded.'
+                'Nothing was loaded.\n- ' ~ stops[:20] | join('\n- ') ~ ('\n- and ' ~ (stops | length - 20) ~ ' more' if stops | length > 20)
+                ~ '\nMend or remove what is named above.'
+                ~ (" To load the lines that can be read: --vars '{quarantine_refuse_share: 1}', or '{on_refused_file: skip}'."
+                    ~ ' The lines stand in vault.quarantined_lines once they are loaded.' if refusals and clientele.setting('on_refused_file') == 'fail')
+                ~ (" To let events from before go: --vars '{quarantine_refuse_share: 1}'." if losses and refuse < 1)
             ) }}
         {%- endif -%}
+        {%- set refusals = refusals + losses -%}
         {%- for message in refusals[:20] -%}{{ print('read all the same: ' ~ message) }}{%- endfor -%}
         {%- for message in messages[:20] -%}{{ print(message) }}{%- endfor -%}
         {%- set n_more = [refusals | length - 20, 0] | max + [messages | length - 20, 0] | max -%}

@@ -16,6 +16,13 @@
         {%- do run_query('update ' ~ clientele.register('requests') ~ ' set n_rows = ' ~ n_lines ~ ' where request_number = ' ~ number) -%}
         {{ clientele._end_request(number) }}
         {{ print(n_lines ~ ' line(s) corrected: put the mended files in the place of those in the lake and build, which replaces their rows') }}
+        {%- set duplicates = clientele.built('core', 'duplicate_events') -%}
+        {%- if clientele.is_there(duplicates) -%}
+            {%- set n_copies = run_query('select count(*) from ' ~ duplicates ~ ' where user_sk in (select user_sk from clientele_subjects)').columns[0].values()[0] -%}
+            {%- if n_copies > 0 -%}
+                {{ print(n_copies ~ ' event(s) of this customer came more than once (core.duplicate_events): where a wrong one is among them, correct each copy, or it comes back') }}
+            {%- endif -%}
+        {%- endif -%}
     {%- endif -%}
 {% endmacro %}
 

@@ -58,11 +58,13 @@
 
 
 {% macro finished_in_new_files(kind) %}
-    {#- The same for a request that ends with new database files in the place of the old ones: expressions by column, as
-        _rewrite_databases takes them. A request of this kind that was stopped before is finished with it. -#}
+    {#- The same for a request that ends with new database files in the place of the old ones: expressions by table and
+        column, as _rewrite_databases takes them. A request of this kind that was stopped before is finished with it. -#}
     {{ return({
-        'n_requests': '(select max(request_number) from ' ~ clientele.register('requests') ~ ')',
-        'finished_at': "case when kind = '" ~ kind ~ "' and finished_at is null then " ~ clientele.moment_of_request() ~ ' else finished_at end',
+        'monitor.requests_done': {'n_requests': '(select max(request_number) from ' ~ clientele.register('requests') ~ ')'},
+        'vault.requests': {
+            'finished_at': "case when kind = '" ~ kind ~ "' and finished_at is null then " ~ clientele.moment_of_request() ~ ' else finished_at end',
+        },
     }) }}
 {% endmacro %}
 

@@ -515,29 +515,41 @@
 {% endmacro %}
 
 
-{% macro _rewrite_databases(replaced, emptied) %}
+{% macro _rewrite_databases(of_tables, emptied=[], pseudonyms={}) %}
     {#- DuckDB keeps the bytes of deleted rows: both databases are written into new files, which take the place of the
-        old ones when this process ends, or before the next one opens them. `replaced`: expressions by column, for every
-        table that has the column; `emptied`: tables that come without their rows, as what a build reads anew does. -#}
+        old ones when this process ends, or before the next one opens them. `of_tables`: expressions by table and column;
+        `emptied`: tables that come without their rows, as what a build reads anew does; `pseudonyms`: expressions by column,
+        for every table of this project that has the column. What else lies in the warehouse comes as it is; where it names a
+        customer by a pseudonym of ours, by the new one. -#}
     {%- set folder = run_query('select clientele_rewrite_start()').columns[0].values()[0] -%}
+    {%- set rooms = [] -%}
+    {%- for node in graph.nodes.values() if node.package_name == 'clientele' and node.resource_type in ['model', 'seed'] -%}
+        {%- do rooms.append(node.schema) -%}
+    {%- endfor -%}
     {%- for database in [target.database, clientele.vault_database()] -%}
         {%- do run_query("attach '" ~ folder | replace("'", "''") ~ "/" ~ database ~ ".duckdb' as clientele_rewritten") -%}
         {%- do run_query('copy from database ' ~ database ~ ' to clientele_rewritten (schema)') -%}
-        {%- set tables = run_query(
-            "select schema_name, table_name, string_agg(column_name, ',' order by column_index) as column_names from duckdb_columns() "
-            ~ "inner join duckdb_tables() using (database_name, schema_name, table_name) where database_name = '" ~ database ~ "' "
-            ~ "group by schema_name, table_name order by schema_name, table_name"
-        ).rows -%}
-        {%- for table in tables if table['table_name'] not in emptied -%}
-            {%- set name = '"' ~ table['schema_name'] ~ '"."' ~ table['table_name'] ~ '"' -%}
-            {%- set expressions = [] -%}
-            {%- for column in table['column_names'].split(',') -%}
-                {%- do expressions.append(replaced.get(column, '"' ~ column ~ '"')) -%}
+        {%- for table in clientele._tables_to_rewrite(database) if table.schema ~ '.' ~ table.name not in emptied -%}
+            {%- set name = clientele._quoted(table.schema) ~ '.' ~ clientele._quoted(table.name) -%}
+            {%- set replaced = of_tables.get(table.schema ~ '.' ~ table.name, {}) -%}
+            {%- set names, expressions = [], [] -%}
+            {%- for column in table.columns -%}
+                {%- set as_held = 'held.' ~ clientele._quoted(column.name) -%}
+                {%- set is_like_ours = column.type == {'user_sk': 'BIGINT', 'user_key': 'VARCHAR'}.get(column.name) -%}
+                {%- do names.append(clientele._quoted(column.name)) -%}
+                {%- if table.schema in rooms -%}
+                    {%- do expressions.append(replaced.get(column.name) or pseudonyms.get(column.name) or as_held) -%}
+                {%- elif is_like_ours and column.name in pseudonyms -%}
+                    {%- do expressions.append('coalesce(' ~ pseudonyms[column.name] ~ ', ' ~ as_held ~ ')') -%}
+                {%- else -%}
+                    {%- do expressions.append(as_held) -%}
+                {%- endif -%}
             {%- endfor -%}
             {%- do run_query(
-                'insert into clientele_rewritten.' ~ name ~ ' select ' ~ expressions | join(', ') ~ ' from "' ~ database ~ '".' ~ name ~ ' as held'
+                'insert into clientele_rewritten.' ~ name ~ ' (' ~ names | join(', ') ~ ') select ' ~ expressions | join(', ')
+                ~ ' from ' ~ clientele._quoted(database) ~ '.' ~ name ~ ' as held'
             ) -%}
-            {%- for column in ['user_sk', 'user_key'] if column in table['column_names'].split(',') and column in replaced -%}
+            {%- for column in ['user_sk', 'user_key'] if table.schema in rooms and column in pseudonyms and '"' ~ column ~ '"' in names -%}
                 {%- if run_query('select count(*) from clientele_rewritten.' ~ name ~ ' where ' ~ column ~ ' is null').columns[0].values()[0] > 0 -%}
                     {{ clientele.refuse(
                         name ~ ' holds a user whom vault.user_keys does not know; nothing was changed. Build once and try again.'
@@ -550,6 +562,36 @@
     {%- do run_query('reset disabled_compression_methods') -%}
     {%- do run_query('select clientele_rewrite_finish()') -%}
 {% endmacro %}
+
+
+{% macro _tables_to_rewrite(database) %}
+    {#- Tables of a database with what is written of each: a table that another one refers to before that one, and no column
+        that is computed. -#}
+    {%- set rows = run_query(
+        "with recursive links as (select schema_name, table_name, referenced_table from duckdb_constraints() "
+        ~ "where database_name = '" ~ database ~ "' and constraint_type = 'FOREIGN KEY' and table_name <> referenced_table), "
+        ~ "depths as (select schema_name, table_name, 1 as depth from links union select links.schema_name, links.table_name, depths.depth + 1 "
+        ~ "from links inner join depths on links.schema_name = depths.schema_name and links.referenced_table = depths.table_name), "
+        ~ "deepest as (select schema_name, table_name, max(depth) as depth from depths group by schema_name, table_name) "
+        ~ "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        ~ "inner join duckdb_tables() using (database_name, schema_name, table_name) left join deepest using (schema_name, table_name) "
+        ~ "where database_name = '" ~ database ~ "' and not is_generated "
+        ~ "order by coalesce(depth, 0), schema_name, table_name, column_index"
+    ).rows -%}
+    {%- set tables = [] -%}
+    {%- for row in rows -%}
+        {%- if not tables or (tables[-1].schema, tables[-1].name) != (row['schema_name'], row['table_name']) -%}
+            {%- do tables.append({'schema': row['schema_name'], 'name': row['table_name'], 'columns': []}) -%}
+        {%- endif -%}
+        {%- do tables[-1].columns.append({'name': row['column_name'], 'type': row['data_type']}) -%}
+    {%- endfor -%}
+    {{ return(tables) }}
+{% endmacro %}
+
+
+{% macro _quoted(name) -%}
+    {{ return('"' ~ name | replace('"', '""') ~ '"') }}
+{%- endmacro %}
 
 
 {% macro readmit_subjects() %}

@@ -28,7 +28,7 @@ _NO_WIDTH = dict.fromkeys(
 )
 _BLANKS = " \t"
 # What links write for these characters, the percent sign last: %2540 is the text %40 (macros/intake/ids.sql).
-_ESCAPED = " !'()*+,-./:=@_|~%"
+_ESCAPED = "\n\r !'()*+,-./:=@_|~%"
 _ESCAPES = re.compile("%(" + "|".join(f"{ord(one):02x}" for one in _ESCAPED) + ")", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,64}(?:[.]0+)?")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support import UP_TO_EVENTS, Account, Event, House, csv_text
+from support import HEADER, UP_TO_EVENTS, Account, Event, House, csv_text
 
 from clientele import check
 from clientele.intake.lake import inventory
@@ -178,7 +178,10 @@ def test_a_file_that_has_lost_its_days_takes_no_event_away(house: House, content
     house.build(*UP_TO_EVENTS)
     assert house.events() == Counter([first.row(), second.row()])
     house.deliver("a.csv", content)
-    house.build(*UP_TO_EVENTS, variables={"on_refused_file": "skip"})
+    ran = house.run(*UP_TO_EVENTS, variables={"on_refused_file": "skip"})
+    assert not ran.succeeded and "To let events from before go" in ran.said
+    assert house.events() == Counter([first.row(), second.row()])
+    house.build(*UP_TO_EVENTS, variables={"quarantine_refuse_share": 1})
     others = [event.row() for event in content if isinstance(content, list)]
     assert house.events() == Counter([second.row(), *others])
 
@@ -191,6 +194,29 @@ def test_files_that_overlap_much_are_told(house: House):
     said = house.build(*UP_TO_EVENTS).said
     assert "a corrected.csv: more than half of its 9 events are held already, 8 of them from a.csv" in said
     assert "are held already" not in house.build(*UP_TO_EVENTS).said
+
+
+@pytest.mark.parametrize("change", ["a quantity", "a fraction of a second", "a price"])
+def test_the_same_export_in_another_form_is_told(house: House, change):
+    """Its events are others, so each counts; that nobody notices is what must not be."""
+    events = [fresh() for _ in range(10)]
+    house.deliver("a.csv", events)
+    house.deliver("b.csv", [fresh() for _ in range(9)])
+    said = house.build(*UP_TO_EVENTS).said
+    if change == "a quantity":
+        again = "".join(
+            f"{line},{mark}\n"
+            for line, mark in [(HEADER, "quantity"), *((event.line(), 1) for event in events)]
+        ).encode()
+    elif change == "a fraction of a second":
+        again = [replace(event, event_time=event.event_time.replace(" UTC", ".250 UTC")) for event in events]
+    else:
+        again = [replace(event, price="77.00") for event in events]
+    house.deliver("c.csv", again)
+    told = "c.csv: more than half of its events have the customer, second, kind and product of events of a."
+    assert told not in said and told in house.build(*UP_TO_EVENTS).said
+    assert len(house.events()) == 29
+    assert told not in house.build(*UP_TO_EVENTS).said
 
 
 def test_an_event_that_agrees_with_several_of_another_file_is_held_once(house: House):

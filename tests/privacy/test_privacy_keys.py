@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from support import IS_LONG, KEY, ROOT, UP_TO_EVENTS, House, debug_too, parsed
+from support import IS_LONG, KEY, ROOT, UP_TO_EVENTS, Event, House, debug_too, parsed
 
 PAPERS = False  # no test here reads what dbt writes about its runs
 SOURCE = ROOT / "src"
@@ -234,3 +234,12 @@ def test_each_room_is_granted_to_its_readers_and_only_when_asked(tmp_path):
         "marts": [{"select": [analyst, reader]}, {"select": [analyst]}],
         "monitor": [{"select": [analyst]}],
     }
+
+
+def test_a_macro_that_is_no_request_of_ours_gets_no_key(house):
+    """Any macro can be named, and run_query takes any statement."""
+    house.deliver("a.csv", [Event(user_id="1")])
+    house.build(*UP_TO_EVENTS)
+    leak = {"sql": "create table core.leak as select getvariable('clientele_keys') as held"}
+    ran = house.run("run_query", "--args", json.dumps(leak), command=("run-operation",))
+    assert ran.succeeded and house.rows("select held is null from core.leak") == [(True,)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support import UP_TO_EVENTS, Event, House, csv_text
 
 from clientele.intake import mending
+from clientele.runtime import backups
 
 PAPERS = False
 MINE, OTHERS = "700000007", "700000043"
@@ -69,7 +71,12 @@ FILE = {
     "file_format": "csv",
     "file_compression": "none",
     "column_positions": "0,1,2,3,4,5,6,7,8,-1",
+    "n_columns": 9,
 }
+# a comma that is in no quotes: the price stands where the user should, and the line is nobody's
+SHIFTED = f"2019-10-01 12:00:05 UTC,view,1001,205,a.b,acme, inc,{MINE},{OTHERS},s"
+QUOTED = GOOD.line().replace("acme", 'ac"me')
+ELSES = replace(RIGHT, user_session="somebody else's").line()
 
 
 @pytest.mark.parametrize(
@@ -81,12 +88,16 @@ FILE = {
         (("b.csv", GOOD.line(), ""), "no loaded file has this name"),
         (("a.csv", "", GOOD.line()), "wrong_line is empty"),
         (("a.csv", "a,b", ""), "has not the fields"),
+        (("a.csv", SHIFTED, ""), "has not the fields"),
+        (("a.csv", QUOTED, ""), "has not the fields"),
+        (("a.csv", GOOD.line(), SHIFTED), "has not the fields"),
+        (("a.csv", GOOD.line(), ELSES), "another session, which may be somebody else's"),
         (("a.csv", GOOD.line(), f"{GOOD.line()}\n{THEIRS.line()}"), "has not the fields"),
     ],
 )
 def test_nothing_about_anybody_else_can_change(tmp_path, row, sentence):
     path = tmp_path / "a.csv"
-    path.write_bytes(csv_text([GOOD, WRONG, THEIRS]))
+    path.write_bytes(csv_text([GOOD, WRONG, THEIRS]) + f"{SHIFTED}\n{QUOTED}\n".encode())
     good = ("a.csv", WRONG.line(), "")
     asked = mending.corrections(Path(listed(tmp_path / "asked.csv", good, row)))
     with pytest.raises(mending.MendingError, match=sentence) as refused:
@@ -120,13 +131,35 @@ def test_a_line_in_a_spelling_that_a_copy_finds_is_put_right(tmp_path, spelled):
     wrong = Event(user_id=spelled)
     path = tmp_path / "a.csv"
     path.write_bytes(csv_text([wrong, THEIRS]))
-    file = {
-        "file_name": "a.csv", "file_path": str(path), "file_format": "csv", "file_compression": "none",
-        "column_positions": "0,1,2,3,4,5,6,7,8,-1",
-    }  # fmt: skip
+    file = FILE | {"file_path": str(path)}
     asked = mending.corrections(Path(listed(tmp_path / "asked.csv", ("a.csv", wrong.line(), GOOD.line()))))
     assert mending.mend(asked, [file], int(MINE), "integer", ",", tmp_path / "mended") == 1
     assert (tmp_path / "mended/a.csv").read_bytes() == csv_text([GOOD, THEIRS])
     asked = mending.corrections(Path(listed(tmp_path / "asked.csv", ("a.csv", wrong.line(), wrong.line()))))
     with pytest.raises(mending.MendingError, match="does not name the customer"):
         mending.mend(asked, [file], int(MINE), "integer", ",", tmp_path / "other")
+
+
+@pytest.mark.parametrize("right", ["", " "])
+def test_a_session_may_be_taken_away(tmp_path, right):
+    path = tmp_path / "a.csv"
+    path.write_bytes(csv_text([WRONG]))
+    line = replace(RIGHT, user_session=right, brand='12" and, more').line()
+    asked = mending.corrections(Path(listed(tmp_path / "asked.csv", ("a.csv", WRONG.line(), line))))
+    file = FILE | {"file_path": str(path)}
+    assert mending.mend(asked, [file], int(MINE), "integer", ",", tmp_path / "mended") == 1
+    assert (tmp_path / "mended/a.csv").read_text().splitlines()[1:] == [line]
+
+
+def test_copies_and_backups_that_hold_what_was_wrong_are_told(house, tmp_path):
+    house.deliver("a.csv", [GOOD, WRONG])
+    house.deliver("b.csv", [WRONG, replace(GOOD, product_id="7")])
+    house.build(*UP_TO_EVENTS)
+    saved = backups.take(house.home, tmp_path / "backups")
+    asked = listed(tmp_path / "asked.csv", ("a.csv", WRONG.line(), RIGHT.line()))
+    named = {"CLIENTELE_CORRECTIONS": asked, "CLIENTELE_MENDED_FOLDER": str(tmp_path / "mended")}
+    done = house.operation("rectify_subject", CLIENTELE_SUBJECT=MINE, **named)
+    assert done.succeeded and "1 event(s) of this customer came more than once" in done.said
+    with house.surroundings():
+        restored = backups.restore(saved, house.home, lambda *_: None)
+    assert any("1 correction(s) are later than the backup" in sentence for sentence in restored.sentences)

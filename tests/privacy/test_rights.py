@@ -562,3 +562,40 @@ def test_an_emptied_database_gives_its_space_back(tmp_path):
         assert again.execute("select table_name from duckdb_tables()").fetchall() == [("lines",)]
     rewriting.give_back(tmp_path / "none.duckdb")
     assert not (tmp_path / "none.duckdb").exists()
+
+
+def test_tables_of_the_shop_come_through_an_erasure_and_a_rotation(house):
+    """They lie in the warehouse beside ours, with columns and names like ours and rules of their own."""
+    house.deliver("a.csv", [Event(user_id="1"), Event(user_id="2", user_session="other")])
+    house.build(*UP_TO_EVENTS)
+    with house.connection(read_only=False) as connection:
+        connection.execute(
+            """
+            create schema shop;
+            create table shop.zusers (id bigint primary key, twice bigint generated always as (id * 2));
+            insert into shop.zusers (id) values (1), (2);
+            create table shop.orders (user_id bigint references shop.zusers (id), "a, ""b" integer);
+            insert into shop.orders values (1, 7), (2, 8);
+            create table shop.erasure_requests (user_id bigint, finished_at timestamp, n_requests integer,
+                key_epoch integer, session_sk bigint, sealed varchar, user_key varchar, user_sk bigint);
+            insert into shop.erasure_requests values (1, '2019-10-01', 7, 5, 77, 'mine', 'a code', 9);
+            create table shop.kinds (user_key integer, user_sk varchar);
+            insert into shop.kinds values (3, 'text');
+            create view shop.all_orders as select * from shop.orders;
+            create table shop.customers as select user_key, user_sk from vault.vault.user_keys;
+            """
+        )
+    tables = ("zusers", "orders", "erasure_requests", "kinds", "all_orders")
+    held = {table: house.rows(f"from shop.{table}") for table in tables}
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded
+    assert {table: house.rows(f"from shop.{table}") for table in tables} == held
+    assert house.value("select count(*) from shop.customers") == 2  # theirs: only they know what it is
+
+    old = set(house.rows("select user_key, user_sk from vault.vault.user_keys"))
+    rotated = house.operation("rotate_key", CLIENTELE_PSEUDONYM_KEY_NEW=NEXT_KEY)
+    assert rotated.succeeded, rotated.said[-2000:]
+    assert {table: house.rows(f"from shop.{table}") for table in tables} == held
+    (new,) = house.rows("select user_key, user_sk from vault.vault.user_keys")
+    assert new not in old and new in house.rows("select user_key, user_sk from shop.customers")
+    with house.connection(read_only=False) as connection, pytest.raises(duckdb.ConstraintException):
+        connection.execute("insert into shop.orders values (3, 9)")

@@ -193,7 +193,10 @@ def test_before_the_first_load_a_number_is_named_as_a_text_would_be(text, is_one
 
 @pytest.mark.parametrize(
     "user_id",
-    ["a%40b", "%2540", "100%", "\u2028a", "a\u2028b", "a\u0085b", "a\x0bb", "a\x1cb", "a\x0cb", "-7"],
+    [
+        *("a%40b", "%2540", "100%", "a\nb", "c\r", "\r\n", "%0A", "-7"),
+        *("\u2028a", "a\u2028b", "a\u0085b", "a\x0bb", "a\x1cb", "a\x0cb"),
+    ],
 )
 def test_an_id_that_is_kept_names_its_customer_and_nobody_else(tmp_path: Path, user_id):
     """Not the customer of what its escapes stand for, and not those of its parts."""

@@ -23,7 +23,7 @@
 
 {% macro duckdb__finish_erasure() %}
     {%- do clientele._publish_without_subjects() -%}
-    {%- do clientele._rewrite_databases(clientele.finished_in_new_files('erase'), emptied=['erasure_requests', 'erasure_counts']) -%}
+    {%- do clientele._rewrite_databases(clientele.finished_in_new_files('erase'), emptied=['vault.erasure_requests', 'vault.erasure_counts']) -%}
     {{ print('what is counted per day, product or persona leaves them out from the next build on') }}
 {% endmacro %}
 
@@ -52,14 +52,15 @@
             'select published.* replace (rotated.new_user_key as user_key) from published '
             ~ 'inner join clientele_rotated as rotated on published.user_key = rotated.user_key'
         ) -%}
-        {%- do clientele._rewrite_databases(dict(clientele.finished_in_new_files('rotate'), **{
+        {%- set epoch = {'key_epoch': 'key_epoch + 1'} -%}
+        {%- set new_ring = dict(epoch, sealed="getvariable('clientele_rotated_ring')") -%}
+        {%- set of_tables = dict(clientele.finished_in_new_files('rotate'), **{'core.key_epoch': epoch, 'vault.key_ring': new_ring}) -%}
+        {%- do clientele._rewrite_databases(of_tables, pseudonyms={
             'user_sk': 'case when held.user_sk = ' ~ clientele.stranger() ~ ' then held.user_sk else '
                 ~ '(select rotated.new_user_sk from clientele_rotated as rotated where rotated.user_sk = held.user_sk) end',
             'user_key': '(select rotated.new_user_key from clientele_rotated as rotated where rotated.user_key = held.user_key)',
             'session_sk': "case when session_sk = 0 then 0 else xor(session_sk, getvariable('clientele_mask_change')) end",
-            'sealed': "getvariable('clientele_rotated_ring')",
-            'key_epoch': 'key_epoch + 1',
-        }), emptied=[]) -%}
+        }) -%}
         {{ print('rotated: use the new key as CLIENTELE_PSEUDONYM_KEY from now on, and destroy the old one') }}
     {%- endif -%}
 {% endmacro %}
@@ -68,7 +69,7 @@
 {% macro duckdb__mended_lines() %}
     {%- set mended = fromjson(run_query(
         "select clientele_mended('" ~ clientele.held_id_kind() ~ "', " ~ clientele.delimiter() ~ ", (select cast(to_json(list(struct_pack("
-        ~ 'file_name, file_path, file_format, file_compression, column_positions))) as varchar) from ' ~ clientele.register('event_files')
+        ~ 'file_name, file_path, file_format, file_compression, column_positions, n_columns))) as varchar) from ' ~ clientele.register('event_files')
         ~ " where status = 'accepted'))"
     ).columns[0].values()[0]) -%}
     {%- if mended['problem'] is defined -%}

@@ -172,7 +172,7 @@ class Header:
             faults["has unknown column"] = list(shown_names(others, self._known, most=5))
         if any(faults.values()):
             listed = "; ".join(f"{fault} {', '.join(found)}" for fault, found in faults.items() if found)
-            hint = ". There, a row of seeds/column_map.csv says which column another name is"
+            hint = ". A row of seeds/column_map.csv says which column another name is"
             raise Refusal(f"{listed}: {self._wanted}{hint if faults['lacks column'] else ''}")
         read = set(by_column.values())
         return Columns(

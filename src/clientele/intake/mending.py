@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ __all__ = ["Correction", "MendingError", "corrections", "mend"]
 
 _FIELDS = ("file_name", "wrong_line", "right_line")
 _PLACE = COLUMNS.index("user_id")
+_SESSION = COLUMNS.index("user_session")
 
 
 class MendingError(ClienteleError, ValueError):
@@ -83,8 +85,8 @@ def mend(
     asked : iterable of Correction
         As `corrections` reads them.
     files : iterable of mapping
-        Accepted files of the ledger: `file_name`, `file_path`, `file_format`, `file_compression` and
-        `column_positions`.
+        Accepted files of the ledger: `file_name`, `file_path`, `file_format`, `file_compression`,
+        `column_positions` and `n_columns`.
     user_id, kind
         The customer, as the warehouse keeps the id, and of which kind ids are.
     delimiter : str
@@ -131,22 +133,29 @@ def _replacements(
     asked: list[Correction], file: Mapping[str, str], user_id: int | str, kind: str, delimiter: str
 ) -> dict[bytes, list[bytes]]:
     """Return what comes in the place of each wrong line, in order, one for each time it is named."""
-    place = int(file["column_positions"].split(",")[_PLACE])
+    places = [int(place) for place in file["column_positions"].split(",")]
     replaced: dict[bytes, list[bytes]] = {}
     for correction in asked:
+        sessions = []
         # A line is theirs as a copy and an erasure have it; the right one has to make an event.
         for text, read in ((correction.wrong, readable_id), (correction.right, normal_id)):
             if not text:
                 continue
-            has_end = "\n" in text or "\r" in text
-            fields = [] if has_end else next(csv.reader([text], delimiter=delimiter), [])
-            if not 0 <= place < len(fields):
+            fields = [] if "\n" in text or "\r" in text else _fields(text, delimiter)
+            if len(fields) != int(file["n_columns"]):
                 raise MendingError(f"{correction.where}: a line has not the fields of {file['file_name']}")
-            if read(fields[place], kind) != user_id:
+            if not 0 <= places[_PLACE] < len(fields) or read(fields[places[_PLACE]], kind) != user_id:
                 raise MendingError(f"{correction.where}: a line does not name the customer who asked")
+            if 0 <= places[_SESSION] < len(fields):
+                sessions.append(fields[places[_SESSION]].strip())
         if not correction.wrong:
             raise MendingError(
                 f"{correction.where}: wrong_line is empty; what is missing is delivered as a file"
+            )
+        if sessions[1:] and sessions[1] not in ("", sessions[0]):
+            raise MendingError(
+                f"{correction.where}: right_line has another session, which may be somebody else's; "
+                "write the one of wrong_line, or none"
             )
         replaced.setdefault(correction.wrong.encode(), []).append(correction.right.encode())
     held = Counter(
@@ -160,6 +169,18 @@ def _replacements(
                 f"{correction.where}: {file['file_name']} does not hold this line, or not so often"
             )
     return replaced
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    """Return the fields of a line, none where its quotes are not in order (macros/engine/duckdb/lake.sql)."""
+    one = re.compile(rf' *"(?:[^"]|"")*" *|[^"{re.escape(delimiter)}]*')
+    found = [one.match(line)]
+    while found[-1].end() < len(line):
+        if line[found[-1].end()] != delimiter:
+            return []
+        found.append(one.match(line, found[-1].end() + 1))
+    texts = [field[0].strip(" ") if '"' in field[0] else field[0] for field in found]
+    return [text[1:-1].replace('""', '"') if '"' in text else text for text in texts]
 
 
 def _write(file: Mapping[str, str], replaced: dict[bytes, list[bytes]], target: Path) -> int:

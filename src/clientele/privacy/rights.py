@@ -34,6 +34,20 @@ SUBJECTS_FILE = "CLIENTELE_SUBJECTS_FILE"
 FOLDER = "CLIENTELE_EXPORT_FOLDER"
 CORRECTIONS = "CLIENTELE_CORRECTIONS"
 MENDED_FOLDER = "CLIENTELE_MENDED_FOLDER"
+# The macros that dbt run-operation hands the keys to, as they name customers by their pseudonyms.
+OPERATIONS = frozenset(
+    {
+        "erase_subjects",
+        "export_subject",
+        "object_to_profiling",
+        "readmit_subjects",
+        "rectify_subject",
+        "restrict_subjects",
+        "rotate_key",
+        "unrestrict_subjects",
+        "withdraw_objection",
+    }
+)
 WORDS = "words.json"
 _ID_COLUMN = {"user_id": "The shop's own number of the customer"}
 _REGISTERS = {
@@ -116,14 +130,15 @@ def subjects(environment: Mapping[str, str], kind: str, *, is_settled: bool = Tr
 def as_named(user_id: int | str) -> str:
     """Return a text that names the customer of an id that the warehouse keeps.
 
-    Naming reads the escapes of links once more: the id ``a%40b`` would name ``a@b``, who is somebody else.
+    Naming reads the escapes of links once more: the id ``a%40b`` would name ``a@b``, who is somebody else. An
+    end of a line would end the name.
 
     Examples
     --------
-    >>> as_named("a%40b"), as_named(-7)
-    ('a%2540b', '-7')
+    >>> as_named("a%40b"), as_named("a" + chr(10) + "b"), as_named(-7)
+    ('a%2540b', 'a%0Ab', '-7')
     """
-    return str(user_id).replace("%", "%25")
+    return str(user_id).replace("%", "%25").replace("\n", "%0A").replace("\r", "%0D")
 
 
 def one_subject(environment: Mapping[str, str]) -> None:

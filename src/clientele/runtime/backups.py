@@ -622,6 +622,11 @@ def _replay(
         f"{len(present.ids) - n} later request(s) are in the register; {len(gone)} customer(s) erased again."
     ]
     kinds = [row[1] for row in present.requests[n:]]
+    if "rectify" in kinds:
+        said.append(
+            f"{kinds.count('rectify')} correction(s) are later than the backup: deliver the mended files "
+            "again, or what was wrong comes back."
+        )
     # no tombstone tells of an erasure that was lifted since
     is_readmitted = "erase" in kinds and "readmit" in kinds[kinds.index("erase") :]
     if is_readmitted:

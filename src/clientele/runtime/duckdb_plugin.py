@@ -327,8 +327,11 @@ def _may_change_anything() -> bool:
 
 def _may_have_keys() -> bool:
     """Return whether what dbt does on this thread just now computes pseudonyms."""
-    if getattr(get_flags(), "WHICH", None) == "seed" or not _may_change_anything():
+    flags = get_flags()
+    if getattr(flags, "WHICH", None) == "seed" or not _may_change_anything():
         return False
+    if flags.WHICH == "run-operation":  # any macro can be named, and run_query takes any statement
+        return str(flags.MACRO).removeprefix("clientele.") in rights.OPERATIONS
     node = get_node_info()
     relation = node.get("node_relation") or {}
     return node.get("resource_type") in (None, "", "operation") or relation.get("schema") == "vault"
