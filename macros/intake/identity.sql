@@ -49,36 +49,48 @@
 
 
 {% macro _tell_about_likeness() %}
-    {#- Files of this run of which most events are another file's in all but what is no part of the moment and the product: the
-        same export in another form, of which each event counts twice. Days that only one file has are not looked at. -#}
+    {#- Files of this run of which most events are another file's in all but what is no part of the visit, the moment and the
+        product: the same export in another form, of which each event counts twice. Files whose days are mostly their own are
+        not looked at. -#}
     {%- set files, days = clientele.register('event_files'), clientele.register('file_days') -%}
     {%- set events, before = clientele.built('core', 'events'), clientele.load_before_this_run() -%}
-    {%- set shared = run_query(
-        'select min(days.event_date) as first_day, max(days.event_date) as last_day, sum(days.n_event_lines) as n_lines from ' ~ days
-        ~ ' as days inner join ' ~ files ~ ' as files on days.file_id = files.file_id and files.load_id > ' ~ before
-        ~ ' where exists (select 1 from ' ~ days ~ ' as others where others.event_date = days.event_date and others.file_id < days.file_id)'
-    ).rows[0] -%}
-    {%- if (shared['n_lines'] or 0) >= 5 -%}
+    {%- set shared -%}
+        select days.file_id, sum(days.n_event_lines) as n_lines,
+            min(case when firsts.file_id < days.file_id then days.event_date end) as first_day,
+            max(case when firsts.file_id < days.file_id then days.event_date end) as last_day
+        from {{ days }} as days
+        inner join {{ files }} as files on days.file_id = files.file_id
+        inner join (
+            select event_date, min(file_id) as file_id from {{ days }} group by event_date
+        ) as firsts on days.event_date = firsts.event_date
+        where files.load_id > {{ before }}
+        group by days.file_id
+        having sum(case when firsts.file_id < days.file_id then days.n_event_lines else 0 end) > 0.5 * sum(days.n_event_lines)
+    {%- endset -%}
+    {%- set span = run_query('select min(first_day) as first_day, max(last_day) as last_day, sum(n_lines) as n_lines from (' ~ shared ~ ') as shared').rows[0] -%}
+    {%- if (span['n_lines'] or 0) >= 5 -%}
+        {%- set keys = ['user_sk', 'session_sk', 'event_at', 'event_type', 'product_id'] -%}
+        {%- set same = [] -%}
+        {%- for key in keys -%}{%- do same.append('copies.' ~ key ~ ' = events.' ~ key) -%}{%- endfor -%}
         {#- of many, a share of the customers is enough -#}
-        {%- set these = "mod(user_sk, " ~ (1 + (shared['n_lines'] | int) // 1000000) ~ ") = 0 and event_at >= cast('" ~ shared['first_day']
-            ~ "' as timestamp) and event_at < cast('" ~ shared['last_day'] ~ "' as timestamp) + interval '1 day'" -%}
+        {%- set these = "mod(user_sk, " ~ (1 + (span['n_lines'] | int) // 1000000) ~ ") = 0 and event_at >= cast('" ~ span['first_day']
+            ~ "' as timestamp) and event_at < cast('" ~ span['last_day'] ~ "' as timestamp) + interval '1 day'" %}
         {%- set alike = run_query(
-            'with copies as (select file_id, user_sk, event_at, event_type, product_id, count(*) as n from ' ~ events
-            ~ ' where load_id > ' ~ before ~ ' and ' ~ these ~ ' group by file_id, user_sk, event_at, event_type, product_id), '
-            ~ 'firsts as (select user_sk, event_at, event_type, product_id, min(file_id) as file_id from ' ~ events
-            ~ ' where ' ~ these ~ ' group by user_sk, event_at, event_type, product_id), '
-            ~ 'shares as (select copies.file_id, sum(copies.n) as n_events, '
-            ~ 'sum(case when firsts.file_id < copies.file_id then copies.n else 0 end) as n_alike, '
-            ~ 'min(case when firsts.file_id < copies.file_id then firsts.file_id end) as of_file from copies inner join firsts '
-            ~ 'on copies.user_sk = firsts.user_sk and copies.event_at = firsts.event_at and copies.event_type = firsts.event_type '
-            ~ 'and copies.product_id = firsts.product_id group by copies.file_id) '
-            ~ 'select later.file_name, earlier.file_name as of_name from shares '
-            ~ 'inner join ' ~ files ~ ' as later on shares.file_id = later.file_id inner join ' ~ files ~ ' as earlier on shares.of_file = earlier.file_id '
-            ~ 'where n_alike >= 5 and n_alike > 0.5 * n_events order by later.file_name'
+            'with copies as (select file_id, ' ~ keys | join(', ') ~ ', count(*) as n from ' ~ events ~ ' where file_id in (select file_id from ('
+            ~ shared ~ ') as shared) and ' ~ these ~ ' group by file_id, ' ~ keys | join(', ') ~ '), '
+            ~ 'found as (select copies.file_id, copies.n, min(events.file_id) as of_file from copies inner join (select file_id, ' ~ keys | join(', ')
+            ~ ' from ' ~ events ~ ' where ' ~ these ~ ') as events on ' ~ same | join(' and ') ~ ' and events.file_id < copies.file_id '
+            ~ 'group by copies.file_id, copies.n, copies.' ~ keys | join(', copies.') ~ '), '
+            ~ 'shares as (select found.file_id, min(found.of_file) as of_file, sum(found.n) as n_alike from found group by found.file_id), '
+            ~ 'totals as (select file_id, sum(n) as n_seen from copies group by file_id) '
+            ~ 'select books.file_name, earlier.file_name as of_name from shares inner join totals on shares.file_id = totals.file_id '
+            ~ 'inner join ' ~ clientele.built('monitor', 'reconciliation') ~ ' as books on shares.file_id = books.file_id '
+            ~ 'inner join ' ~ files ~ ' as earlier on shares.of_file = earlier.file_id where n_alike >= 5 '
+            ~ 'and n_alike * 1.0 / n_seen * books.n_loaded > 0.5 * (books.n_loaded + books.n_duplicates) order by books.file_name'
         ).rows -%}
         {%- for file in alike[:5] -%}
             {{ print(
-                file['file_name'] ~ ': more than half of its events have the customer, second, kind and product of events of ' ~ file['of_name']
+                file['file_name'] ~ ': more than half of its events have the customer, session, second, kind and product of events of ' ~ file['of_name']
                 ~ ' and differ in something else, such as a quantity. Each counts. The same export in another form comes under the name of the first.'
             ) }}
         {%- endfor -%}

@@ -63,9 +63,10 @@
             {{ clientele.refuse(
                 'Nothing was loaded.\n- ' ~ stops[:20] | join('\n- ') ~ ('\n- and ' ~ (stops | length - 20) ~ ' more' if stops | length > 20)
                 ~ '\nMend or remove what is named above.'
-                ~ (" To load the lines that can be read: --vars '{quarantine_refuse_share: 1}', or '{on_refused_file: skip}'."
-                    ~ ' The lines stand in vault.quarantined_lines once they are loaded.' if refusals and clientele.setting('on_refused_file') == 'fail')
-                ~ (" To let events from before go: --vars '{quarantine_refuse_share: 1}'." if losses and refuse < 1)
+                ~ (" To load the lines that can be read, and let go what these files held before: --vars '{quarantine_refuse_share: 1}'."
+                    if losses and refuse < 1 else
+                    " To load the lines that can be read: --vars '{quarantine_refuse_share: 1}', or '{on_refused_file: skip}'.")
+                ~ ' The lines stand in vault.quarantined_lines once they are loaded.'
             ) }}
         {%- endif -%}
         {%- set refusals = refusals + losses -%}

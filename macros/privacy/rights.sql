@@ -349,6 +349,7 @@
         {%- do clientele.create_registers() -%}
         {%- do clientele.refuse_lost_halves('erase') -%}
         {%- do clientele.require_key_of_ring() -%}
+        {%- do clientele.require_rewritable() -%}
         {%- do clientele.take_build_lock('erase') -%}
         {#- lines that a killed build has left on Redshift: the next build takes them up anew -#}
         {%- do run_query('drop table if exists ' ~ clientele.register('lake_lines')) -%}
@@ -521,6 +522,8 @@
         `emptied`: tables that come without their rows, as what a build reads anew does; `pseudonyms`: expressions by column,
         for every table of this project that has the column. What else lies in the warehouse comes as it is; where it names a
         customer by a pseudonym of ours, by the new one. -#}
+    {#- a rule of a table of the shop is carried out here: it finds no key -#}
+    {%- do run_query('reset variable clientele_keys') -%}
     {%- set folder = run_query('select clientele_rewrite_start()').columns[0].values()[0] -%}
     {%- set rooms = [] -%}
     {%- for node in graph.nodes.values() if node.package_name == 'clientele' and node.resource_type in ['model', 'seed'] -%}
@@ -535,12 +538,12 @@
             {%- set names, expressions = [], [] -%}
             {%- for column in table.columns -%}
                 {%- set as_held = 'held.' ~ clientele._quoted(column.name) -%}
-                {%- set is_like_ours = column.type == {'user_sk': 'BIGINT', 'user_key': 'VARCHAR'}.get(column.name) -%}
+                {%- set is_like_ours = column.type == {'user_sk': 'BIGINT', 'user_key': 'VARCHAR'}.get(column.name | lower) -%}
                 {%- do names.append(clientele._quoted(column.name)) -%}
                 {%- if table.schema in rooms -%}
                     {%- do expressions.append(replaced.get(column.name) or pseudonyms.get(column.name) or as_held) -%}
-                {%- elif is_like_ours and column.name in pseudonyms -%}
-                    {%- do expressions.append('coalesce(' ~ pseudonyms[column.name] ~ ', ' ~ as_held ~ ')') -%}
+                {%- elif is_like_ours and pseudonyms -%}
+                    {%- do expressions.append('coalesce(' ~ pseudonyms[column.name | lower] ~ ', ' ~ as_held ~ ')') -%}
                 {%- else -%}
                     {%- do expressions.append(as_held) -%}
                 {%- endif -%}
@@ -565,18 +568,11 @@
 
 
 {% macro _tables_to_rewrite(database) %}
-    {#- Tables of a database with what is written of each: a table that another one refers to before that one, and no column
-        that is computed. -#}
+    {#- Tables of a database with the columns that are written of each: none that is computed. -#}
     {%- set rows = run_query(
-        "with recursive links as (select schema_name, table_name, referenced_table from duckdb_constraints() "
-        ~ "where database_name = '" ~ database ~ "' and constraint_type = 'FOREIGN KEY' and table_name <> referenced_table), "
-        ~ "depths as (select schema_name, table_name, 1 as depth from links union select links.schema_name, links.table_name, depths.depth + 1 "
-        ~ "from links inner join depths on links.schema_name = depths.schema_name and links.referenced_table = depths.table_name), "
-        ~ "deepest as (select schema_name, table_name, max(depth) as depth from depths group by schema_name, table_name) "
-        ~ "select schema_name, table_name, column_name, data_type from duckdb_columns() "
-        ~ "inner join duckdb_tables() using (database_name, schema_name, table_name) left join deepest using (schema_name, table_name) "
-        ~ "where database_name = '" ~ database ~ "' and not is_generated "
-        ~ "order by coalesce(depth, 0), schema_name, table_name, column_index"
+        'select schema_name, table_name, column_name, data_type from duckdb_columns() '
+        ~ "inner join duckdb_tables() using (database_name, schema_name, table_name) where database_name = '" ~ database
+        ~ "' and not is_generated order by schema_name, table_name, column_index"
     ).rows -%}
     {%- set tables = [] -%}
     {%- for row in rows -%}
@@ -586,6 +582,13 @@
         {%- do tables[-1].columns.append({'name': row['column_name'], 'type': row['data_type']}) -%}
     {%- endfor -%}
     {{ return(tables) }}
+{% endmacro %}
+
+
+{% macro require_rewritable() %}
+    {#- Ends what was begun while a table of the shop in the warehouse refers to another one, or to itself: DuckDB takes its rows
+        in no order that holds for all, so the database could not be written anew, and an erasure would never end. -#}
+    {{ return(adapter.dispatch('require_rewritable', 'clientele')()) }}
 {% endmacro %}
 
 

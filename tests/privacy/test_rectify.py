@@ -140,8 +140,8 @@ def test_a_line_in_a_spelling_that_a_copy_finds_is_put_right(tmp_path, spelled):
         mending.mend(asked, [file], int(MINE), "integer", ",", tmp_path / "other")
 
 
-@pytest.mark.parametrize("right", ["", " "])
-def test_a_session_may_be_taken_away(tmp_path, right):
+@pytest.mark.parametrize("right", ["", " ", f" {WRONG.user_session}\u200b"])
+def test_a_session_may_be_taken_away_and_spelled_anew(tmp_path, right):
     path = tmp_path / "a.csv"
     path.write_bytes(csv_text([WRONG]))
     line = replace(RIGHT, user_session=right, brand='12" and, more').line()

@@ -574,7 +574,7 @@ def test_tables_of_the_shop_come_through_an_erasure_and_a_rotation(house):
             create schema shop;
             create table shop.zusers (id bigint primary key, twice bigint generated always as (id * 2));
             insert into shop.zusers (id) values (1), (2);
-            create table shop.orders (user_id bigint references shop.zusers (id), "a, ""b" integer);
+            create table shop.orders (user_id bigint, "a, ""b" integer check ("a, ""b" > 0));
             insert into shop.orders values (1, 7), (2, 8);
             create table shop.erasure_requests (user_id bigint, finished_at timestamp, n_requests integer,
                 key_epoch integer, session_sk bigint, sealed varchar, user_key varchar, user_sk bigint);
@@ -582,7 +582,7 @@ def test_tables_of_the_shop_come_through_an_erasure_and_a_rotation(house):
             create table shop.kinds (user_key integer, user_sk varchar);
             insert into shop.kinds values (3, 'text');
             create view shop.all_orders as select * from shop.orders;
-            create table shop.customers as select user_key, user_sk from vault.vault.user_keys;
+            create table shop.customers as select user_key as "USER_KEY", user_sk from vault.vault.user_keys;
             """
         )
     tables = ("zusers", "orders", "erasure_requests", "kinds", "all_orders")
@@ -598,4 +598,28 @@ def test_tables_of_the_shop_come_through_an_erasure_and_a_rotation(house):
     (new,) = house.rows("select user_key, user_sk from vault.vault.user_keys")
     assert new not in old and new in house.rows("select user_key, user_sk from shop.customers")
     with house.connection(read_only=False) as connection, pytest.raises(duckdb.ConstraintException):
-        connection.execute("insert into shop.orders values (3, 9)")
+        connection.execute("insert into shop.orders values (3, 0)")
+
+
+@pytest.mark.parametrize("of", ["people", "staff"])
+def test_a_foreign_key_in_the_warehouse_is_told_before_anything_is_begun(house, of):
+    """One table after the other, or rows in some order: what cannot be written anew must not be begun."""
+    house.deliver("a.csv", [Event(user_id="1"), Event(user_id="2", user_session="other")])
+    house.build(*UP_TO_EVENTS)
+    with house.connection(read_only=False) as connection:
+        connection.execute("create schema shop; create table shop.people (id integer primary key)")
+        connection.execute(
+            f"create table shop.staff (id integer primary key, boss integer references shop.{of} (id))"
+        )
+    requests = house.rows("from vault.vault.requests")
+    for operation, named in (
+        ("erase_subjects", {"CLIENTELE_SUBJECT": "2"}),
+        ("rotate_key", {"CLIENTELE_PSEUDONYM_KEY_NEW": NEXT_KEY}),
+    ):
+        ran = house.operation(operation, **named)
+        assert not ran.succeeded and "a foreign key: shop.staff. What removes" in ran.said, ran.said[-2000:]
+    assert house.rows("from vault.vault.requests") == requests
+    assert house.value("select count(*) from vault.vault.erasure_requests") == 0
+    with house.connection(read_only=False) as connection:
+        connection.execute("drop table shop.staff")
+    assert house.operation("erase_subjects", CLIENTELE_SUBJECT="2").succeeded

@@ -40,3 +40,6 @@
         ~ 'their rows. Nothing was changed.'
     ) }}
 {% endmacro %}
+
+
+{% macro default__require_rewritable() %}{% endmacro %}

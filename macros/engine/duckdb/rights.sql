@@ -21,6 +21,21 @@
 {% endmacro %}
 
 
+{% macro duckdb__require_rewritable() %}
+    {%- set names = run_query(
+        "select distinct schema_name || '.' || table_name as name from duckdb_constraints() where constraint_type = 'FOREIGN KEY' "
+        ~ "and database_name in ('" ~ target.database ~ "', '" ~ clientele.vault_database() ~ "') order by 1"
+    ).columns[0].values() -%}
+    {%- if names -%}
+        {{ clientele.refuse(
+            'The warehouse holds tables with a foreign key: ' ~ names[:5] | join(', ') ~ (' and others' if names | length > 5) ~ '. What removes '
+            ~ 'somebody writes the database anew, table by table, which such a key may forbid. Make these tables without the key, or in a '
+            ~ 'database of their own. Nothing was changed.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
+
 {% macro duckdb__finish_erasure() %}
     {%- do clientele._publish_without_subjects() -%}
     {%- do clientele._rewrite_databases(clientele.finished_in_new_files('erase'), emptied=['vault.erasure_requests', 'vault.erasure_counts']) -%}
@@ -34,6 +49,7 @@
         {%- do clientele.require_same_key() -%}
         {%- set problem = run_query('select clientele_next_key_problem()').columns[0].values()[0] -%}
         {%- if problem -%}{{ clientele.refuse(problem) }}{%- endif -%}
+        {%- do clientele.require_rewritable() -%}
         {%- set n_customers = run_query('select count(*) from ' ~ clientele.register('user_keys')).columns[0].values()[0] -%}
         {%- do clientele.begin_request('rotate', n_customers) -%}
         {%- set ring = clientele.register('key_ring') -%}

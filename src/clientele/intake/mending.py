@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clientele.errors import ClienteleError
-from clientele.ids import normal_id
+from clientele.ids import normal_id, normal_text
 from clientele.intake import formats
 from clientele.intake.lake import COLUMNS
 from clientele.intake.spellings import readable_id
@@ -147,7 +147,7 @@ def _replacements(
             if not 0 <= places[_PLACE] < len(fields) or read(fields[places[_PLACE]], kind) != user_id:
                 raise MendingError(f"{correction.where}: a line does not name the customer who asked")
             if 0 <= places[_SESSION] < len(fields):
-                sessions.append(fields[places[_SESSION]].strip())
+                sessions.append(normal_text(fields[places[_SESSION]]))
         if not correction.wrong:
             raise MendingError(
                 f"{correction.where}: wrong_line is empty; what is missing is delivered as a file"
