@@ -9,6 +9,12 @@
 {% endmacro %}
 
 
+{% macro quoted(name) -%}
+    {#- A name as SQL takes it, whatever is in it. -#}
+    {{- return('"' ~ name | replace('"', '""') ~ '"') -}}
+{%- endmacro %}
+
+
 {% macro median(value) -%}
     cast(percentile_cont(0.5) within group (order by {{ value }}) as double precision)
 {%- endmacro %}

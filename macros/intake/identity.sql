@@ -69,19 +69,17 @@
     {%- endset -%}
     {%- set span = run_query('select min(first_day) as first_day, max(last_day) as last_day, sum(n_lines) as n_lines from (' ~ shared ~ ') as shared').rows[0] -%}
     {%- if (span['n_lines'] or 0) >= 5 -%}
-        {%- set keys = ['user_sk', 'session_sk', 'event_at', 'event_type', 'product_id'] -%}
-        {%- set same = [] -%}
-        {%- for key in keys -%}{%- do same.append('copies.' ~ key ~ ' = events.' ~ key) -%}{%- endfor -%}
+        {%- set keys = 'user_sk, session_sk, event_at, event_type, product_id' -%}
         {#- of many, a share of the customers is enough -#}
         {%- set these = "mod(user_sk, " ~ (1 + (span['n_lines'] | int) // 1000000) ~ ") = 0 and event_at >= cast('" ~ span['first_day']
             ~ "' as timestamp) and event_at < cast('" ~ span['last_day'] ~ "' as timestamp) + interval '1 day'" %}
         {%- set alike = run_query(
-            'with copies as (select file_id, ' ~ keys | join(', ') ~ ', count(*) as n from ' ~ events ~ ' where file_id in (select file_id from ('
-            ~ shared ~ ') as shared) and ' ~ these ~ ' group by file_id, ' ~ keys | join(', ') ~ '), '
-            ~ 'found as (select copies.file_id, copies.n, min(events.file_id) as of_file from copies inner join (select file_id, ' ~ keys | join(', ')
-            ~ ' from ' ~ events ~ ' where ' ~ these ~ ') as events on ' ~ same | join(' and ') ~ ' and events.file_id < copies.file_id '
-            ~ 'group by copies.file_id, copies.n, copies.' ~ keys | join(', copies.') ~ '), '
-            ~ 'shares as (select found.file_id, min(found.of_file) as of_file, sum(found.n) as n_alike from found group by found.file_id), '
+            'with copies as (select file_id, ' ~ keys ~ ', count(*) as n from ' ~ events ~ ' where file_id in (select file_id from ('
+            ~ shared ~ ') as shared) and ' ~ these ~ ' group by file_id, ' ~ keys ~ '), '
+            ~ 'found as (select copies.file_id, copies.n, min(events.file_id) as of_file from copies inner join (select file_id, ' ~ keys
+            ~ ' from ' ~ events ~ ' where ' ~ these ~ ') as events using (' ~ keys ~ ') where events.file_id < copies.file_id '
+            ~ 'group by copies.file_id, copies.n, ' ~ keys ~ '), '
+            ~ 'shares as (select file_id, min(of_file) as of_file, sum(n) as n_alike from found group by file_id), '
             ~ 'totals as (select file_id, sum(n) as n_seen from copies group by file_id) '
             ~ 'select books.file_name, earlier.file_name as of_name from shares inner join totals on shares.file_id = totals.file_id '
             ~ 'inner join ' ~ clientele.built('monitor', 'reconciliation') ~ ' as books on shares.file_id = books.file_id '

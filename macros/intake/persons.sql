@@ -24,8 +24,8 @@
 
 {% macro is_email(text) -%}
     {#- A condition: an e-mail address is in the text. -#}
-    (position('@' in {{ text }}) > 0 or position('%' in {{ text }}) > 0 or position('&' in {{ text }}) > 0)
-    and {{ clientele.matches(clientele.plain_digits(text), clientele.like_an_email()) }}
+    ((position('@' in {{ text }}) > 0 or position('%' in {{ text }}) > 0 or position('&' in {{ text }}) > 0)
+    and {{ clientele.matches(clientele.plain_digits(text), clientele.like_an_email()) }})
 {%- endmacro %}
 
 

@@ -525,34 +525,30 @@
     {#- a rule of a table of the shop is carried out here: it finds no key -#}
     {%- do run_query('reset variable clientele_keys') -%}
     {%- set folder = run_query('select clientele_rewrite_start()').columns[0].values()[0] -%}
-    {%- set rooms = [] -%}
-    {%- for node in graph.nodes.values() if node.package_name == 'clientele' and node.resource_type in ['model', 'seed'] -%}
-        {%- do rooms.append(node.schema) -%}
-    {%- endfor -%}
+    {%- set schemas = graph.nodes.values() | selectattr('package_name', 'equalto', 'clientele')
+        | selectattr('resource_type', 'in', ['model', 'seed']) | map(attribute='schema') | unique | list -%}
     {%- for database in [target.database, clientele.vault_database()] -%}
         {%- do run_query("attach '" ~ folder | replace("'", "''") ~ "/" ~ database ~ ".duckdb' as clientele_rewritten") -%}
         {%- do run_query('copy from database ' ~ database ~ ' to clientele_rewritten (schema)') -%}
         {%- for table in clientele._tables_to_rewrite(database) if table.schema ~ '.' ~ table.name not in emptied -%}
-            {%- set name = clientele._quoted(table.schema) ~ '.' ~ clientele._quoted(table.name) -%}
-            {%- set replaced = of_tables.get(table.schema ~ '.' ~ table.name, {}) -%}
+            {%- set name = clientele.quoted(table.schema) ~ '.' ~ clientele.quoted(table.name) -%}
+            {%- set is_ours = table.schema in schemas -%}
+            {%- set replaced = dict(pseudonyms, **of_tables.get(table.schema ~ '.' ~ table.name, {})) if is_ours else {} -%}
             {%- set names, expressions = [], [] -%}
             {%- for column in table.columns -%}
-                {%- set as_held = 'held.' ~ clientele._quoted(column.name) -%}
+                {%- set held = 'held.' ~ clientele.quoted(column.name) -%}
                 {%- set is_like_ours = column.type == {'user_sk': 'BIGINT', 'user_key': 'VARCHAR'}.get(column.name | lower) -%}
-                {%- do names.append(clientele._quoted(column.name)) -%}
-                {%- if table.schema in rooms -%}
-                    {%- do expressions.append(replaced.get(column.name) or pseudonyms.get(column.name) or as_held) -%}
-                {%- elif is_like_ours and pseudonyms -%}
-                    {%- do expressions.append('coalesce(' ~ pseudonyms[column.name | lower] ~ ', ' ~ as_held ~ ')') -%}
-                {%- else -%}
-                    {%- do expressions.append(as_held) -%}
+                {%- do names.append(clientele.quoted(column.name)) -%}
+                {%- if pseudonyms and is_like_ours and not is_ours -%}
+                    {%- set held = 'coalesce(' ~ pseudonyms[column.name | lower] ~ ', ' ~ held ~ ')' -%}
                 {%- endif -%}
+                {%- do expressions.append(replaced.get(column.name, held)) -%}
             {%- endfor -%}
             {%- do run_query(
                 'insert into clientele_rewritten.' ~ name ~ ' (' ~ names | join(', ') ~ ') select ' ~ expressions | join(', ')
-                ~ ' from ' ~ clientele._quoted(database) ~ '.' ~ name ~ ' as held'
+                ~ ' from ' ~ clientele.quoted(database) ~ '.' ~ name ~ ' as held'
             ) -%}
-            {%- for column in ['user_sk', 'user_key'] if table.schema in rooms and column in pseudonyms and '"' ~ column ~ '"' in names -%}
+            {%- for column in ['user_sk', 'user_key'] if column in replaced and clientele.quoted(column) in names -%}
                 {%- if run_query('select count(*) from clientele_rewritten.' ~ name ~ ' where ' ~ column ~ ' is null').columns[0].values()[0] > 0 -%}
                     {{ clientele.refuse(
                         name ~ ' holds a user whom vault.user_keys does not know; nothing was changed. Build once and try again.'
@@ -590,11 +586,6 @@
         in no order that holds for all, so the database could not be written anew, and an erasure would never end. -#}
     {{ return(adapter.dispatch('require_rewritable', 'clientele')()) }}
 {% endmacro %}
-
-
-{% macro _quoted(name) -%}
-    {{ return('"' ~ name | replace('"', '""') ~ '"') }}
-{%- endmacro %}
 
 
 {% macro readmit_subjects() %}

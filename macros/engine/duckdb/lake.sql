@@ -132,7 +132,7 @@
         {%- if position < 0 -%}
             {%- do texts.update({column: "getvariable('clientele_reader').constant_" ~ column}) -%}
         {%- else -%}
-            {%- set name = '"' ~ names[position] | replace('"', '""') ~ '"' -%}
+            {%- set name = clientele.quoted(names[position]) -%}
             {%- set text = 'cast(' ~ name ~ ' as varchar)' -%}
             {%- if column == 'event_time' -%}
                 {%- set text = text ~ " || case when typeof(" ~ name ~ ") = 'DATE' then ' 00:00:00' else '' end" -%}
