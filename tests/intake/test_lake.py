@@ -215,7 +215,7 @@ def test_header_in_any_order_case_and_dress(tmp_path):
         (HEADER.replace(b"price", b"Prizes"), "lacks column price; has unknown column prizes:"),
         (
             HEADER.replace(b"price", b"Prizes"),
-            "a row of seeds/column_map.csv says which column",
+            "A row of seeds/column_map.csv says which column",
         ),
         (b"event_time^event_type^price", "has no header, the first line has 1 field, which is not known:"),
         (b"event_time^event_type^price", "in any order, with commas"),
